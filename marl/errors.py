@@ -1,0 +1,17 @@
+"""Errors that the user can mend: run.py prints their one line and exits with code 2."""
+
+
+class UserError(Exception):
+    """Says in one line what is wrong, where, and what to do."""
+
+
+class ConfigError(UserError):
+    """A key or a value of the configuration."""
+
+
+class EnvError(UserError):
+    """A map, an environment or a package it needs."""
+
+
+class CheckpointError(UserError):
+    """A checkpoint that is missing, damaged or does not fit, or that could not be written."""
