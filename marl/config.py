@@ -1,9 +1,31 @@
-"""Typed configuration: frozen dataclasses parsed strictly from one merged mapping."""
+"""Typed configuration: frozen dataclasses parsed strictly from one merged mapping.
+
+A value that does not fit is refused with its dotted path, never dropped or bent: unknown keys (with
+the nearest known one), wrong types, values out of bounds, a whole section replaced by one value.
+"""
 
 from __future__ import annotations
 
-from dataclasses import field
-from typing import Any
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import Field, field, fields, is_dataclass
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+from marl.confighints import unknown_key, unknown_value
+from marl.errors import ConfigError
+
+Config = TypeVar("Config")
+TRUE_FALSE = {"true": True, "false": False}  # YAML's spelling, typed on the command line
+
+
+class FieldError(ConfigError):
+    """A refused value; `path` is its dotted key, so that a caller can say where it was set."""
+
+    def __init__(self, path: str, text: str) -> None:
+        super().__init__(f"{path}: {text}" if path else text)
+        self.path = path
 
 
 def option(
@@ -15,3 +37,257 @@ def option(
 ) -> Any:
     """A dataclass field with bounds: low <= value <= high, value > above. `parse` checks them."""
     return field(default=default, metadata={"low": low, "high": high, "above": above})
+
+
+def parse(cls: type[Config], mapping: Mapping[str, object], path: str = "") -> Config:
+    """The dataclass `cls` filled from `mapping`; keys that are absent keep their defaults.
+
+    Field types: int, float, bool, str, Literal, tuple, list, dict[str, X], X | None, dataclasses,
+    and unions of dataclasses told apart by `kind` (a ClassVar of each).
+    """
+    known = field_types(cls)
+    for key in mapping:
+        if key not in known:
+            raise FieldError(join(path, str(key)), unknown_key(str(key), known, path))
+    values = {}
+    for item in fields(cls):  # type: ignore[arg-type]
+        if item.name in mapping:
+            values[item.name] = _field(item, known[item.name], mapping[item.name], path)
+    try:
+        return cls(**values)
+    except TypeError as error:  # a field without a default
+        raise FieldError(path, f"{cls.__name__}: {error}") from None
+    except ValueError as error:  # the dataclass's own checks between fields
+        raise FieldError(path, str(error)) from None
+
+
+def split_parse(
+    mapping: Mapping[str, object],
+    parts: Mapping[str, type],
+    sources: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """One flat mapping parsed into several dataclasses with disjoint fields, one per part.
+
+    sources: dotted key -> where it was set, named when a value is refused.
+    """
+    owner = _owners(parts)
+    sections: dict[str, dict[str, object]] = {part: {} for part in parts}
+    try:
+        for key, value in mapping.items():
+            if key not in owner:
+                raise FieldError(str(key), unknown_key(str(key), owner, ""))
+            sections[owner[key]][key] = value
+        return {part: parse(cls, sections[part]) for part, cls in parts.items()}
+    except FieldError as problem:
+        where = source_of(problem.path, sources or {})
+        raise ConfigError(f"{problem} [{where}]" if where else str(problem)) from None
+
+
+def source_of(path: str, sources: Mapping[str, str]) -> str | None:
+    """Where `path`, or else something inside it or around it, was set."""
+    inside = [source for key, source in sources.items() if key.startswith(f"{path}.")]
+    while path and path not in sources and not inside:
+        path = path.rpartition(".")[0]
+    return sources.get(path, inside[0] if inside else None)
+
+
+def to_mapping(config: object) -> dict[str, object]:
+    """The nested plain mapping that `parse` would read back as an equal `config`."""
+    types_of = field_types(type(config))
+    out: dict[str, object] = {}
+    for item in fields(config):  # type: ignore[arg-type]
+        value = _plain(getattr(config, item.name))
+        if isinstance(value, dict) and len(_dataclasses_in(types_of[item.name])) > 1:
+            value = {"kind": getattr(config, item.name).kind, **value}
+        out[item.name] = value
+    return out
+
+
+def flatten(mapping: Mapping[str, object], path: str = "") -> dict[str, object]:
+    """Dotted key -> leaf value; an empty section stays a leaf."""
+    out: dict[str, object] = {}
+    for key, value in mapping.items():
+        dotted = join(path, str(key))
+        if isinstance(value, Mapping) and value:
+            out.update(flatten(value, dotted))
+        else:
+            out[dotted] = value
+    return out
+
+
+def join(path: str, key: str) -> str:
+    """The dotted path of `key` inside `path`."""
+    return f"{path}.{key}" if path else key
+
+
+def field_types(cls: type) -> dict[str, Any]:
+    """Field name -> resolved type, for the fields that a user may set."""
+    hints = typing.get_type_hints(cls)
+    return {item.name: hints[item.name] for item in fields(cls) if item.init}
+
+
+def _owners(parts: Mapping[str, type]) -> dict[str, str]:
+    """Key -> the part that it belongs to; a key in two parts is a mistake of ours."""
+    owner: dict[str, str] = {}
+    for part, cls in parts.items():
+        for key in field_types(cls):
+            if key in owner:
+                raise TypeError(f"{key!r} is a field of both {owner[key]} and {part}")
+            owner[key] = part
+    return owner
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return to_mapping(value)
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value
+
+
+def _field(item: Field[Any], kind: Any, value: object, path: str) -> object:
+    path = join(path, item.name)
+    converted = _convert(kind, value, path)
+    for number in converted if isinstance(converted, tuple | list) else [converted]:
+        if isinstance(number, int | float) and not isinstance(number, bool):
+            _check_bounds(number, item.metadata, path)
+    return converted
+
+
+def _check_bounds(value: float, bounds: Mapping[str, float | None], path: str) -> None:
+    low, high, above = (bounds.get(name) for name in ("low", "high", "above"))
+    if low is not None and value < low:
+        raise FieldError(path, f"{value} is too small; it must be at least {low:g}")
+    if high is not None and value > high:
+        raise FieldError(path, f"{value} is too large; it must be at most {high:g}")
+    if above is not None and value <= above:
+        raise FieldError(path, f"{value} is too small; it must be more than {above:g}")
+
+
+def _convert(kind: Any, value: object, path: str) -> object:
+    """`value` as the type `kind`, or FieldError."""
+    origin = get_origin(kind)
+    if kind is Any or kind is object:
+        return value
+    if origin in (Union, types.UnionType):
+        return _convert_union(kind, value, path)
+    if origin is Literal:
+        return _convert_literal(get_args(kind), value, path)
+    if origin in (tuple, list):
+        return _convert_sequence(kind, origin, value, path)
+    if origin is dict:
+        return _convert_dict(kind, value, path)
+    if is_dataclass(kind):
+        return parse(typing.cast("type", kind), _section(kind, value, path), path)
+    return _convert_scalar(kind, value, path)
+
+
+def _section(kind: Any, value: object, path: str) -> Mapping[str, object]:
+    """`value` if it is a mapping; anything else would replace the section's keys."""
+    if isinstance(value, Mapping):
+        return value
+    keys = list(field_types(kind))
+    example = f"; set a key inside it, for example {path}.{keys[0]}=..." if keys else ""
+    raise FieldError(path, f"a section with the keys {keys} cannot become {value!r}{example}")
+
+
+def _dataclasses_in(kind: Any) -> list[Any]:
+    """The dataclasses that a union may hold."""
+    return [member for member in get_args(kind) if is_dataclass(member)]
+
+
+def _convert_union(kind: Any, value: object, path: str) -> object:
+    members = [member for member in get_args(kind) if member is not types.NoneType]
+    optional = len(members) < len(get_args(kind))
+    if optional and (value is None or value in ("none", "null", "None")):
+        return None
+    sections = _dataclasses_in(kind)
+    if len(sections) > 1:
+        return _convert_kind(sections, value, path)
+    problem: FieldError | None = None
+    for member in members:
+        try:
+            return _convert(member, value, path)
+        except FieldError as error:
+            problem = problem or error
+    assert problem is not None
+    raise problem
+
+
+def _convert_kind(sections: list[Any], value: object, path: str) -> object:
+    """One of several dataclasses, chosen by `kind` (the name alone is enough)."""
+    by_kind = {section.kind: section for section in sections}
+    given = value if isinstance(value, Mapping) else {"kind": value}
+    name = given.get("kind", next(iter(by_kind)))
+    if not isinstance(name, str) or name not in by_kind:
+        raise FieldError(join(path, "kind"), unknown_value(name, list(by_kind)))
+    return parse(by_kind[name], {k: v for k, v in given.items() if k != "kind"}, path)
+
+
+def _convert_literal(choices: tuple[Any, ...], value: object, path: str) -> object:
+    if value is None and "none" in choices:
+        return "none"  # `coverage=None` means what `coverage=none` says
+    for choice in choices:
+        if value == choice and type(value) is type(choice):
+            return choice
+    raise FieldError(path, unknown_value(value, list(choices)))
+
+
+def _convert_sequence(kind: Any, origin: Any, value: object, path: str) -> object:
+    inner = get_args(kind)
+    if not isinstance(value, list | tuple):
+        raise FieldError(path, f"expects a list, for example {path}=[...]; got {_shown(value)}")
+    if origin is list or inner[-1] is Ellipsis:
+        inner = (inner[0],) * len(value)
+    if len(inner) != len(value):
+        raise FieldError(path, f"expects {len(inner)} values, got {len(value)}: {value!r}")
+    pairs = zip(inner, value, strict=True)
+    return origin(_convert(one, item, f"{path}[{i}]") for i, (one, item) in enumerate(pairs))
+
+
+def _convert_dict(kind: Any, value: object, path: str) -> dict[str, object]:
+    if not isinstance(value, Mapping):
+        raise FieldError(path, f"expects a mapping, got {_shown(value)}")
+    return {str(k): _convert(get_args(kind)[1], v, join(path, str(k))) for k, v in value.items()}
+
+
+def _convert_scalar(kind: Any, value: object, path: str) -> object:
+    if kind is bool:
+        if isinstance(value, str) and value.lower() in TRUE_FALSE:
+            return TRUE_FALSE[value.lower()]
+        if isinstance(value, bool):
+            return value
+        raise FieldError(path, f"expects True or False, got {_shown(value)}")
+    if kind is str:
+        if isinstance(value, str):
+            return value
+        raise FieldError(path, f"expects a text, got {_shown(value)}")
+    if kind in (int, float):
+        return _convert_number(kind, value, path)
+    raise TypeError(f"{path}: fields of type {kind} cannot be read from a configuration")
+
+
+def _convert_number(kind: type, value: object, path: str) -> object:
+    """A number; texts such as 5e-4 count (PyYAML reads them so), True and False do not."""
+    number = value
+    if isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            raise FieldError(path, f"expects a number, got {_shown(value)}") from None
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise FieldError(path, f"expects a number, got {_shown(value)}")
+    if not math.isfinite(number):
+        raise FieldError(path, f"expects a finite number, got {_shown(value)}")
+    if kind is float:
+        return float(number)
+    if number != int(number):
+        raise FieldError(path, f"expects a whole number, got {_shown(value)}")
+    return int(number)
+
+
+def _shown(value: object) -> str:
+    names: Mapping[type, str] = {str: "a text", bool: "a truth value", dict: "a section"}
+    return f"{value!r} ({names.get(type(value), type(value).__name__)})"

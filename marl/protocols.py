@@ -102,7 +102,7 @@ class IntrinsicReward(Protocol):
     """A bonus inside the TD target; it may learn from the batch first."""
 
     def prepare(self, batch: EpisodeBatch, progress: Progress) -> Metrics:
-        """Learn from the sampled batch (codebook, buffers); called once per update, before bonus."""
+        """Learn from the sampled batch (codebook, buffers); once per update, before bonus."""
 
     def bonus(self, batch: EpisodeBatch, bootstrap: Tensor) -> Tensor:
         """Added to the target of each step. bootstrap: value of slot t + 1, [B,T,G] -> [B,T,G]."""

@@ -1,7 +1,7 @@
 """The battle's data: struct-of-arrays named tuples that every compiled function works on.
 
 E environments, N = A + M units each (the A agents first, then the M enemies), K unit types.
-Times are in game loops (16 a game-second), distances in grid units, angles in radians.
+Times are in game loops (16 a game-second), distances in grid units.
 """
 
 from __future__ import annotations
@@ -40,14 +40,15 @@ class UnitTypes(NamedTuple):
     separation: Floats
     inner_radius: Floats
     speed: Floats  # per loop
-    turn_rate: Floats  # per loop
+    turn_cos: Floats  # of the angle turned per loop
+    turn_sin: Floats
     sight: Floats
     weapon_range: Floats  # between edges
     range_slop: Floats
     scan_range: Floats  # max(min_scan_range, weapon_range)
-    arc: Floats  # half-angle within which a weapon may fire, slop included
+    arc_cos: Floats  # of the half-angle within which a weapon may fire, slop included
     period: Floats
-    damage_point: Floats
+    damage_point: Floats  # whole loops, rounded up
     delay_min: Floats  # random lengthening of the period, uniform in [delay_min, delay_max]
     delay_max: Floats
     damage: Floats
@@ -69,7 +70,12 @@ class World(NamedTuple):
     side: Ints  # [E,N] 0 ally, 1 enemy
     x: Floats  # [E,N]
     y: Floats
-    facing: Floats
+    facing_x: Floats  # unit vector
+    facing_y: Floats
+    velocity_x: Floats  # the last loop's displacement
+    velocity_y: Floats
+    detour: Ints  # side on which the unit walks round what blocks it: -1 right, 1 left, 0 none
+    blocked: Ints  # loops in a row without getting nearer to the target
     health: Floats
     shield: Floats
     cooldown: Floats  # loops until the weapon is ready
@@ -86,7 +92,10 @@ class World(NamedTuple):
     missile_target: Ints
     missile_x: Floats
     missile_y: Floats
-    attacker: Ints  # last unit that hit this one, NO_UNIT = none since it last stood idle
+    attacker: Ints  # unit to answer: it hit this one or a friend who called; NO_UNIT = none
+    help_wait: Floats  # loops until the unit may call for help again
+    sequence: Ints  # the units in the order in which they act, shuffled every loop
+    near: Ints  # scratch: the units around the one that moves
     rng: NDArray[np.uint64]  # [E,1] generator state of each battle
     clock: Ints  # [E,1] loops since the episode began
 
@@ -95,7 +104,7 @@ def empty_world(num_envs: int, n_units: int) -> World:
     """A world of dead units."""
     shape = (num_envs, n_units)
     ints = {"kind", "side", "order", "order_target", "target", "burst_target", "missile_target"}
-    ints |= {"attacker"}
+    ints |= {"attacker", "detour", "blocked", "sequence", "near"}
     arrays: dict[str, NDArray] = {}
     for name in World._fields:
         if name in ints:

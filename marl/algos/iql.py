@@ -1,0 +1,26 @@
+"""IQL: every agent learns its own value from the shared reward (Tan 1993).
+
+    y_i = r + gamma * (1 - terminated) * Q_target(o_i', argmax Q(o_i', .))
+    loss = mean over steps and agents of (Q(o_i, a_i) - y_i)^2
+
+Differs from Tan 1993: deep recurrent networks with shared parameters, replay, target copies and
+double-Q, as in PyMARL. As there, an agent that died goes on learning its only action's value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from marl.algos.values import ValueRecipeConfig
+from marl.nets.mixers import Independent
+from marl.spec import EnvSpec
+
+
+@dataclass(frozen=True)
+class IqlConfig(ValueRecipeConfig):
+    """Independent Q-learning."""
+
+    def make_mixer(self, spec: EnvSpec) -> nn.Module:
+        return Independent()

@@ -1,0 +1,70 @@
+"""What every value-learning recipe shares: network, learner, exploration, replay, schedule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from marl.buffers.episodes import BufferConfig, EpisodeBuffer
+from marl.buffers.samplers import SamplerConfig, Slices, WholeEpisodes
+from marl.config import option
+from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy, Greedy
+from marl.controllers.shared import SharedController
+from marl.intrinsic.none import NoBonus
+from marl.learners.q import QLearner, QLearnerConfig
+from marl.nets.agents import AgentConfig
+from marl.protocols import IntrinsicReward
+from marl.spec import EnvSpec
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A recipe's parts, assembled: all that the loop needs to collect, learn and test."""
+
+    controller: SharedController
+    exploration: EpsilonGreedy
+    greedy: Greedy
+    learner: QLearner
+    buffer: EpisodeBuffer
+    sampler: WholeEpisodes | Slices
+
+
+@dataclass(frozen=True)
+class ValueRecipeConfig:
+    """Shared by IQL, VDN, QMIX, LAGMA and DQN; PyMARL's SMAC values are the defaults.
+
+    `updates_per_episode` and `updates_per_step` add up. Neither depends on how many
+    environments run in parallel.
+    """
+
+    agent: AgentConfig = AgentConfig()
+    learner: QLearnerConfig = QLearnerConfig()
+    epsilon: EpsilonConfig = EpsilonConfig()
+    buffer: BufferConfig = BufferConfig()
+    sampler: SamplerConfig = SamplerConfig()
+    updates_per_episode: float = option(1.0, low=0.0)  # learner updates per collected episode
+    updates_per_step: float = option(0.0, low=0.0)  # and per collected environment step
+
+    def make_mixer(self, spec: EnvSpec) -> nn.Module:
+        """How the agents' values become the learnt ones."""
+        raise NotImplementedError
+
+    def make_bonus(self, spec: EnvSpec, device: torch.device) -> IntrinsicReward:
+        """The intrinsic part of the TD target; none by default."""
+        return NoBonus()
+
+    def build(self, spec: EnvSpec, device: torch.device) -> Agent:
+        """All parts, on `device` (the replay stays on the CPU)."""
+        controller = SharedController(spec, self.agent).to(device)
+        mixer = self.make_mixer(spec).to(device)
+        bonus = self.make_bonus(spec, device)
+        return Agent(
+            controller=controller,
+            exploration=EpsilonGreedy(self.epsilon),
+            greedy=Greedy(),
+            learner=QLearner(controller, mixer, bonus, self.learner),
+            buffer=self.buffer.build(spec),
+            sampler=self.sampler.build(),
+        )

@@ -1,0 +1,71 @@
+"""What one update learns from: whole episodes, or slices of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from marl.batch import EpisodeBatch
+from marl.buffers.episodes import EpisodeBuffer
+from marl.config import option
+
+
+@dataclass(frozen=True)
+class SamplerConfig:
+    """How batches are drawn from the replay, uniformly."""
+
+    kind: Literal["episodes", "slices"] = "episodes"
+    batch_size: int = option(32, low=1)  # episodes, or slices
+    length: int = option(1, low=1)  # steps of a slice; 1 = transitions; slices only
+    start: int = option(0, low=0)  # steps that must be stored before the first update
+
+    def build(self) -> WholeEpisodes | Slices:
+        if self.kind == "episodes":
+            return WholeEpisodes(self.batch_size, self.start)
+        return Slices(self.batch_size, self.length, self.start)
+
+
+class WholeEpisodes:
+    """Episodes without replacement, cut to the longest one drawn."""
+
+    def __init__(self, batch_size: int, start: int = 0) -> None:
+        self.batch_size = batch_size
+        self.start = start
+
+    def ready(self, buffer: EpisodeBuffer) -> bool:
+        return len(buffer) >= self.batch_size and buffer.steps >= self.start
+
+    def sample(self, buffer: EpisodeBuffer, rng: torch.Generator) -> EpisodeBatch:
+        """[B,T,...], B = batch_size."""
+        if len(buffer) < self.batch_size:
+            raise ValueError(
+                f"asked for {self.batch_size} episodes, hold {len(buffer)}; "
+                "lower sampler.batch_size or wait"
+            )
+        picks = torch.randperm(len(buffer), generator=rng)[: self.batch_size]
+        return buffer.episodes(buffer.held_rows()[picks])
+
+
+class Slices:
+    """Slices of `length` steps, every stored step equally likely to be the first of one."""
+
+    def __init__(self, batch_size: int, length: int = 1, start: int = 0) -> None:
+        self.batch_size = batch_size
+        self.length = length
+        self.start = start
+
+    def ready(self, buffer: EpisodeBuffer) -> bool:
+        return buffer.steps >= max(self.start, self.batch_size)
+
+    def sample(self, buffer: EpisodeBuffer, rng: torch.Generator) -> EpisodeBatch:
+        """[B,length,...], B = batch_size."""
+        if buffer.steps < 1:
+            raise ValueError("asked for slices of an empty replay; wait for a first episode")
+        rows = buffer.held_rows()
+        ends = buffer.row_lengths[rows].cumsum(0)  # [episodes]
+        picks = torch.randint(buffer.steps, (self.batch_size,), generator=rng)
+        episodes = torch.searchsorted(ends, picks, right=True)
+        starts = picks - (ends[episodes] - buffer.row_lengths[rows[episodes]])
+        return buffer.slices(rows[episodes], starts, self.length)

@@ -1,0 +1,266 @@
+"""E battles of one scenario in lock-step: reset, step, and the arrays that show them.
+
+A whole step (orders, game loops, outcome, reward, observation, state, mask) is one compiled call
+that allocates nothing. A battle depends on its seed and its actions alone, bit for bit: not on E,
+its row, or the number of threads.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from marl.engine import data, loop, orders, rng, scoring, sensing, spawn
+from marl.engine.options import Options
+from marl.engine.scenario import MAPS, Scenario
+from marl.engine.scoring import RUNNING, WON, Scoring, make_scoring
+from marl.engine.senses import Facts, Senses, make_senses
+from marl.engine.spawn import Wave, make_wave
+from marl.engine.world import Floats, Ints, UnitTypes, World, empty_world
+from marl.errors import EnvError
+
+# Below this many battles starting the threads costs more than they bring.
+PARALLEL_FROM = 32
+ALL_LEGAL = -1
+
+
+class Rules(NamedTuple):
+    """What is the same in every battle of a scenario."""
+
+    types: UnitTypes
+    walkable: NDArray[np.uint8]  # [H,W], indexed [y,x]
+    wave: Wave
+    attack_between: Floats  # [2,2], the ends of the segment that the enemy wave attack-moves to
+    senses: Senses
+    scoring: Scoring
+    step_mul: int
+    move_amount: float
+    episode_limit: int
+    limit_truncates: bool
+
+
+class Record(NamedTuple):
+    """What the battles show, and what the driver remembers of them."""
+
+    obs: NDArray[np.float32]  # [E,A,O]
+    state: NDArray[np.float32]  # [E,S]
+    avail: NDArray[np.bool_]  # [E,A,U]
+    reward: NDArray[np.float32]  # [E]
+    terminated: NDArray[np.bool_]  # [E]
+    truncated: NDArray[np.bool_]  # [E]
+    battle_won: NDArray[np.float32]  # [E]
+    dead_allies: NDArray[np.float32]  # [E]
+    dead_enemies: NDArray[np.float32]  # [E]
+    steps: Ints  # [E] taken in this episode
+    last_actions: Ints  # [E,A], -1 = none yet
+    vitality: Floats  # [E,N] health + shield after the last step
+
+
+class Battles:
+    """E battles of one scenario; the arrays are overwritten by the next reset or step."""
+
+    def __init__(
+        self, scenario: Scenario, options: Options, num_envs: int, threads: int = 1
+    ) -> None:
+        if not 1 <= threads <= nb.config.NUMBA_NUM_THREADS:
+            raise EnvError(
+                f"threads={threads} is not within 1..{nb.config.NUMBA_NUM_THREADS}; the upper "
+                "bound is the number of cores, or NUMBA_NUM_THREADS where that is set"
+            )
+        self.scenario = scenario
+        self.num_envs = num_envs
+        self.threads = threads
+        self.rules = make_rules(scenario, options)
+        self.world = empty_world(num_envs, self.rules.wave.kind.size)
+        self.record = _empty_record(num_envs, self.rules)
+        self._actions = np.zeros(self.record.last_actions.shape, dtype=np.int64)
+        parallel = num_envs >= PARALLEL_FROM and threads > 1
+        self._step = step_parallel if parallel else step_serial
+
+    def reset(self, seeds: NDArray[np.uint64]) -> None:
+        """Start battle e from seeds[e]; battles from len(seeds) on stay idle (ended)."""
+        if len(seeds) > self.num_envs:
+            raise ValueError(f"got {len(seeds)} seeds for {self.num_envs} battles")
+        seeds = np.ascontiguousarray(seeds, dtype=np.uint64)
+        reset_all(self.rules, self.world, self.record, seeds)
+
+    def step(self, actions: NDArray[np.int64]) -> None:
+        """Advance all running battles by one step. actions: [E,A]; illegal ones are refused."""
+        if actions.shape != self._actions.shape:
+            raise ValueError(f"actions have shape {actions.shape}, need {self._actions.shape}")
+        self._actions[:] = actions
+        nb.set_num_threads(self.threads)
+        illegal = self._step(self.rules, self.world, self.record, self._actions)
+        if illegal != ALL_LEGAL:
+            e, agent = divmod(int(illegal), self._actions.shape[1])
+            legal = np.flatnonzero(self.record.avail[e, agent]).tolist()
+            raise EnvError(
+                f"environment {e}, agent {agent}: action {self._actions[e, agent]} is not "
+                f"available; available: {legal}"
+            )
+
+
+def make_rules(scenario: Scenario, options: Options) -> Rules:
+    """Everything a battle of `scenario` needs to know, with the units' facts looked up."""
+    types = data.load_unit_types(scenario.unit_names, MAPS / "units.yaml")
+    return Rules(
+        types=types,
+        walkable=scenario.walkable,
+        wave=make_wave(scenario, types),
+        attack_between=np.array(scenario.attack_between),
+        senses=make_senses(scenario, types, options),
+        scoring=make_scoring(scenario, types, options),
+        step_mul=options.step_mul,
+        move_amount=options.move_amount,
+        episode_limit=scenario.episode_limit,
+        limit_truncates=options.continuing_episode,
+    )
+
+
+def _empty_record(num_envs: int, rules: Rules) -> Record:
+    senses = rules.senses
+    agents = (num_envs, senses.n_agents)
+    record = Record(
+        obs=np.zeros((*agents, senses.obs_dim), dtype=np.float32),
+        state=np.zeros((num_envs, senses.state_dim), dtype=np.float32),
+        avail=np.zeros((*agents, senses.n_actions), dtype=np.bool_),
+        reward=np.zeros(num_envs, dtype=np.float32),
+        terminated=np.ones(num_envs, dtype=np.bool_),
+        truncated=np.zeros(num_envs, dtype=np.bool_),
+        battle_won=np.zeros(num_envs, dtype=np.float32),
+        dead_allies=np.zeros(num_envs, dtype=np.float32),
+        dead_enemies=np.zeros(num_envs, dtype=np.float32),
+        steps=np.zeros(num_envs, dtype=np.int64),
+        last_actions=np.full(agents, -1, dtype=np.int64),
+        vitality=np.zeros((num_envs, rules.wave.kind.size)),
+    )
+    record.avail[:, :, sensing.NO_OP] = True
+    return record
+
+
+@nb.njit(cache=True)
+def reset_all(rules: Rules, world: World, record: Record, seeds: NDArray[np.uint64]) -> None:
+    """Start the first len(seeds) battles; the others are over and show nothing."""
+    for e in range(record.steps.size):
+        running = e < seeds.size
+        record.reward[e] = 0.0
+        record.terminated[e] = not running
+        record.truncated[e] = False
+        record.battle_won[e] = 0.0
+        record.dead_allies[e] = 0.0
+        record.dead_enemies[e] = 0.0
+        record.steps[e] = 0
+        record.last_actions[e, :] = -1
+        spawn.place_wave(world, e, rules.wave, rules.types)
+        if running:
+            rng.seed_battle(world, e, seeds[e])
+            _order_enemy_wave(rules, world, e)
+        else:
+            world.health[e, :] = 0.0
+        _remember_vitality(world, record, e)
+        _sense(rules, world, record, e)
+
+
+@nb.njit(cache=True)
+def _order_enemy_wave(rules: Rules, world: World, e: int) -> None:
+    """The one order that the enemy gets: attack-move to a point of the scenario's segment."""
+    start, end = rules.attack_between[0], rules.attack_between[1]
+    share = 0.0
+    if start[0] != end[0] or start[1] != end[1]:
+        share = rng.uniform(world.rng[e])
+    x = start[0] + share * (end[0] - start[0])
+    y = start[1] + share * (end[1] - start[1])
+    orders.give_attack_move(world, e, rules.senses.n_agents, rules.wave.kind.size, x, y)
+
+
+@nb.njit(cache=True)
+def step_serial(rules: Rules, world: World, record: Record, actions: Ints) -> int:
+    """One step of all battles, one after the other; see `step_parallel`."""
+    illegal = _first_illegal(record, actions)
+    if illegal == ALL_LEGAL:
+        for e in range(record.steps.size):
+            _step_one(rules, world, record, e, actions[e])
+    return illegal
+
+
+@nb.njit(cache=True, parallel=True)
+def step_parallel(rules: Rules, world: World, record: Record, actions: Ints) -> int:
+    """One step of all battles, one battle per iteration. actions: [E,A].
+
+    Gives ALL_LEGAL, or the flat index e * A + a of the first illegal action; then nothing moved.
+    """
+    illegal = _first_illegal(record, actions)
+    if illegal == ALL_LEGAL:
+        for e in nb.prange(record.steps.size):
+            _step_one(rules, world, record, e, actions[e])
+    return illegal
+
+
+@nb.njit(cache=True)
+def _first_illegal(record: Record, actions: Ints) -> int:
+    n_envs, n_agents, n_actions = record.avail.shape
+    for e in range(n_envs):
+        if record.terminated[e] or record.truncated[e]:
+            continue
+        for a in range(n_agents):
+            action = actions[e, a]
+            if action < 0 or action >= n_actions or not record.avail[e, a, action]:
+                return e * n_agents + a
+    return ALL_LEGAL
+
+
+@nb.njit(cache=True)
+def _step_one(rules: Rules, world: World, record: Record, e: int, actions: Ints) -> None:
+    """One step of battle e; a battle that is over stays as it is, with reward 0."""
+    if record.terminated[e] or record.truncated[e]:
+        record.reward[e] = 0.0
+        return
+    n_agents = rules.senses.n_agents
+    record.last_actions[e, :] = actions
+    orders.give_agent_orders(world, e, n_agents, actions, rules.move_amount)
+    loop.advance(world, e, rules.types, rules.walkable, rules.step_mul)
+    record.steps[e] += 1
+    health, shield = world.health[e], world.shield[e]
+    code = scoring.outcome(n_agents, health)
+    record.reward[e] = scoring.step_reward(
+        rules.scoring, record.vitality[e], health, shield, code
+    )
+    _conclude(rules, record, e, code, health)
+    _remember_vitality(world, record, e)
+    _sense(rules, world, record, e)
+
+
+@nb.njit(cache=True)
+def _conclude(rules: Rules, record: Record, e: int, code: int, health: Floats) -> None:
+    """Whether the battle is over, and what stands in its outcome so far."""
+    at_limit = record.steps[e] >= rules.episode_limit
+    record.terminated[e] = code != RUNNING or (at_limit and not rules.limit_truncates)
+    record.truncated[e] = at_limit and not record.terminated[e]
+    record.battle_won[e] = code == WON
+    n_agents = rules.senses.n_agents
+    record.dead_allies[e] = np.sum(health[:n_agents] == 0)
+    record.dead_enemies[e] = np.sum(health[n_agents:] == 0)
+
+
+@nb.njit(cache=True)
+def _remember_vitality(world: World, record: Record, e: int) -> None:
+    for i in range(record.vitality.shape[1]):
+        alive = world.health[e, i] > 0
+        record.vitality[e, i] = world.health[e, i] + world.shield[e, i] if alive else 0.0
+
+
+@nb.njit(cache=True)
+def _sense(rules: Rules, world: World, record: Record, e: int) -> None:
+    """Write the mask, the observations and the state of battle e."""
+    facts = Facts(
+        world.kind[e], world.x[e], world.y[e], world.health[e], world.shield[e], world.cooldown[e]
+    )
+    senses, last_actions, steps = rules.senses, record.last_actions[e], record.steps[e]
+    sensing.write_mask(senses, facts, record.avail[e])
+    sensing.write_observations(
+        senses, facts, record.avail[e], last_actions, steps, record.obs[e]
+    )
+    sensing.write_state(senses, facts, record.obs[e], last_actions, steps, record.state[e])

@@ -1,0 +1,186 @@
+"""Scenarios: the facts of a battle, read from maps/<name>.yaml and maps/terrains.yaml.
+
+Formats and their checks; nothing here is compiled. Coordinates are grid units from the
+south-west corner of the map, x to the east, y to the north.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from marl.engine.yamlcheck import YamlFile
+from marl.errors import EnvError
+
+MAPS = Path(__file__).resolve().parents[2] / "maps"
+NOT_SCENARIOS = ("units", "terrains")
+SIDES = ("ally", "enemy")
+RACES = ("T", "P", "Z")
+# Cells of a walkable grid: blocked, walkable, and the inner half of a diagonal cliff.
+CELLS = {"#": 0, ".": 1, "+": 2}
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Units of one type, created together at one point."""
+
+    side: str  # one of SIDES
+    unit: str  # a name in maps/units.yaml
+    count: int
+    at: Point
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One battle's facts."""
+
+    name: str
+    episode_limit: int  # environment steps
+    races: dict[str, str]  # by side; race P has a shield column
+    walkable: NDArray[np.uint8]  # [H,W], indexed [y,x] from the south: a value of CELLS
+    groups: tuple[Group, ...]  # in the order of creation
+    type_columns: dict[str, tuple[str, ...]]  # by side: unit type of each one-hot column
+    attack_between: tuple[Point, Point]  # the enemy wave attack-moves to a point between these
+
+    @property
+    def unit_names(self) -> tuple[str, ...]:
+        """The unit types present, alphabetically: the type index of the battle."""
+        return tuple(sorted({group.unit for group in self.groups}))
+
+    def count(self, side: str) -> int:
+        """Units of one side."""
+        return sum(group.count for group in self.groups if group.side == side)
+
+
+def scenario_names(maps: Path = MAPS) -> list[str]:
+    """The scenarios that the maps folder has."""
+    return sorted(p.stem for p in maps.glob("*.yaml") if p.stem not in NOT_SCENARIOS)
+
+
+def load_scenario(name: str, maps: Path = MAPS) -> Scenario:
+    """The scenario `name`; refuses an unknown name and any field that does not fit."""
+    known = scenario_names(maps)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise EnvError(f"map {name!r} is not in {maps}{hint} It has: {', '.join(known)}")
+    file = _open(maps / f"{name}.yaml")
+    allowed = ["source", "episode_limit", "races", "terrain", "groups", "type_columns"]
+    file.keys(file.content, "", [*allowed, "enemy_order"])
+    file.text(file.content["source"], "source")
+    groups = _groups(file)
+    scenario = Scenario(
+        name=name,
+        episode_limit=file.whole(file.content["episode_limit"], "episode_limit", low=1),
+        races=_races(file),
+        walkable=load_terrain(file.text(file.content["terrain"], "terrain"), maps),
+        groups=groups,
+        type_columns=_type_columns(file, groups),
+        attack_between=_attack_between(file),
+    )
+    _check_ground(file, scenario)
+    return scenario
+
+
+def load_terrain(name: str, maps: Path = MAPS) -> NDArray[np.uint8]:
+    """The walkable grid `name` of maps/terrains.yaml, [H,W] indexed [y,x] from the south."""
+    file = _open(maps / "terrains.yaml")
+    file.keys(file.content, "", ["source", "terrains"])
+    terrains = file.mapping(file.content["terrains"], "terrains")
+    if name not in terrains:
+        file.refuse(f"terrains.{name}", f"is missing; the file has {', '.join(terrains)}")
+    field = f"terrains.{name}"
+    rows = [file.text(row, field) for row in file.items(terrains[name], field)]
+    if not rows or len({len(row) for row in rows}) != 1:
+        file.refuse(field, "rows must all be of one length")
+    unknown = set("".join(rows)) - set(CELLS)
+    if unknown:
+        file.refuse(field, f"has {sorted(unknown)}; cells are {list(CELLS)}")
+    return np.array([[CELLS[cell] for cell in row] for row in reversed(rows)], dtype=np.uint8)
+
+
+def _open(path: Path) -> YamlFile:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise EnvError(f"{path} is missing") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise EnvError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    file = YamlFile(path, {})
+    return YamlFile(path, file.mapping(content, ""))
+
+
+def _races(file: YamlFile) -> dict[str, str]:
+    races = file.mapping(file.content["races"], "races")
+    file.keys(races, "races", SIDES)
+    return {side: file.choice(races[side], f"races.{side}", RACES) for side in SIDES}
+
+
+def _groups(file: YamlFile) -> tuple[Group, ...]:
+    groups = []
+    for index, item in enumerate(file.items(file.content["groups"], "groups")):
+        field = f"groups[{index}]"
+        entry = file.mapping(item, field)
+        file.keys(entry, field, ["side", "unit", "count", "at"])
+        groups.append(
+            Group(
+                side=file.choice(entry["side"], f"{field}.side", SIDES),
+                unit=file.text(entry["unit"], f"{field}.unit"),
+                count=file.whole(entry["count"], f"{field}.count", low=1),
+                at=file.point(entry["at"], f"{field}.at"),
+            )
+        )
+    for side in SIDES:
+        if not any(group.side == side for group in groups):
+            file.refuse("groups", f"has no group of side {side!r}")
+    return tuple(groups)
+
+
+def _type_columns(file: YamlFile, groups: tuple[Group, ...]) -> dict[str, tuple[str, ...]]:
+    field = "type_columns"
+    entry = file.mapping(file.content[field], field)
+    file.keys(entry, field, SIDES)
+    columns = {}
+    for side in SIDES:
+        names = file.items(entry[side], f"{field}.{side}")
+        columns[side] = tuple(file.text(name, f"{field}.{side}") for name in names)
+    if len(columns["ally"]) != len(columns["enemy"]):
+        file.refuse(field, "must have as many columns for allies as for enemies")
+    for group in groups:
+        if columns[group.side] and group.unit not in columns[group.side]:
+            file.refuse(f"{field}.{group.side}", f"has no column for {group.unit}")
+    return columns
+
+
+def _attack_between(file: YamlFile) -> tuple[Point, Point]:
+    entry = file.mapping(file.content["enemy_order"], "enemy_order")
+    if list(entry) == ["attack_move"]:
+        point = file.point(entry["attack_move"], "enemy_order.attack_move")
+        return point, point
+    field = "enemy_order.attack_move_between"
+    file.keys(entry, "enemy_order", ["attack_move_between"])
+    ends = file.items(entry["attack_move_between"], field)
+    if len(ends) != 2:
+        file.refuse(field, "must be two points")
+    return file.point(ends[0], field), file.point(ends[1], field)
+
+
+def _check_ground(file: YamlFile, scenario: Scenario) -> None:
+    points = [(f"groups[{i}].at", group.at) for i, group in enumerate(scenario.groups)]
+    points += [("enemy_order", point) for point in scenario.attack_between]
+    for field, (x, y) in points:
+        if not is_walkable(scenario.walkable, x, y):
+            file.refuse(field, f"({x:g}, {y:g}) is not on walkable ground")
+
+
+def is_walkable(walkable: NDArray[np.uint8], x: float, y: float) -> bool:
+    """Whether a point lies on the map, on a cell that is not blocked."""
+    height, width = walkable.shape
+    return 0 <= x < width and 0 <= y < height and bool(walkable[int(y), int(x)])

@@ -1,0 +1,74 @@
+"""Checked reading of the fact files: a value that does not fit names its file, field and reason."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from marl.errors import EnvError
+
+
+@dataclass(frozen=True)
+class YamlFile:
+    """A parsed YAML file and the checks of its fields; `field` is a dotted path for messages."""
+
+    path: Path
+    content: Mapping[str, object]
+
+    def refuse(self, field: str, reason: str) -> NoReturn:
+        """Stop with one line: file, field, reason."""
+        where = f"{self.path}: {field}: " if field else f"{self.path}: "
+        raise EnvError(where + reason)
+
+    def keys(self, entry: Mapping[str, object], field: str, allowed: Iterable[str]) -> None:
+        """Exactly the keys `allowed`."""
+        names = list(allowed)
+        prefix = f"{field}." if field else ""
+        for key in entry:
+            if key not in names:
+                near = difflib.get_close_matches(key, names, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+                self.refuse(f"{prefix}{key}", f"unknown key; {hint}")
+        for name in names:
+            if name not in entry:
+                self.refuse(f"{prefix}{name}", "is missing")
+
+    def mapping(self, value: object, field: str) -> dict[str, object]:
+        """A mapping with text keys."""
+        if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+            self.refuse(field, f"must be a mapping with names as keys, not {value!r}")
+        return value
+
+    def items(self, value: object, field: str) -> list[object]:
+        """A list."""
+        if not isinstance(value, list):
+            self.refuse(field, f"must be a list, not {value!r}")
+        return value
+
+    def text(self, value: object, field: str) -> str:
+        """A text that is not empty."""
+        if not isinstance(value, str) or not value:
+            self.refuse(field, f"must be a text, not {value!r}")
+        return value
+
+    def choice(self, value: object, field: str, allowed: Sequence[str]) -> str:
+        """One of `allowed`."""
+        if value not in allowed:
+            self.refuse(field, f"{value!r} is not one of {list(allowed)}")
+        return str(value)
+
+    def whole(self, value: object, field: str, low: int) -> int:
+        """A whole number, at least `low`."""
+        if not isinstance(value, int) or isinstance(value, bool) or value < low:
+            self.refuse(field, f"must be a whole number of at least {low}, not {value!r}")
+        return value
+
+    def point(self, value: object, field: str) -> tuple[float, float]:
+        """Two numbers."""
+        numbers = [v for v in self.items(value, field) if type(v) in (int, float)]
+        if len(numbers) != 2 or len(self.items(value, field)) != 2:
+            self.refuse(field, f"must be a point [x, y], not {value!r}")
+        return float(numbers[0]), float(numbers[1])  # type: ignore[arg-type]

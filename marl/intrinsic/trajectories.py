@@ -1,0 +1,171 @@
+"""D_tau: for each code, the best trajectories seen to start at it (Na & Moon 2024).
+
+A trajectory is kept as the set of codes it visits: whether a code is in it is all that is asked.
+Lists are sorted, worst first. A list's rows lie in `members` in any order; `place` says where, so
+that only numbers move when a trajectory is inserted.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+
+class Lists(NamedTuple):
+    """k places for each of K codes."""
+
+    size: NDArray[np.int64]  # [K], trajectories held
+    priority: NDArray[np.float64]  # [K,k], ascending over the first `size`
+    place: NDArray[np.int64]  # [K,k], a permutation of 0..k-1: where each one's rows lie
+    members: NDArray[np.bool_]  # [K,k,K], the codes it visits; by place
+    origin: NDArray[np.int64]  # [K,k,2], its episode's number and first slot; by place
+
+
+class WalkRules(NamedTuple):
+    """How an episode is walked."""
+
+    interval: int  # n_freq, slots between two draws of a reference
+    pay_on_resample: bool  # a transition into a drawing slot is judged by the reference before
+    softmax: bool  # draw by softmax of the priorities instead of uniformly
+    dedup: bool  # one place for the same slot of the same episode
+
+
+def empty_lists(n_codes: int, k: int) -> Lists:
+    """Lists that hold nothing."""
+    return Lists(
+        size=np.zeros(n_codes, dtype=np.int64),
+        priority=np.zeros((n_codes, k)),
+        place=np.tile(np.arange(k), (n_codes, 1)),
+        members=np.zeros((n_codes, k, n_codes), dtype=np.bool_),
+        origin=np.zeros((n_codes, k, 2), dtype=np.int64),
+    )
+
+
+@njit(cache=True)
+def push(
+    lists: Lists,
+    code: int,
+    priority: float,
+    members: NDArray[np.bool_],
+    origin: tuple[int, int],
+    dedup: bool,
+) -> None:
+    """Offer a trajectory that starts at `code`; members: [K].
+
+    A full list drops its worst one for it, or refuses it if it is worse still; at a tie the newer
+    one stays. With dedup it takes the place of the same slot of the same episode, if held.
+    """
+    priorities, places = lists.priority[code], lists.place[code]
+    if dedup:
+        _forget(lists, code, origin)
+    size, k = lists.size[code], len(places)
+    if size < k:
+        place, i = places[size], size
+        while i > 0 and priorities[i - 1] > priority:
+            priorities[i], places[i] = priorities[i - 1], places[i - 1]
+            i -= 1
+        lists.size[code] = size + 1
+    elif priority >= priorities[0]:
+        place, i = places[0], 0
+        while i + 1 < k and priorities[i + 1] < priority:
+            priorities[i], places[i] = priorities[i + 1], places[i + 1]
+            i += 1
+    else:
+        return
+    priorities[i], places[i] = priority, place
+    lists.members[code, place] = members
+    lists.origin[code, place, 0], lists.origin[code, place, 1] = origin
+
+
+@njit(cache=True)
+def _forget(lists: Lists, code: int, origin: tuple[int, int]) -> None:
+    """Remove the trajectory that began at this slot of this episode, if the list holds it."""
+    priorities, places = lists.priority[code], lists.place[code]
+    size = lists.size[code]
+    for found in range(size):
+        held = lists.origin[code, places[found]]
+        if held[0] == origin[0] and held[1] == origin[1]:
+            place = places[found]
+            for i in range(found, size - 1):
+                priorities[i], places[i] = priorities[i + 1], places[i + 1]
+            places[size - 1] = place
+            lists.size[code] = size - 1
+            return
+
+
+@njit(cache=True)
+def draw(lists: Lists, code: int, uniform: float, softmax: bool) -> int:
+    """Where the rows of a random trajectory of `code` lie; -1 if it has none.
+
+    uniform: a random number in [0,1).
+    """
+    size = lists.size[code]
+    if size == 0:
+        return -1
+    if not softmax:
+        return lists.place[code, int(uniform * size)]
+    best = lists.priority[code, size - 1]
+    weights = np.exp(lists.priority[code, :size] - best)
+    left = uniform * weights.sum()
+    for i in range(size - 1):
+        left -= weights[i]
+        if left < 0.0:
+            return lists.place[code, i]
+    return lists.place[code, size - 1]
+
+
+@njit(cache=True)
+def _suffixes(codes: NDArray[np.int64], interval: int, n_codes: int) -> NDArray[np.bool_]:
+    """The set of codes from each drawing slot to the end. codes [slots] -> [draws,K]."""
+    slots = len(codes)
+    sets = np.zeros(((slots + interval - 1) // interval, n_codes), dtype=np.bool_)
+    seen = np.zeros(n_codes, dtype=np.bool_)
+    for t in range(slots - 1, -1, -1):
+        seen[codes[t]] = True
+        if t % interval == 0:
+            sets[t // interval] = seen
+    return sets
+
+
+@njit(cache=True)
+def walk(
+    lists: Lists,
+    rules: WalkRules,
+    codes: NDArray[np.int64],
+    priorities: NDArray[np.float64],
+    slots: NDArray[np.int64],
+    wanted: NDArray[np.bool_],
+    episodes: NDArray[np.int64],
+    uniforms: NDArray[np.float64],
+) -> NDArray[np.bool_]:
+    """Walk all episodes in turn: keep their trajectories, say which transitions follow a drawn one.
+
+    codes, priorities: [B,T+1]; slots [B], how many of them to walk; wanted [B], whether to keep an
+    episode's trajectories; uniforms [B,draws] in [0,1). At every `interval`-th slot the rest of the
+    episode is offered to the list of its code, and then a reference is drawn from that list.
+    Returns [B,T]: True where the transition changes the code to one that the reference visits.
+    """
+    batch, total = codes.shape
+    n_codes = lists.members.shape[2]
+    follows = np.zeros((batch, total - 1), dtype=np.bool_)
+    reference = np.zeros(n_codes, dtype=np.bool_)
+    for b in range(batch):
+        sets = _suffixes(codes[b, : slots[b]], rules.interval, n_codes)
+        reference[:] = False
+        for t in range(slots[b]):
+            code = codes[b, t]
+            draws = t % rules.interval == 0
+            if t > 0 and (rules.pay_on_resample or not draws):
+                follows[b, t - 1] = code != codes[b, t - 1] and reference[code]
+            if draws:
+                turn = t // rules.interval
+                if wanted[b]:
+                    origin = (episodes[b], t)
+                    push(lists, code, priorities[b, t], sets[turn], origin, rules.dedup)
+                place = draw(lists, code, uniforms[b, turn], rules.softmax)
+                # A copy: later trajectories may take the drawn one's place.
+                reference[:] = lists.members[code, place] if place >= 0 else False
+    return follows

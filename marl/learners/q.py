@@ -1,0 +1,147 @@
+"""QLearner: temporal-difference learning of mixed or independent action values.
+
+    y = reward + bonus + gamma * (1 - terminated) * bootstrap
+    bootstrap = mix_target(Q_target(s', argmax_a Q(s', a)), s')          (double Q)
+    loss = mean over real steps of (mix(Q(s, a), s) - y)^2
+
+IQL, VDN, QMIX differ in the mixer, LAGMA in the bonus, DQN in the number of agents (one).
+Sources: PyMARL's QLearner (Samvelyan et al. 2019, arXiv:1902.04043); double Q-learning
+(van Hasselt et al. 2016, arXiv:1509.06461).
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from marl.batch import EpisodeBatch
+from marl.config import option
+from marl.controllers.shared import SharedController
+from marl.learners.targets import greedy_actions, masked_mean, taken, td_targets
+from marl.protocols import IntrinsicReward, Metrics, Progress, State
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """Gradient descent on the networks."""
+
+    kind: Literal["rmsprop", "adam"] = "rmsprop"
+    lr: float = option(0.0005, above=0.0)
+    alpha: float = option(0.99, low=0.0, high=1.0)  # smoothing of the squares; rmsprop only
+    eps: float = option(0.00001, above=0.0)
+
+    def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        if self.kind == "rmsprop":
+            return torch.optim.RMSprop(parameters, lr=self.lr, alpha=self.alpha, eps=self.eps)
+        return torch.optim.Adam(parameters, lr=self.lr, eps=self.eps)
+
+
+@dataclass(frozen=True)
+class QLearnerConfig:
+    """Value learning."""
+
+    gamma: float = option(0.99, low=0.0, high=1.0)
+    double_q: bool = True  # choose the next action with the online network
+    optimizer: OptimizerConfig = OptimizerConfig()
+    grad_norm_clip: float = option(10.0, above=0.0)
+    target_update_interval: int = option(200, low=1)
+    target_update_unit: Literal["episodes", "updates"] = "episodes"
+
+
+class QLearner:
+    """Learns a controller and a mixer from batches; keeps their target copies."""
+
+    def __init__(
+        self,
+        controller: SharedController,
+        mixer: nn.Module,
+        bonus: IntrinsicReward,
+        config: QLearnerConfig,
+    ) -> None:
+        self.controller = controller
+        self.mixer = mixer
+        self.bonus = bonus
+        self.config = config
+        self.target_controller = copy.deepcopy(controller).requires_grad_(False)
+        self.target_mixer = copy.deepcopy(mixer).requires_grad_(False)
+        self.parameters = [*controller.parameters(), *mixer.parameters()]
+        self.optimizer = config.optimizer.build(self.parameters)
+        self.last_target_update = 0
+
+    def update(self, batch: EpisodeBatch, progress: Progress) -> Metrics:
+        """One gradient step. Returns PyMARL's metrics, and those of the bonus."""
+        metrics = self.bonus.prepare(batch, progress)
+        loss, parts = self.loss(batch)
+        self.optimizer.zero_grad()
+        loss.backward()
+        clip = self.config.grad_norm_clip
+        grad_norm = nn.utils.clip_grad_norm_(self.parameters, clip)
+        self.optimizer.step()
+        self._copy_targets_when_due(progress)
+        return {"loss": loss.detach(), "grad_norm": grad_norm, **parts, **metrics}
+
+    def loss(self, batch: EpisodeBatch) -> tuple[Tensor, Metrics]:
+        """Mean squared TD error over the real steps, and what it is made of."""
+        values = self.controller.unroll(batch)  # [B,T+1,A,U]
+        joint = self.mixer(taken(values[:, :-1], batch.actions), batch.state[:, :-1])  # [B,T,G]
+        with torch.no_grad():
+            bootstrap = self._bootstrap(batch, values)  # [B,T,G]
+            bonus = self.bonus.bonus(batch, bootstrap)
+            targets = td_targets(
+                batch.reward, batch.terminated, bootstrap, self.config.gamma, bonus
+            )
+        error = joint - targets
+        loss = masked_mean(error.square(), batch.filled)
+        with torch.no_grad():
+            # PyMARL divides these two by the number of agents even for a joint value.
+            per_agent = batch.actions.shape[-1] / joint.shape[-1]
+            parts = {
+                "td_error_abs": masked_mean(error.abs(), batch.filled),
+                "q_taken_mean": masked_mean(joint, batch.filled) / per_agent,
+                "target_mean": masked_mean(targets, batch.filled) / per_agent,
+            }
+            return loss, {**parts, **self.bonus.metrics()}
+
+    def _bootstrap(self, batch: EpisodeBatch, values: Tensor) -> Tensor:
+        """Value of what follows each step, by the target networks, [B,T,G]."""
+        target_values = self.target_controller.unroll(batch)[:, 1:]  # [B,T,A,U]
+        chooser = values[:, 1:] if self.config.double_q else target_values
+        actions = greedy_actions(chooser, batch.avail[:, 1:])
+        mixed: Tensor = self.target_mixer(taken(target_values, actions), batch.state[:, 1:])
+        return mixed
+
+    def _copy_targets_when_due(self, progress: Progress) -> None:
+        by_episodes = self.config.target_update_unit == "episodes"
+        now = progress.episode if by_episodes else progress.update + 1
+        if now - self.last_target_update >= self.config.target_update_interval:
+            self.copy_targets()
+            self.last_target_update = now
+
+    def copy_targets(self) -> None:
+        """Make the target networks equal to the online ones."""
+        self.target_controller.load_state_dict(self.controller.state_dict())
+        self.target_mixer.load_state_dict(self.mixer.state_dict())
+
+    def state_dict(self) -> State:
+        return {
+            "controller": self.controller.state_dict(),
+            "mixer": self.mixer.state_dict(),
+            "target_controller": self.target_controller.state_dict(),
+            "target_mixer": self.target_mixer.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "bonus": self.bonus.state_dict(),
+            "last_target_update": self.last_target_update,
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        self.controller.load_state_dict(state["controller"])
+        self.mixer.load_state_dict(state["mixer"])
+        self.target_controller.load_state_dict(state["target_controller"])
+        self.target_mixer.load_state_dict(state["target_mixer"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.bonus.load_state_dict(state["bonus"])
+        self.last_target_update = state["last_target_update"]

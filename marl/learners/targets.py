@@ -1,0 +1,36 @@
+"""Targets of value learning: pure functions of tensors."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def greedy_actions(values: Tensor, avail: Tensor) -> Tensor:
+    """The best available action. values [...,U], avail [...,U] bool -> [...] int64.
+
+    Where nothing is available (padding) the answer is 0, which the loss's mask drops.
+    """
+    return values.masked_fill(~avail, torch.finfo(values.dtype).min).argmax(-1)
+
+
+def taken(values: Tensor, actions: Tensor) -> Tensor:
+    """The values of `actions`. values [...,U], actions [...] -> [...]."""
+    return values.gather(-1, actions[..., None])[..., 0]
+
+
+def td_targets(
+    reward: Tensor, terminated: Tensor, bootstrap: Tensor, gamma: float, bonus: Tensor | float = 0.0
+) -> Tensor:
+    """One-step targets; a terminated step has no bootstrap, a truncated one has.
+
+    reward, terminated: [B,T,1]; bootstrap, bonus: [B,T,G] -> [B,T,G].
+    """
+    alive = 1.0 - terminated.to(bootstrap.dtype)
+    return reward + bonus + gamma * alive * bootstrap
+
+
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean of `values` [B,T,G] where `mask` [B,T,1] is True."""
+    weights = mask.to(values.dtype).expand_as(values)
+    return (values * weights).sum() / weights.sum()

@@ -1,0 +1,48 @@
+"""Running means of metrics between two log lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from marl.protocols import State
+
+
+class Meter:
+    """Means of what was added and last values of what was noted, since the last drain.
+
+    Tensors are summed where they are, so adding never waits for a device.
+    """
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.weights: dict[str, float] = {}
+        self.noted: dict[str, float] = {}
+        self.latest: dict[str, float] = {}  # of the last drain, for the progress bar
+
+    def add(self, metrics: Mapping[str, Tensor | float], weight: float = 1.0) -> None:
+        """Count each metric `weight` times."""
+        for name, value in metrics.items():
+            value = torch.as_tensor(value, dtype=torch.float64) * weight
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+            self.weights[name] = self.weights.get(name, 0.0) + weight
+
+    def note(self, metrics: Mapping[str, float]) -> None:
+        """Remember values of which only the last one counts."""
+        self.noted.update(metrics)
+
+    def drain(self) -> dict[str, float]:
+        """The means and last values; starts afresh."""
+        means = {name: float(total) / self.weights[name] for name, total in self.sums.items()}
+        self.latest = {**means, **self.noted}
+        self.sums, self.weights, self.noted = {}, {}, {}
+        return dict(self.latest)
+
+    def state_dict(self) -> State:
+        return {"sums": self.sums, "weights": self.weights, "noted": self.noted}
+
+    def load_state_dict(self, state: State) -> None:
+        self.sums = {name: total.cpu() for name, total in state["sums"].items()}
+        self.weights, self.noted = dict(state["weights"]), dict(state["noted"])

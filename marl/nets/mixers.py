@@ -1,0 +1,58 @@
+"""Mixers: the agents' chosen values -> the values that are learnt, G of them per step.
+
+G is A when agents learn alone and 1 when their values are mixed into one.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import elu
+
+
+class Independent(nn.Module):
+    """Every agent learns its own value (IQL): G = A."""
+
+    def forward(self, values: Tensor, state: Tensor) -> Tensor:
+        """values [B,T,A], state [B,T,S] -> [B,T,A]."""
+        return values
+
+
+class Vdn(nn.Module):
+    """The joint value is the sum (Sunehag et al. 2018, arXiv:1706.05296)."""
+
+    def forward(self, values: Tensor, state: Tensor) -> Tensor:
+        """values [B,T,A], state [B,T,S] -> [B,T,1]."""
+        return values.sum(-1, keepdim=True)
+
+
+class Qmix(nn.Module):
+    """A mix that grows with every agent's value, its weights made from the state.
+
+    Rashid et al. 2018, arXiv:1803.11485. Absolute weights keep d joint / d value_a >= 0, so
+    that each agent's own greedy action is the jointly greedy one.
+    """
+
+    def __init__(self, n_agents: int, state_dim: int, embed_dim: int, hypernet_dim: int) -> None:
+        super().__init__()
+        self.n_agents = n_agents
+        self.embed_dim = embed_dim
+        self.weights_1 = _hypernet(state_dim, hypernet_dim, n_agents * embed_dim)
+        self.bias_1 = nn.Linear(state_dim, embed_dim)
+        self.weights_2 = _hypernet(state_dim, hypernet_dim, embed_dim)
+        self.value = _hypernet(state_dim, embed_dim, 1)
+
+    def forward(self, values: Tensor, state: Tensor) -> Tensor:
+        """values [B,T,A], state [B,T,S] -> [B,T,1]."""
+        lead = values.shape[:-1]
+        weights_1 = self.weights_1(state).abs().view(*lead, self.n_agents, self.embed_dim)
+        hidden = torch.matmul(values[..., None, :], weights_1)[..., 0, :]  # [B,T,M]
+        hidden = elu(hidden + self.bias_1(state))
+        weights_2 = self.weights_2(state).abs()  # [B,T,M]
+        return (hidden * weights_2).sum(-1, keepdim=True) + self.value(state)
+
+
+def _hypernet(state_dim: int, hidden_dim: int, out_dim: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(state_dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, out_dim)
+    )

@@ -1,0 +1,209 @@
+"""From the command line and the YAML files to a Plan."""
+
+from __future__ import annotations
+
+import difflib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from marl import results
+from marl.cli import COMMANDS, EXAMPLE, Arguments
+from marl.config import flatten, join, split_parse, to_mapping
+from marl.configfiles import CODE, COMMAND_LINE, CONFIGS, Layers, available, chain, find, read, shown
+from marl.errors import ConfigError
+from marl.plan import Plan
+from marl.runconfig import RunConfig
+
+# Keys of config.yaml that name what the run is made of; everything else is a setting.
+NAMES = ("recipe", "env", "config", "env_config")
+# They ask for something once, so a recorded run's values are never taken over.
+ONCE = ("resume", "checkpoint", "load_step", "episodes", "max_seconds")
+# A resumed run must stay the run that it was.
+FIXED = ("seed", "num_envs", "results_dir", "label")
+
+
+@dataclass
+class Draft:
+    """The layers so far, and the names of the files that they came from."""
+
+    layers: Layers
+    config: str
+    env_config: str
+
+
+def make_plan(arguments: Arguments) -> Plan:
+    """Everything merged and parsed; nothing is written."""
+    from marl.envs.registry import ENVS
+    from marl.recipe import RECIPES
+
+    _check_command(arguments)
+    draft = _recorded(arguments) or _fresh(arguments)
+    layers = draft.layers
+    recipe_name = _registered(layers, "recipe", RECIPES, f"--config={draft.config}")
+    env_name = _registered(layers, "env", ENVS, f"--env-config={draft.env_config}")
+    _draw_seed(layers)
+    settings = {key: value for key, value in layers.values.items() if key not in NAMES}
+    parts = {"run": RunConfig, "env": ENVS[env_name], "recipe": RECIPES[recipe_name]}
+    parsed = split_parse(settings, parts, layers.sources)
+    names = {
+        "recipe": recipe_name,
+        "env": env_name,
+        "config": draft.config,
+        "env_config": draft.env_config,
+    }
+    values = dict(names) | {k: v for part in parsed.values() for k, v in to_mapping(part).items()}
+    return Plan(
+        command=arguments.command,
+        run=parsed["run"],
+        env=parsed["env"],
+        recipe=parsed["recipe"],
+        env_name=env_name,
+        recipe_name=recipe_name,
+        config_name=draft.config,
+        env_config_name=draft.env_config,
+        values=values,
+        sources={key: layers.sources.get(key, CODE) for key in flatten(values)},
+    )
+
+
+def open_folder(plan: Plan) -> Path | None:
+    """The run folder: a new one to train in, or that of the run to resume or evaluate."""
+    if plan.command == "train" and plan.run.resume is not None:
+        folder = results.run_folder(plan.run.resume, "resume")
+        results.write_config(folder, plan)
+        return folder
+    if plan.command == "evaluate" and plan.run.checkpoint is not None:
+        return results.run_folder(plan.run.checkpoint, "checkpoint")
+    if plan.command != "train":
+        return None
+    assert plan.run.seed is not None
+    env = plan.env.build(1, 1)
+    spec_name = env.spec.name
+    env.close()
+    run = plan.run
+    folder = results.create(run.results_dir, spec_name, plan.config_name, plan.run.seed, run.label)
+    results.write_config(folder, plan)
+    return folder
+
+
+def _check_command(arguments: Arguments) -> None:
+    """The command exists, and resume and checkpoint stand with the right one."""
+    command = arguments.command
+    if command not in COMMANDS:
+        near = difflib.get_close_matches(command, COMMANDS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(COMMANDS)}"
+        raise ConfigError(f"{command!r} is not a command; {hint}")
+    updates = arguments.updates
+    if command == "train" and updates.get("checkpoint") is not None:
+        raise ConfigError("checkpoint: belongs to evaluate; to go on with a run: resume=<folder>")
+    if command == "evaluate" and updates.get("resume") is not None:
+        raise ConfigError("resume: belongs to train; to evaluate a run: checkpoint=<folder>")
+    if command == "evaluate" and updates.get("checkpoint") is None:
+        raise ConfigError("checkpoint: evaluate needs one: with checkpoint=<run folder>")
+
+
+def _fresh(arguments: Arguments) -> Draft:
+    """default <- environment <- algorithm <- command line."""
+    config, env_config = arguments.config, arguments.env_config
+    if arguments.command == "bench":  # it measures the main job unless told otherwise
+        config, env_config = config or EXAMPLE["config"], env_config or EXAMPLE["env-config"]
+    for flag, name in {"config": config, "env-config": env_config}.items():
+        if name is None:
+            raise ConfigError(f"--{flag}=NAME is missing; there are: {', '.join(available(flag))}")
+    assert config is not None
+    assert env_config is not None
+    layers = Layers()
+    layers.lay(read(CONFIGS / "default.yaml"), "configs/default.yaml")
+    _lay_file(layers, "env-config", env_config)
+    _lay_file(layers, "config", config)
+    layers.lay(arguments.updates, COMMAND_LINE)
+    return Draft(layers, Path(config).stem, Path(env_config).stem)
+
+
+def _lay_file(layers: Layers, flag: str, name: str) -> None:
+    for path, content in chain(flag, find(flag, name)):
+        layers.lay(content, shown(path))
+
+
+def _recorded(arguments: Arguments) -> Draft | None:
+    """The configuration of the run to resume or evaluate, and the command line over it."""
+    key = "resume" if arguments.command == "train" else "checkpoint"
+    path = arguments.updates.get(key)
+    if path is None:
+        return None
+    folder = results.run_folder(str(path), key)
+    values, sources = results.read_config(folder)
+    config, env_config = str(values.get("config")), str(values.get("env_config"))
+    layers = Layers()
+    layers.values = {k: v for k, v in values.items() if k not in ONCE}
+    layers.sources = sources
+    _check_named(arguments, folder, config, env_config)
+    if arguments.env_config is not None and Path(arguments.env_config).stem != env_config:
+        env_config = Path(arguments.env_config).stem
+        _replace_env(layers, arguments.env_config)
+    if arguments.command == "train":
+        _check_unchanged(arguments.updates, values, folder)
+    layers.lay(arguments.updates, COMMAND_LINE)
+    return Draft(layers, config, env_config)
+
+
+def _check_named(arguments: Arguments, folder: Path, config: str, env_config: str) -> None:
+    """--config, if given, names the run's own; on resuming --env-config too."""
+    given, env_given = arguments.config, arguments.env_config
+    if given is not None and Path(given).stem != config:
+        raise ConfigError(f"--config={given}: {folder} was trained with --config={config}")
+    if arguments.command != "train" or env_given is None:
+        return
+    if Path(env_given).stem != env_config:
+        raise ConfigError(
+            f"--env-config={env_given}: {folder} was trained with --env-config={env_config}"
+        )
+
+
+def _replace_env(layers: Layers, name: str) -> None:
+    """Another environment instead of the recorded one, for an evaluation elsewhere."""
+    from marl.envs.registry import ENVS
+
+    old = ENVS.get(str(layers.values.get("env")))
+    gone = {"env", *(item.name for item in fields(old))} if old is not None else {"env"}
+    layers.values = {k: v for k, v in layers.values.items() if k not in gone}
+    _lay_file(layers, "env-config", name)
+
+
+def _check_unchanged(
+    updates: Mapping[str, object], recorded: Mapping[str, object], folder: Path
+) -> None:
+    """A resumed run may change how it is run, not what it is."""
+    free = {item.name for item in fields(RunConfig)} - set(FIXED)
+    before = flatten(recorded)
+    for key, value in flatten(updates).items():
+        top = key.split(".")[0]
+        if top in free or top not in recorded:  # unknown keys are refused later, with a hint
+            continue
+        if str(before.get(key)) != str(value):
+            raise ConfigError(
+                f"{key}: {folder} was trained with {before.get(key)!r}; a resumed run keeps it "
+                f"(start a new run to use {value!r})"
+            )
+
+
+def _registered(layers: Layers, key: str, known: Mapping[str, Any], flag: str) -> str:
+    """The registry name that the files gave under `key`."""
+    name = layers.values.get(key)
+    if name is None:
+        raise ConfigError(f"{flag}: the file has no line '{key}: NAME'; known: {sorted(known)}")
+    if name not in known:
+        near = difflib.get_close_matches(str(name), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known))}"
+        source = layers.sources.get(key)
+        raise ConfigError(f"{join('', key)}: {name!r} is unknown; {hint} [{source}]")
+    return str(name)
+
+
+def _draw_seed(layers: Layers) -> None:
+    """A seed where none was given, so that every run can be repeated."""
+    if layers.values.get("seed") in (None, "none", "null"):
+        layers.lay({"seed": secrets.randbelow(2**31)}, "drawn")

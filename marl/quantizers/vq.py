@@ -1,0 +1,84 @@
+"""Vector quantiser of global states: encoder, codebook, decoder (van den Oord et al. 2017)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from marl.config import option
+from marl.quantizers.coverage import Leftovers
+
+LatentLoss = Literal["squared", "norm", "mean"]
+
+
+@dataclass(frozen=True)
+class CodebookConfig:
+    """The state quantiser and how it is trained."""
+
+    size: int = option(64, low=1)  # K, codes
+    dim: int = option(8, low=1)  # D, numbers per code
+    hidden_dim: int = option(64, low=1)  # both hidden layers of encoder and decoder
+    lr: float = option(0.0005, above=0)  # Adam
+    grad_clip: float | None = option(10.0, above=0)  # L2 norm; None clips nothing
+    update_interval: int = option(10, low=1)  # episodes between updates, once past the start
+    vq_weight: float = option(1.0, low=0)
+    commit_weight: float = option(0.5, low=0)
+    coverage_weight: float = option(0.5, low=0)
+    # Distance of state and code in the three latent terms: squared = sum over D of squares,
+    # mean = that over D, norm = the norm of the element-wise squares.
+    loss: LatentLoss = "squared"
+    recon_reduction: Literal["mean", "sum"] = "mean"  # over the state's numbers
+    # per_code divides the vq gradient of a code by how many states of that slot chose it.
+    gradient: Literal["plain", "per_code"] = "plain"
+    horizon: Literal["batch", "limit"] = "batch"  # slots that J(t) spreads over: longest | all
+    leftovers: Leftovers = "official"  # who gets the codes that do not divide evenly
+
+
+class VectorQuantizer(nn.Module):
+    """Encoder S-H-H-D, codebook K x D drawn from U[0,1), decoder D-H-H-S, all with ReLU."""
+
+    codebook: nn.Parameter
+
+    def __init__(self, state_dim: int, n_codes: int, dim: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.n_codes = n_codes
+        self.encoder = _mlp(state_dim, hidden_dim, dim)
+        self.codebook = nn.Parameter(torch.rand(n_codes, dim))  # [K,D]
+        self.decoder = _mlp(dim, hidden_dim, state_dim)
+
+    @torch.no_grad()
+    def encode(self, states: Tensor) -> Tensor:
+        """states [...,S] -> index of the nearest code [...]."""
+        return self.nearest(self.encoder(states))
+
+    @torch.no_grad()
+    def nearest(self, encoded: Tensor) -> Tensor:
+        """encoded [...,D] -> index of the code at the least distance; a tie takes the smallest."""
+        flat = encoded.detach().reshape(-1, encoded.shape[-1])
+        # |x - e|^2 less |x|^2, which is the same for all codes.
+        norms = self.codebook.square().sum(1)  # [K]
+        distance = torch.addmm(norms, flat, self.codebook.T, alpha=-2.0)  # [N,K]
+        return distance.argmin(1).reshape(encoded.shape[:-1])
+
+    def look_up(self, codes: Tensor) -> Tensor:
+        """codes [...] -> their vectors [...,D], differentiable."""
+        return F.embedding(codes, self.codebook)
+
+
+def straight_through(encoded: Tensor, picked: Tensor) -> Tensor:
+    """The value of `picked`; its gradient goes to `encoded` and none to the codebook."""
+    return picked.detach() + (encoded - encoded.detach())
+
+
+def _mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(inputs, hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, outputs),
+    )

@@ -1,0 +1,96 @@
+"""Trains a vector quantiser: one Adam step per call, on all states at once."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from marl.protocols import Metrics, State
+from marl.quantizers.coverage import Coverage, coverage_weights
+from marl.quantizers.vq import CodebookConfig, VectorQuantizer, straight_through
+from marl.quantizers.vq_loss import (
+    Losses,
+    coverage_loss,
+    latent_distance,
+    reconstruction_loss,
+    share_of_slot,
+)
+
+
+class VqLearner:
+    """The quantiser's own optimiser: nothing flows between it and the value networks."""
+
+    def __init__(
+        self, quantizer: VectorQuantizer, config: CodebookConfig, coverage: Coverage, limit: int
+    ) -> None:
+        """limit: slots of the longest possible episode, the horizon of `horizon: limit`."""
+        self.quantizer = quantizer
+        self.config = config
+        self.coverage: Coverage = coverage
+        self.limit = limit
+        self.optimizer = torch.optim.Adam(quantizer.parameters(), lr=config.lr)
+
+    def step(self, states: Tensor, slot: Tensor, slots: int) -> tuple[Tensor, Metrics]:
+        """One gradient step. Returns the codes [N] from before it, and the losses.
+
+        states [N,S], slot [N] int64: the time slot of each; slots: T + 1 of the batch.
+        """
+        codes, losses = self.losses(states, slot, slots)
+        config = self.config
+        total = (
+            losses.recon
+            + config.vq_weight * losses.vq
+            + config.commit_weight * losses.commit
+            + config.coverage_weight * losses.coverage
+        )
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        limit = math.inf if config.grad_clip is None else config.grad_clip
+        norm = nn.utils.clip_grad_norm_(self.quantizer.parameters(), limit)
+        self.optimizer.step()
+        metrics = {f"{name}_loss": term.detach() for name, term in losses._asdict().items()}
+        return codes, {**metrics, "vae_grad_norm": norm.detach()}
+
+    def losses(self, states: Tensor, slot: Tensor, slots: int) -> tuple[Tensor, Losses]:
+        """The codes [N] and the loss terms; arguments as in `step`."""
+        quantizer, config = self.quantizer, self.config
+        encoded = quantizer.encoder(states)  # [N,D]
+        codes = quantizer.nearest(encoded)  # [N]
+        picked = quantizer.look_up(codes)  # [N,D]
+        if config.gradient == "per_code" and picked.requires_grad:
+            share = share_of_slot(codes, slot, quantizer.n_codes)
+            picked.register_hook(lambda grad: grad * share)
+        decoded = quantizer.decoder(straight_through(encoded, picked))
+        weights = self._weights(slots, states.device)
+        covered = (
+            states.new_zeros(())
+            if weights is None
+            else coverage_loss(encoded, slot, quantizer.codebook, weights, config.loss)
+        )
+        return codes, Losses(
+            recon=reconstruction_loss(decoded, states, config.recon_reduction),
+            vq=latent_distance(picked, encoded.detach(), config.loss),
+            commit=latent_distance(encoded, picked.detach(), config.loss),
+            coverage=covered,
+        )
+
+    def _weights(self, slots: int, device: torch.device) -> Tensor | None:
+        horizon = self.limit if self.config.horizon == "limit" else slots
+        if slots > horizon:
+            raise ValueError(f"a batch of {slots} slots is longer than the limit of {horizon}")
+        weights = coverage_weights(
+            self.coverage, self.quantizer.n_codes, horizon, self.config.leftovers
+        )
+        return None if weights is None else weights[:slots].to(device)
+
+    def state_dict(self) -> State:
+        return {
+            "quantizer": self.quantizer.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        self.quantizer.load_state_dict(state["quantizer"])
+        self.optimizer.load_state_dict(state["optimizer"])

@@ -1,0 +1,119 @@
+"""Collects whole episodes from E environments in lock-step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from marl.batch import SLOT_FIELDS, STEP_FIELDS, EpisodeBatch
+from marl.clock import Stopwatch
+from marl.protocols import Controller, Exploration, Observation, Progress, VecEnv
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """Episodes just played. `batch` is a view that the next collection overwrites."""
+
+    batch: EpisodeBatch
+    returns: NDArray[np.float64]  # [E] sum of rewards
+    lengths: NDArray[np.int64]  # [E] steps
+    outcomes: dict[str, NDArray[np.float32]]  # [E] each, e.g. battle_won
+
+    @property
+    def steps(self) -> int:
+        """Environment steps of all episodes together."""
+        return int(self.lengths.sum())
+
+
+class EpisodeRunner:
+    """Plays one episode in each environment and waits for the last of them to end.
+
+    Lock-step on purpose: keeping the first finishers would favour short battles.
+    """
+
+    def __init__(self, env: VecEnv, device: torch.device, stopwatch: Stopwatch) -> None:
+        self.env = env
+        self.device = device
+        self.stopwatch = stopwatch
+        spec = env.spec
+        self.staging = EpisodeBatch.empty(spec, env.num_envs, spec.episode_limit)
+        self.staging.map(lambda tensor: tensor.zero_())
+        self.staging.previous_actions.fill_(-1)
+
+    @torch.no_grad()
+    def collect(
+        self,
+        controller: Controller,
+        exploration: Exploration,
+        progress: Progress,
+        seeds: NDArray[np.uint64],
+        rng: torch.Generator,
+        clock_prefix: str = "",
+    ) -> Rollout:
+        """One episode for each seed (at most E of them)."""
+        env, measure = self.env, self.stopwatch.measure
+        count = len(seeds)
+        self._clear()
+        with measure(clock_prefix or "env"):
+            env.reset(seeds)
+        running = np.zeros(env.num_envs, dtype=np.bool_)
+        running[:count] = True
+        returns = np.zeros(env.num_envs)
+        carry = controller.initial_carry(env.num_envs)
+        last_actions = torch.full((env.num_envs, env.spec.n_agents), -1, device=self.device)
+        self._store_slot(0, env.observe(), running)
+        step = 0
+        while running.any():
+            with measure(clock_prefix or "acting"):
+                observation = env.observe()
+                values, carry = controller.step(self._tensor(observation.obs), last_actions, carry)
+                avail = self._tensor(observation.avail)
+                last_actions = exploration.select(values, avail, progress, rng)
+                actions = last_actions.cpu().numpy()
+            with measure(clock_prefix or "env"):
+                result = env.step(actions)
+                self._store_step(step, actions, result.reward, result.terminated, running)
+                returns += np.where(running, result.reward, 0.0)
+                self._store_slot(step + 1, env.observe(), running)
+                running &= ~(result.terminated | result.truncated)
+            step += 1
+        return self._rollout(count, progress, returns)
+
+    def _tensor(self, array: NDArray) -> Tensor:
+        return torch.from_numpy(array).to(self.device)
+
+    def _clear(self) -> None:
+        for name in SLOT_FIELDS + STEP_FIELDS:
+            getattr(self.staging, name).zero_()
+
+    def _store_slot(self, slot: int, observation: Observation, running: NDArray[np.bool_]) -> None:
+        for name in SLOT_FIELDS:
+            target = getattr(self.staging, name)[:, slot].numpy()
+            where = running.reshape(-1, *[1] * (target.ndim - 1))
+            np.copyto(target, getattr(observation, name), where=where)
+
+    def _store_step(
+        self,
+        step: int,
+        actions: NDArray[np.int64],
+        reward: NDArray[np.float32],
+        terminated: NDArray[np.bool_],
+        running: NDArray[np.bool_],
+    ) -> None:
+        where = running[:, None]
+        np.copyto(self.staging.actions[:, step].numpy(), actions, where=where)
+        np.copyto(self.staging.reward[:, step].numpy(), reward[:, None], where=where)
+        np.copyto(self.staging.terminated[:, step].numpy(), terminated[:, None], where=where)
+        self.staging.filled[:, step].numpy()[:] = where
+
+    def _rollout(self, count: int, progress: Progress, returns: NDArray[np.float64]) -> Rollout:
+        outcomes = {name: values[:count].copy() for name, values in self.env.outcomes().items()}
+        self.staging.episode[:] = progress.episode + torch.arange(self.env.num_envs)
+        if "battle_won" in outcomes:
+            self.staging.won[:count] = torch.from_numpy(outcomes["battle_won"] > 0)
+        batch = self.staging.map(lambda tensor: tensor[:count]).trim()
+        return Rollout(batch, returns[:count], batch.lengths.numpy(), outcomes)

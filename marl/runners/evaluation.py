@@ -1,0 +1,54 @@
+"""Greedy test episodes and their statistics, under PyMARL's metric names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from marl import seeding
+from marl.protocols import Controller, Exploration, Progress
+from marl.runners.episodes import EpisodeRunner, Rollout
+
+
+def play(
+    runner: EpisodeRunner,
+    controller: Controller,
+    exploration: Exploration,
+    seeds: NDArray[np.uint64],
+    clock_prefix: str = "evaluation",
+) -> list[Rollout]:
+    """One episode per seed, E at a time. What an episode gives depends on its seed alone.
+
+    The rollouts' batches are views of one memory: only the last one is still whole.
+    """
+    rng = torch.Generator()  # a greedy choice draws nothing from it
+    size = runner.env.num_envs
+    return [
+        runner.collect(
+            controller, exploration, Progress(), seeds[first : first + size], rng, clock_prefix
+        )
+        for first in range(0, len(seeds), size)
+    ]
+
+
+def evaluation_seeds(seed: int, t_env: int, count: int) -> NDArray[np.uint64]:
+    """Seeds of the test at `t_env`: the same whether or not other tests came before."""
+    return seeding.episode_seeds(seed, seeding.TEST_EPISODES, t_env * 1000, count)
+
+
+def statistics(rollouts: Sequence[Rollout], prefix: str = "") -> dict[str, float]:
+    """return_mean, return_std, ep_length_mean and <outcome>_mean over all episodes."""
+    returns = np.concatenate([rollout.returns for rollout in rollouts])
+    lengths = np.concatenate([rollout.lengths for rollout in rollouts])
+    stats = {
+        "return_mean": float(returns.mean()),
+        "return_std": float(returns.std()),
+        "ep_length_mean": float(lengths.mean()),
+    }
+    for name in rollouts[0].outcomes:
+        values = np.concatenate([rollout.outcomes[name] for rollout in rollouts])
+        stats[f"{name}_mean"] = float(values.mean())
+    return {prefix + name: value for name, value in stats.items()}

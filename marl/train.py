@@ -1,0 +1,229 @@
+"""The training loop: collect, learn, test, log, save. One loop for every recipe and environment."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from marl import checkpoint, seeding
+from marl.clock import Stopwatch
+from marl.log import Log, open_log
+from marl.meter import Meter
+from marl.plan import Plan
+from marl.protocols import Progress, State
+from marl.runners.episodes import EpisodeRunner
+from marl.runners.evaluation import evaluation_seeds, play, statistics
+
+
+@dataclass
+class Counters:
+    """Where training stands; all of it is saved."""
+
+    t_env: int = 0  # environment steps collected
+    episode: int = 0  # episodes collected
+    update: int = 0  # learner updates done
+    due: float = 0.0  # updates owed for what was collected
+    next_test: int = 0  # t_env of the next evaluation ...
+    next_log: int = 0
+    next_save: int = 0
+
+
+@dataclass
+class Summary:
+    """What a training came to."""
+
+    folder: Path
+    t_env: int
+    evaluations: list[dict[str, float]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    steps_per_second: float = 0.0
+    stopped: str = ""  # why it ended early, "" if it did not
+
+
+class Trainer:
+    """One training run, from its plan to its folder of results."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.run = plan.run
+        assert plan.run.seed is not None and plan.folder is not None
+        self.seed, self.folder = plan.run.seed, plan.folder
+        torch.set_num_threads(self.run.torch_threads)
+        self.device = pick_device(self.run.device)
+        seeding.seed_everything(self.seed)
+        self.env = plan.env.build(self.run.num_envs, self.run.env_threads)
+        self.agent = plan.recipe.build(self.env.spec, self.device)
+        self.stopwatch = Stopwatch()
+        self.runner = EpisodeRunner(self.env, self.device, self.stopwatch)
+        self.exploration_rng = seeding.generator(self.seed, seeding.EXPLORATION)
+        self.sampling_rng = seeding.generator(self.seed, seeding.SAMPLING)
+        self.counters = Counters()
+        self.meter = Meter()
+        self.evaluations: list[dict[str, float]] = []
+        self.stop_reason = ""
+
+    def train(self, log: Log) -> Summary:
+        """Train until t_max, the time limit or Ctrl-C; always ends with a checkpoint."""
+        count = self.counters
+        start, first = time.perf_counter(), count.t_env
+        deadline = start + (self.run.max_seconds or float("inf"))
+        with self._graceful_interrupt(log):
+            while count.t_env < self.run.t_max and not self.stop_reason:
+                if count.t_env >= count.next_test:
+                    self._evaluate(log)
+                    count.next_test = count.t_env + self.run.test_interval
+                self._collect()
+                self._learn()
+                log.progress(count.t_env, self.meter.latest)
+                if count.t_env >= count.next_log:
+                    self._log(log, (count.t_env - first) / (time.perf_counter() - start))
+                    count.next_log = count.t_env + self.run.log_interval
+                if count.t_env >= count.next_save:
+                    count.next_save = count.t_env + self.run.save_interval
+                    self.save()
+                if time.perf_counter() >= deadline:
+                    self.stop_reason = f"max_seconds={self.run.max_seconds:g} is over"
+            self._evaluate(log)
+            self.save()
+        seconds = time.perf_counter() - start
+        return Summary(
+            folder=self.folder,
+            t_env=count.t_env,
+            evaluations=self.evaluations,
+            seconds={**self.stopwatch.seconds, "total": seconds},
+            steps_per_second=(count.t_env - first) / seconds,
+            stopped=self.stop_reason,
+        )
+
+    def _collect(self) -> None:
+        count = self.counters
+        seeds = seeding.episode_seeds(
+            self.seed, seeding.TRAIN_EPISODES, count.episode, self.run.num_envs
+        )
+        progress = Progress(count.t_env, count.episode, count.update)
+        rollout = self.runner.collect(
+            self.agent.controller, self.agent.exploration, progress, seeds, self.exploration_rng
+        )
+        with self.stopwatch.measure("replay"):
+            self.agent.buffer.add(rollout.batch)
+        recipe = self.plan.recipe
+        count.due += recipe.updates_per_episode * len(seeds)
+        count.due += recipe.updates_per_step * rollout.steps
+        count.t_env += rollout.steps
+        count.episode += len(seeds)
+        self.meter.add(statistics([rollout]), weight=len(seeds))
+        self.meter.note(self.agent.exploration.metrics(progress))
+
+    def _learn(self) -> None:
+        """Do the updates that are owed; each stands for its share of the episodes just played."""
+        count = self.counters
+        if not self.agent.sampler.ready(self.agent.buffer):
+            count.due = 0.0
+            return
+        updates = int(count.due)
+        for index in range(updates):
+            # An update's episode number is what it would be with one environment at a time.
+            behind = self.run.num_envs - index * self.run.num_envs // updates
+            progress = Progress(count.t_env, count.episode - behind, count.update)
+            with self.stopwatch.measure("replay"):
+                batch = self.agent.sampler.sample(self.agent.buffer, self.sampling_rng)
+            with self.stopwatch.measure("learning"):
+                metrics = self.agent.learner.update(batch.to(self.device), progress)
+            self.meter.add(metrics)
+            count.update += 1
+        count.due -= updates
+
+    def _evaluate(self, log: Log) -> None:
+        t_env = self.counters.t_env
+        if self.evaluations and self.evaluations[-1]["t_env"] == t_env:
+            return
+        seeds = evaluation_seeds(self.seed, t_env, self.run.test_episodes)
+        rollouts = play(self.runner, self.agent.controller, self.agent.greedy, seeds)
+        metrics = statistics(rollouts, "test_")
+        self.evaluations.append({"t_env": t_env, "episodes": len(seeds), **metrics})
+        log.write(metrics, t_env)
+
+    def _log(self, log: Log, steps_per_second: float) -> None:
+        count = self.counters
+        metrics = self.meter.drain()
+        metrics |= {"episode": count.episode, "updates": count.update}
+        metrics["steps_per_second"] = steps_per_second
+        metrics |= {f"time_{part}": share for part, share in self.stopwatch.shares().items()}
+        log.write(metrics, count.t_env)
+
+    def save(self) -> None:
+        """Write a checkpoint of everything."""
+        with self.stopwatch.measure("saving"):
+            parts = {"learner": self.agent.learner.state_dict(), "train": self._state()}
+            if self.run.save_replay_buffer:
+                parts["replay"] = self.agent.buffer.state_dict()
+            models = self.folder / "models"
+            checkpoint.save(models / str(self.counters.t_env), parts)
+            checkpoint.prune(models)
+
+    def _state(self) -> State:
+        return {
+            "counters": dict(vars(self.counters)),
+            "exploration_rng": self.exploration_rng.get_state(),
+            "sampling_rng": self.sampling_rng.get_state(),
+            "meter": self.meter.state_dict(),
+            "evaluations": self.evaluations,
+        }
+
+    def load(self, parts: dict[str, State]) -> None:
+        """Go on from a checkpoint's parts, exactly as if training had never stopped."""
+        train = parts["train"]
+        self.counters = Counters(**train["counters"])
+        self.exploration_rng.set_state(train["exploration_rng"].cpu())
+        self.sampling_rng.set_state(train["sampling_rng"].cpu())
+        self.meter.load_state_dict(train["meter"])
+        self.evaluations = list(train["evaluations"])
+        self.agent.learner.load_state_dict(parts["learner"])
+        if "replay" in parts:
+            self.agent.buffer.load_state_dict(parts["replay"])
+
+    @contextmanager
+    def _graceful_interrupt(self, log: Log) -> Iterator[None]:
+        """Ctrl-C ends the loop after its current round; a second one ends it at once."""
+
+        def stop(signum: int, frame: FrameType | None) -> None:
+            if self.stop_reason:
+                raise KeyboardInterrupt
+            self.stop_reason = "interrupted"
+            log.message("stopping after this round, then saving; Ctrl-C again to stop at once")
+
+        before = signal.signal(signal.SIGINT, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` is CUDA where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def train(plan: Plan) -> Summary:
+    """Run the plan (or go on with the run that it resumes) and report."""
+    trainer = Trainer(plan)
+    if plan.run.resume is not None:
+        found = checkpoint.find(Path(plan.run.resume), plan.run.load_step)
+        trainer.load(checkpoint.load(found, map_location=trainer.device))
+    log = open_log(plan, start=trainer.counters.t_env)
+    try:
+        summary = trainer.train(log)
+        log.summary(summary)
+    finally:
+        log.close()
+        trainer.env.close()
+    return summary

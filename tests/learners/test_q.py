@@ -1,0 +1,142 @@
+"""QLearner against a naive per-timestep reference, and its targets by hand."""
+
+from __future__ import annotations
+
+import copy
+import time
+
+import pytest
+import torch
+from builders import SMALL, STALKERS, random_batch
+from naive_qmix import naive_qmix_loss
+from torch import ones, zeros
+
+from marl.algos.iql import IqlConfig
+from marl.algos.qmix import QmixConfig
+from marl.algos.vdn import VdnConfig
+from marl.learners.targets import greedy_actions, masked_mean, td_targets
+from marl.protocols import Progress
+
+CPU = torch.device("cpu")
+
+
+def qmix_learner(spec=SMALL, seed=0):
+    torch.manual_seed(seed)
+    learner = QmixConfig().build(spec, CPU).learner
+    for parameter in [
+        *learner.target_controller.parameters(),
+        *learner.target_mixer.parameters(),
+    ]:
+        parameter.add_(0.1 * torch.randn_like(parameter))  # targets differ from the online ones
+    return learner
+
+
+def test_truncated_episode_still_bootstraps():
+    y = td_targets(ones(1, 1, 1), zeros(1, 1, 1), 2 * ones(1, 1, 1), gamma=0.5)
+    assert y.item() == 2.0  # 1 + 0.5 * 2, not 1
+
+
+def test_terminated_episode_does_not_bootstrap():
+    y = td_targets(ones(1, 1, 1), ones(1, 1, 1), 2 * ones(1, 1, 1), gamma=0.5, bonus=0.25)
+    assert y.item() == 1.25
+
+
+def test_greedy_action_is_an_available_one():
+    values = torch.tensor([[5.0, 1.0, 3.0]])
+    assert greedy_actions(values, torch.tensor([[False, True, True]])).item() == 2
+
+
+def test_masked_mean_counts_every_value_of_a_real_step():
+    values = torch.tensor([[[1.0, 3.0], [100.0, 100.0]]])  # [B,T,G] = [1,2,2]
+    assert masked_mean(values, torch.tensor([[[True], [False]]])).item() == 2.0
+
+
+@pytest.mark.parametrize("lengths", [[9, 9, 9, 9], [9, 1, 4, 6]])
+def test_qmix_loss_and_gradients_equal_the_naive_reference(lengths):
+    learner = qmix_learner()
+    batch = random_batch(SMALL, 4, seed=1, lengths=lengths)
+    loss, _ = learner.loss(batch)
+    gradients = torch.autograd.grad(loss, learner.parameters)
+    reference = naive_qmix_loss(learner, batch)
+    expected = torch.autograd.grad(reference, learner.parameters)
+    assert abs(loss.item() - reference.item()) < 1e-6
+    for gradient, naive in zip(gradients, expected, strict=True):
+        assert torch.allclose(gradient, naive, rtol=0, atol=1e-6)
+
+
+def test_padding_does_not_change_the_loss():
+    learner = qmix_learner()
+    batch = random_batch(SMALL, 4, seed=2, lengths=[4, 2, 3, 1])
+    padded = random_batch(SMALL, 5, seed=3, lengths=[4, 2, 3, 1, 9])
+    for name in ("obs", "state", "avail"):
+        getattr(padded, name)[:4, :5] = getattr(batch, name)
+    for name in ("actions", "reward", "terminated", "filled"):
+        getattr(padded, name)[:4, :4] = getattr(batch, name)
+    padded = padded.map(lambda tensor: tensor[:4])
+    assert padded.steps == 9
+    assert learner.loss(padded)[0].item() == pytest.approx(learner.loss(batch)[0].item(), abs=1e-6)
+
+
+def test_targets_are_copied_every_interval_of_episodes():
+    learner = qmix_learner()
+    batch = random_batch(SMALL, 4)
+    learner.update(batch, Progress(episode=199))
+    assert not torch.equal(
+        learner.controller.net.head.bias, learner.target_controller.net.head.bias
+    )
+    learner.update(batch, Progress(episode=200))
+    for name, tensor in learner.controller.state_dict().items():
+        assert torch.equal(tensor, learner.target_controller.state_dict()[name])
+    assert learner.last_target_update == 200
+
+
+def test_vdn_learns_the_sum_and_iql_each_value():
+    batch = random_batch(SMALL, 2)
+    values = torch.arange(6.0).view(1, 2, 3)
+    vdn = VdnConfig().build(SMALL, CPU).learner
+    iql = IqlConfig().build(SMALL, CPU).learner
+    assert vdn.mixer(values, batch.state).tolist() == [[[3.0], [12.0]]]
+    assert iql.mixer(values, batch.state) is values
+
+
+def test_qmix_grows_with_every_agents_value():
+    learner = qmix_learner()
+    values = torch.randn(50, 4, 3, requires_grad=True)
+    learner.mixer(values, torch.randn(50, 4, 7)).sum().backward()
+    assert values.grad.min() >= 0
+
+
+def test_state_dict_goes_on_bit_for_bit():
+    batch = random_batch(SMALL, 4)
+    first = qmix_learner()
+    first.update(batch, Progress(episode=200))
+    second = qmix_learner(seed=5)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    for _ in range(3):
+        one, two = (x.update(batch, Progress(episode=300)) for x in (first, second))
+        assert one["loss"].item() == two["loss"].item()
+    for a, b in zip(first.parameters, second.parameters, strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.slow
+def test_fused_update_is_faster_than_the_per_timestep_form():
+    """Medians of interleaved rounds, CPU time, one thread, B = 32, T = 250 steps."""
+    learner = qmix_learner(STALKERS)
+    batch = random_batch(STALKERS, 32)
+
+    def fused() -> None:
+        learner.loss(batch)[0].backward()
+
+    def naive() -> None:
+        naive_qmix_loss(learner, batch).backward()
+
+    times: dict[str, list[float]] = {"fused": [], "naive": []}
+    for _ in range(5):
+        for name, run in (("fused", fused), ("naive", naive)):
+            start = time.process_time()
+            run()
+            times[name].append(time.process_time() - start)
+    ratio = sorted(times["naive"])[2] / sorted(times["fused"])[2]
+    print(f"fused {sorted(times['fused'])[2]:.3f} s, ratio {ratio:.2f}")
+    assert ratio > 1.4
