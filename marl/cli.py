@@ -48,9 +48,7 @@ def split(argv: Sequence[str]) -> Arguments:
         else:
             raise ConfigError(f"--{flag}: needs a name, for example --{flag}={EXAMPLE[flag]}")
     command, updates, options = _sacred_parse(rest)
-    return Arguments(
-        command, names.get("config"), names.get("env-config"), updates, tuple(options)
-    )
+    return Arguments(command, names.get("config"), names.get("env-config"), updates, tuple(options))
 
 
 EXAMPLE = {"config": "lagma", "env-config": "sc2"}

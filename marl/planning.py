@@ -12,7 +12,17 @@ from typing import Any
 from marl import results
 from marl.cli import COMMANDS, EXAMPLE, Arguments
 from marl.config import flatten, join, split_parse, to_mapping
-from marl.configfiles import CODE, COMMAND_LINE, CONFIGS, Layers, available, chain, find, read, shown
+from marl.configfiles import (
+    CODE,
+    COMMAND_LINE,
+    CONFIGS,
+    Layers,
+    available,
+    chain,
+    find,
+    read,
+    shown,
+)
 from marl.errors import ConfigError
 from marl.plan import Plan
 from marl.runconfig import RunConfig

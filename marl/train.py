@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ import torch
 
 from marl import checkpoint, seeding
 from marl.clock import Stopwatch
+from marl.errors import CheckpointError
 from marl.log import Log, open_log
 from marl.meter import Meter
 from marl.plan import Plan
@@ -53,7 +54,8 @@ class Trainer:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.run = plan.run
-        assert plan.run.seed is not None and plan.folder is not None
+        assert plan.run.seed is not None
+        assert plan.folder is not None
         self.seed, self.folder = plan.run.seed, plan.folder
         torch.set_num_threads(self.run.torch_threads)
         self.device = pick_device(self.run.device)
@@ -185,9 +187,9 @@ class Trainer:
         self.sampling_rng.set_state(train["sampling_rng"].cpu())
         self.meter.load_state_dict(train["meter"])
         self.evaluations = list(train["evaluations"])
-        self.agent.learner.load_state_dict(parts["learner"])
+        load_into(self.agent.learner.load_state_dict, parts["learner"], "networks")
         if "replay" in parts:
-            self.agent.buffer.load_state_dict(parts["replay"])
+            load_into(self.agent.buffer.load_state_dict, parts["replay"], "replay")
 
     @contextmanager
     def _graceful_interrupt(self, log: Log) -> Iterator[None]:
@@ -204,6 +206,18 @@ class Trainer:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+def load_into(load: Callable[[State], None], state: State, what: str) -> None:
+    """Load a state; CheckpointError where it was made by a run of other sizes or parts."""
+    try:
+        load(state)
+    except (RuntimeError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(
+            f"the checkpoint's {what} do not fit this configuration ({reason[:200]}); "
+            "use the run's own config"
+        ) from error
 
 
 def pick_device(name: str) -> torch.device:

@@ -18,7 +18,6 @@ from marl.engine.options import Options
 from marl.engine.scenario import MAPS, Scenario
 from marl.engine.scoring import RUNNING, WON, Scoring, make_scoring
 from marl.engine.senses import Facts, Senses, make_senses
-from marl.engine.spawn import Wave, make_wave
 from marl.engine.world import Floats, Ints, UnitTypes, World, empty_world
 from marl.errors import EnvError
 
@@ -32,7 +31,6 @@ class Rules(NamedTuple):
 
     types: UnitTypes
     walkable: NDArray[np.uint8]  # [H,W], indexed [y,x]
-    wave: Wave
     attack_between: Floats  # [2,2], the ends of the segment that the enemy wave attack-moves to
     senses: Senses
     scoring: Scoring
@@ -74,7 +72,8 @@ class Battles:
         self.num_envs = num_envs
         self.threads = threads
         self.rules = make_rules(scenario, options)
-        self.world = empty_world(num_envs, self.rules.wave.kind.size)
+        self.start = spawn.make_start(scenario, self.rules.types)
+        self.world = empty_world(num_envs, self.start.kind.size)
         self.record = _empty_record(num_envs, self.rules)
         self._actions = np.zeros(self.record.last_actions.shape, dtype=np.int64)
         parallel = num_envs >= PARALLEL_FROM and threads > 1
@@ -85,6 +84,7 @@ class Battles:
         if len(seeds) > self.num_envs:
             raise ValueError(f"got {len(seeds)} seeds for {self.num_envs} battles")
         seeds = np.ascontiguousarray(seeds, dtype=np.uint64)
+        spawn.place_units(self.world, self.start, len(seeds))
         reset_all(self.rules, self.world, self.record, seeds)
 
     def step(self, actions: NDArray[np.int64]) -> None:
@@ -109,7 +109,6 @@ def make_rules(scenario: Scenario, options: Options) -> Rules:
     return Rules(
         types=types,
         walkable=scenario.walkable,
-        wave=make_wave(scenario, types),
         attack_between=np.array(scenario.attack_between),
         senses=make_senses(scenario, types, options),
         scoring=make_scoring(scenario, types, options),
@@ -135,7 +134,7 @@ def _empty_record(num_envs: int, rules: Rules) -> Record:
         dead_enemies=np.zeros(num_envs, dtype=np.float32),
         steps=np.zeros(num_envs, dtype=np.int64),
         last_actions=np.full(agents, -1, dtype=np.int64),
-        vitality=np.zeros((num_envs, rules.wave.kind.size)),
+        vitality=np.zeros((num_envs, senses.n_agents + senses.n_enemies)),
     )
     record.avail[:, :, sensing.NO_OP] = True
     return record
@@ -143,7 +142,7 @@ def _empty_record(num_envs: int, rules: Rules) -> Record:
 
 @nb.njit(cache=True)
 def reset_all(rules: Rules, world: World, record: Record, seeds: NDArray[np.uint64]) -> None:
-    """Start the first len(seeds) battles; the others are over and show nothing."""
+    """Start the first len(seeds) battles, units placed; the others are over and show nothing."""
     for e in range(record.steps.size):
         running = e < seeds.size
         record.reward[e] = 0.0
@@ -154,12 +153,9 @@ def reset_all(rules: Rules, world: World, record: Record, seeds: NDArray[np.uint
         record.dead_enemies[e] = 0.0
         record.steps[e] = 0
         record.last_actions[e, :] = -1
-        spawn.place_wave(world, e, rules.wave, rules.types)
         if running:
             rng.seed_battle(world, e, seeds[e])
             _order_enemy_wave(rules, world, e)
-        else:
-            world.health[e, :] = 0.0
         _remember_vitality(world, record, e)
         _sense(rules, world, record, e)
 
@@ -173,7 +169,7 @@ def _order_enemy_wave(rules: Rules, world: World, e: int) -> None:
         share = rng.uniform(world.rng[e])
     x = start[0] + share * (end[0] - start[0])
     y = start[1] + share * (end[1] - start[1])
-    orders.give_attack_move(world, e, rules.senses.n_agents, rules.wave.kind.size, x, y)
+    orders.give_attack_move(world, e, rules.senses.n_agents, world.x.shape[1], x, y)
 
 
 @nb.njit(cache=True)

@@ -98,7 +98,7 @@ def _write_moves(
         x = int(int(facts.x[a]) + dx * senses.move_amount)
         y = int(int(facts.y[a]) + dy * senses.move_amount)
         outside = x < 0 or y < 0 or x >= width or y >= height  # v1 calls it pathable there
-        out[a, 4 + k] = 1.0 if outside else float(senses.walkable[y, x] != 0)
+        out[a, 4 + k] = outside or senses.walkable[y, x] != 0
     return 4 + len(PATHING_POINTS)
 
 
@@ -118,7 +118,7 @@ def _write_enemies(
         dx, dy = facts.x[i] - facts.x[a], facts.y[i] - facts.y[a]
         distance = math.sqrt(dx * dx + dy * dy)
         if distance < SIGHT and facts.health[i] > 0:
-            _write_seen(out, a, at, float(avail[a, FIRST_TARGET + j]), distance, dx, dy)
+            _write_seen(out, a, at, avail[a, FIRST_TARGET + j], distance, dx, dy)
             _write_body(
                 senses,
                 facts,
@@ -145,7 +145,7 @@ def _write_allies(
         dx, dy = facts.x[i] - facts.x[a], facts.y[i] - facts.y[a]
         distance = math.sqrt(dx * dx + dy * dy)
         if distance < SIGHT and facts.health[i] > 0:
-            _write_seen(out, a, at, 1.0, distance, dx, dy)
+            _write_seen(out, a, at, True, distance, dx, dy)
             _write_body(
                 senses,
                 facts,
@@ -172,7 +172,7 @@ def _write_seen(
     out: NDArray[np.float32],
     a: int,
     at: int,
-    first: float,
+    first: bool,
     distance: float,
     dx: float,
     dy: float,

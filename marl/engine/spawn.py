@@ -8,31 +8,24 @@ point, its side ceil(sqrt N), neighbours just out of contact, the enemy's turned
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 
 from marl.engine.scenario import SIDES, Point, Scenario, is_walkable
-from marl.engine.world import NO_UNIT, ORDER_NONE, Floats, Ints, UnitTypes, World
+from marl.engine.world import NO_UNIT, UnitTypes, World, empty_world
 from marl.errors import EnvError
 
 GAP = 0.05  # between neighbours of the lattice, grid units
-FACING = -math.pi / 2  # the game's default: towards the viewer, south; turning takes 3 loops
+FACING = (0.0, -1.0)  # the game's default: south, towards the viewer; turning takes 3 loops
+# Fields of World that do not start at 0.
+NO_UNIT_AT_START = ("order_target", "target", "burst_target", "missile_target", "attacker")
+NONE_PENDING_AT_START = ("swing", "burst", "missile")
 
 
-class Wave(NamedTuple):
-    """All units of a battle at its start: the agents in agent order, then the enemies."""
+def make_start(scenario: Scenario, types: UnitTypes) -> World:
+    """One battle at clock 0, arrays [1,N]: units whole, idle, weapons ready, at their places.
 
-    kind: Ints  # [N] type index
-    side: Ints  # [N] 0 ally, 1 enemy
-    x: Floats  # [N]
-    y: Floats
-
-
-def make_wave(scenario: Scenario, types: UnitTypes) -> Wave:
-    """The starting positions; agents sorted by (type, x, y), enemies in order of creation.
-
+    Agents sorted by (type, x, y), then the enemies in order of creation.
     Source of the orders: oxwhirl/smac @d6aab33, starcraft2.py init_units.
     """
     allies = sorted(_place(scenario, types, "ally"))
@@ -43,12 +36,25 @@ def make_wave(scenario: Scenario, types: UnitTypes) -> Wave:
                 f"map {scenario.name}: a unit would start at ({x:.2f}, {y:.2f}), which is not "
                 "walkable; move its group away from the wall or lower its count"
             )
-    return Wave(
-        kind=np.array([kind for kind, _, _ in units], dtype=np.int64),
-        side=np.array([int(i >= len(allies)) for i in range(len(units))], dtype=np.int64),
-        x=np.array([x for _, x, _ in units]),
-        y=np.array([y for _, _, y in units]),
-    )
+    start = empty_world(1, len(units))
+    start.kind[0], start.x[0], start.y[0] = zip(*units, strict=True)
+    start.side[0, len(allies) :] = 1
+    start.facing_x[0], start.facing_y[0] = FACING
+    start.health[0] = types.health[start.kind[0]]
+    start.shield[0] = types.shield[start.kind[0]]
+    start.sequence[0] = np.arange(len(units))
+    for name in NO_UNIT_AT_START:
+        getattr(start, name)[:] = NO_UNIT
+    for name in NONE_PENDING_AT_START:
+        getattr(start, name)[:] = -1.0
+    return start
+
+
+def place_units(world: World, start: World, n_battles: int) -> None:
+    """Put the first n_battles battles at `start`; the units of the others are dead."""
+    for array, first in zip(world, start, strict=True):
+        array[:] = first
+    world.health[n_battles:] = 0.0
 
 
 def _place(scenario: Scenario, types: UnitTypes, side: str) -> list[tuple[int, float, float]]:
@@ -85,33 +91,3 @@ def lattice(count: int, spacing: float) -> list[Point]:
             ((column - (columns - 1) / 2) * spacing, (row - (rows - 1) / 2) * spacing)
         )
     return places
-
-
-@nb.njit(cache=True)
-def place_wave(world: World, e: int, wave: Wave, types: UnitTypes) -> None:
-    """Put battle e's units at their start: whole, idle, weapons ready, at clock 0."""
-    for i in range(wave.kind.size):
-        kind = wave.kind[i]
-        world.kind[e, i] = kind
-        world.side[e, i] = wave.side[i]
-        world.x[e, i] = wave.x[i]
-        world.y[e, i] = wave.y[i]
-        world.facing[e, i] = FACING
-        world.health[e, i] = types.health[kind]
-        world.shield[e, i] = types.shield[kind]
-    world.cooldown[e, :] = 0.0
-    world.shield_wait[e, :] = 0.0
-    world.order[e, :] = ORDER_NONE
-    world.order_x[e, :] = 0.0
-    world.order_y[e, :] = 0.0
-    world.order_target[e, :] = NO_UNIT
-    world.target[e, :] = NO_UNIT
-    world.swing[e, :] = -1.0
-    world.burst[e, :] = -1.0
-    world.burst_target[e, :] = NO_UNIT
-    world.missile[e, :] = -1.0
-    world.missile_target[e, :] = NO_UNIT
-    world.missile_x[e, :] = 0.0
-    world.missile_y[e, :] = 0.0
-    world.attacker[e, :] = NO_UNIT
-    world.clock[e, 0] = 0

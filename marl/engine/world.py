@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 LOOPS_PER_SECOND = 16.0
@@ -75,7 +76,7 @@ class World(NamedTuple):
     velocity_x: Floats  # the last loop's displacement
     velocity_y: Floats
     detour: Ints  # side on which the unit walks round what blocks it: -1 right, 1 left, 0 none
-    blocked: Ints  # loops in a row without getting nearer to the target
+    blocked: Ints  # loops in a row without a way to the target; < 0: loops a new target is kept
     health: Floats
     shield: Floats
     cooldown: Floats  # loops until the weapon is ready
@@ -93,7 +94,7 @@ class World(NamedTuple):
     missile_x: Floats
     missile_y: Floats
     attacker: Ints  # unit to answer: it hit this one or a friend who called; NO_UNIT = none
-    help_wait: Floats  # loops until the unit may call for help again
+    next_call: Ints  # clock from which the unit may call for help again
     sequence: Ints  # the units in the order in which they act, shuffled every loop
     near: Ints  # scratch: the units around the one that moves
     rng: NDArray[np.uint64]  # [E,1] generator state of each battle
@@ -104,7 +105,7 @@ def empty_world(num_envs: int, n_units: int) -> World:
     """A world of dead units."""
     shape = (num_envs, n_units)
     ints = {"kind", "side", "order", "order_target", "target", "burst_target", "missile_target"}
-    ints |= {"attacker", "detour", "blocked", "sequence", "near"}
+    ints |= {"attacker", "detour", "blocked", "next_call", "sequence", "near"}
     arrays: dict[str, NDArray] = {}
     for name in World._fields:
         if name in ints:
@@ -114,3 +115,42 @@ def empty_world(num_envs: int, n_units: int) -> World:
     arrays["rng"] = np.zeros((num_envs, 1), dtype=np.uint64)
     arrays["clock"] = np.zeros((num_envs, 1), dtype=np.int64)
     return World(**arrays)
+
+
+@njit(cache=True, forceinline=True)
+def battle_of(world: World, e: int) -> World:
+    """Battle e alone: the same fields with one axis less, views [N] that write through."""
+    return World(
+        world.kind[e],
+        world.side[e],
+        world.x[e],
+        world.y[e],
+        world.facing_x[e],
+        world.facing_y[e],
+        world.velocity_x[e],
+        world.velocity_y[e],
+        world.detour[e],
+        world.blocked[e],
+        world.health[e],
+        world.shield[e],
+        world.cooldown[e],
+        world.shield_wait[e],
+        world.order[e],
+        world.order_x[e],
+        world.order_y[e],
+        world.order_target[e],
+        world.target[e],
+        world.swing[e],
+        world.burst[e],
+        world.burst_target[e],
+        world.missile[e],
+        world.missile_target[e],
+        world.missile_x[e],
+        world.missile_y[e],
+        world.attacker[e],
+        world.next_call[e],
+        world.sequence[e],
+        world.near[e],
+        world.rng[e],
+        world.clock[e],
+    )

@@ -166,6 +166,7 @@ def walk(
                     origin = (episodes[b], t)
                     push(lists, code, priorities[b, t], sets[turn], origin, rules.dedup)
                 place = draw(lists, code, uniforms[b, turn], rules.softmax)
-                # A copy: later trajectories may take the drawn one's place.
-                reference[:] = lists.members[code, place] if place >= 0 else False
+                reference[:] = False
+                if place >= 0:  # a copy: later trajectories may take the drawn one's place
+                    reference[:] = lists.members[code, place]
     return follows

@@ -55,9 +55,7 @@ class RunFolderObserver(FileStorageObserver):
         _id: str | None,
     ) -> Any:
         kept = {key: value for key, value in host_info.items() if key != "hostname"}
-        return super().started_event(
-            ex_info, command, kept, start_time, config, meta_info, _id
-        )
+        return super().started_event(ex_info, command, kept, start_time, config, meta_info, _id)
 
 
 class SacredSink:

@@ -1,0 +1,262 @@
+"""Checkpoints: folders models/<t_env>/ that are complete or not there at all.
+
+Each part is a file `<name>.pt` with tensors, numbers and texts only, read with weights_only=True: a
+file from a stranger cannot run code. `manifest.json` holds sizes and SHA-256 sums, so that a cut-off
+or changed file is found before anything is loaded from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import re
+import shutil
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+import torch
+
+from marl.errors import CheckpointError
+from marl.protocols import State
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+MODELS = "models"
+OPTIONAL = frozenset({"replay"})  # large; only the newest checkpoint keeps it
+STEP_FOLDER = re.compile(r"(\d+)(\.old)?")  # .old: set aside while its successor moves in
+
+
+def save(folder: Path, parts: Mapping[str, State]) -> None:
+    """Write the checkpoint `folder` (models/<t_env>), whole or not at all.
+
+    Everything is written beside it first, then renamed; what was there before stays until then.
+    """
+    temporary = folder.with_name(f".{folder.name}.writing")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)  # left by a run that was killed
+        temporary.mkdir(parents=True)
+        entries = {name: _write_part(temporary, name, state) for name, state in parts.items()}
+        manifest = {"format": FORMAT, "parts": entries}
+        with open(temporary / MANIFEST, "wb") as file:
+            file.write(json.dumps(manifest, indent=1).encode())
+            _sync(file)
+        _sync_folder(temporary)
+        _swap_in(temporary, folder)
+    except OSError as error:
+        raise CheckpointError(
+            f"could not write the checkpoint {folder}: {error.strerror}; older ones are untouched. "
+            "Free some space (save_replay_buffer=False makes checkpoints small) and resume"
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def load(
+    folder: Path,
+    map_location: torch.device | str = "cpu",
+    only: Collection[str] | None = None,
+) -> dict[str, State]:
+    """The parts of a checkpoint (or those named in `only`), after checking every byte of them.
+
+    An optional part that was pruned is absent; any other missing one is an error.
+    """
+    try:
+        entries = _present(folder)
+        wanted = {n: entry for n, entry in entries.items() if only is None or n in only}
+        for name, entry in wanted.items():
+            _check(_part(folder, name), entry)
+    except DamagedError as error:
+        raise CheckpointError(f"{error}{_advice(folder)}") from None
+    return {name: _load_part(_part(folder, name), map_location) for name in wanted}
+
+
+def find(path: Path, load_step: int = 0) -> Path:
+    """The checkpoint meant by a run folder, its models folder, or the checkpoint's own folder.
+
+    load_step: environment steps; the nearest checkpoint is taken. 0: the newest.
+    """
+    if not path.exists():
+        raise CheckpointError(
+            f"{path} does not exist; give a run folder or a models/<t_env> folder"
+        )
+    if (path / MANIFEST).is_file() or STEP_FOLDER.fullmatch(path.name):
+        return path
+    models = path / MODELS if (path / MODELS).is_dir() else path
+    steps = list_steps(models)
+    if not steps:
+        raise CheckpointError(f"{path} holds no checkpoint")
+    if load_step == 0:
+        return steps[max(steps)]
+    return steps[min(steps, key=lambda step: abs(step - load_step))]
+
+
+def list_steps(models: Path) -> dict[int, Path]:
+    """t_env -> folder of every checkpoint in `models`, oldest first."""
+    steps: dict[int, Path] = {}
+    for path in models.iterdir() if models.is_dir() else ():
+        match = STEP_FOLDER.fullmatch(path.name)
+        if match and path.is_dir():
+            step = int(match[1])
+            if step not in steps or match[2] is None:  # .old counts only while it stands alone
+                steps[step] = path
+    return dict(sorted(steps.items()))
+
+
+def prune(models: Path, keep: int = 1) -> None:
+    """Delete the optional parts of all but the newest `keep` checkpoints.
+
+    Does nothing while one of those is not intact in size. The older ones stay good for evaluation.
+    """
+    steps = list(list_steps(models).values())
+    newest, older = steps[-keep:], steps[:-keep]
+    if all(_looks_intact(folder) for folder in newest):
+        for folder in older:
+            for name in OPTIONAL:
+                (folder / f"{name}.pt").unlink(missing_ok=True)
+
+
+def is_intact(folder: Path) -> bool:
+    """All parts are there and every byte is as it was written."""
+    try:
+        for name, entry in _present(folder).items():
+            _check(_part(folder, name), entry)
+    except DamagedError:
+        return False
+    return True
+
+
+class DamagedError(CheckpointError):
+    """A checkpoint is not as it was written."""
+
+
+class _HashingFile:
+    """Passes writes on to a file and hashes them on the way."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.hash = hashlib.sha256()
+        self.size = 0
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            self.file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+        self.hash.update(data)
+        self.size += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        self.file.flush()
+
+
+def _write_part(folder: Path, name: str, state: State) -> dict[str, object]:
+    """Write one part; returns its manifest entry."""
+    with open(_part(folder, name), "wb") as file:
+        hashing = _HashingFile(file)
+        try:
+            torch.save(state, hashing)
+        except RuntimeError:  # torch hides why a write failed
+            if hashing.error is not None:
+                raise hashing.error from None
+            raise
+        _sync(file)
+    return {"bytes": hashing.size, "sha256": hashing.hash.hexdigest(), "optional": name in OPTIONAL}
+
+
+def _part(folder: Path, name: str) -> Path:
+    return folder / f"{name}.pt"
+
+
+def _sync(file: BinaryIO) -> None:
+    """Make sure that the file's bytes are on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _swap_in(temporary: Path, folder: Path) -> None:
+    """Rename `temporary` to `folder`; one that is there is set aside until that is done."""
+    aside = folder.with_name(f"{folder.name}.old")
+    if folder.exists():
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.rename(aside)
+    temporary.rename(folder)
+    _sync_folder(folder.parent)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _load_part(path: Path, map_location: torch.device | str) -> State:
+    try:
+        return torch.load(path, map_location=map_location, weights_only=True)
+    except pickle.UnpicklingError:
+        raise CheckpointError(
+            f"{path} holds objects that could run code, so it is not loaded; "
+            "checkpoints hold tensors, numbers and texts only"
+        ) from None
+
+
+def _manifest(folder: Path) -> dict[str, dict[str, object]]:
+    """Part -> its size and checksum."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise DamagedError(f"{path} is missing")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        version, parts = manifest["format"], dict(manifest["parts"])
+    except (ValueError, KeyError, TypeError):
+        raise DamagedError(f"{path} is damaged") from None
+    if version != FORMAT:
+        raise DamagedError(f"{path} has format {version}; this version reads format {FORMAT}")
+    return parts
+
+
+def _present(folder: Path) -> dict[str, dict[str, object]]:
+    """The manifest without optional parts that were pruned."""
+    entries = _manifest(folder)
+    return {n: e for n, e in entries.items() if n not in OPTIONAL or _part(folder, n).exists()}
+
+
+def _check(path: Path, entry: Mapping[str, object], contents: bool = True) -> None:
+    """DamagedError if a part's file is not as it was written."""
+    if not path.is_file():
+        raise DamagedError(f"{path} is missing")
+    size = path.stat().st_size
+    if size != entry["bytes"]:
+        raise DamagedError(f"{path} is damaged: {size} bytes instead of {entry['bytes']}")
+    if not contents:
+        return
+    with open(path, "rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != entry["sha256"]:
+            raise DamagedError(f"{path} is damaged: its checksum differs")
+
+
+def _looks_intact(folder: Path) -> bool:
+    """All parts, optional ones too, have the size they were written with."""
+    try:
+        for name, entry in _manifest(folder).items():
+            _check(_part(folder, name), entry, contents=False)
+    except DamagedError:
+        return False
+    return True
+
+
+def _advice(folder: Path) -> str:
+    """Which other checkpoint to take instead: the newest intact one."""
+    others = [path for path in list_steps(folder.parent).values() if path.name != folder.name]
+    for other in reversed(others):
+        if is_intact(other):
+            return f"; the newest intact one is {other} (load_step={other.name})"
+    return "; there is no other intact one beside it"

@@ -1,0 +1,39 @@
+"""Greedy test of a trained policy: `python run.py evaluate with checkpoint=<run> episodes=32`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from marl import checkpoint, seeding
+from marl.clock import Stopwatch
+from marl.errors import ConfigError
+from marl.log.console import evaluation_table
+from marl.plan import Plan
+from marl.runners.episodes import EpisodeRunner
+from marl.runners.evaluation import evaluation_seeds, play, statistics
+from marl.train import load_into, pick_device
+
+
+def evaluate(plan: Plan) -> dict[str, float]:
+    """Play `episodes` episodes with the checkpoint's networks; prints and returns the means."""
+    run = plan.run
+    if run.checkpoint is None:
+        raise ConfigError("checkpoint: evaluate needs one; add `with checkpoint=<run folder>`")
+    assert run.seed is not None
+    torch.set_num_threads(run.torch_threads)
+    device = pick_device(run.device)
+    found = checkpoint.find(Path(run.checkpoint), run.load_step)
+    parts = checkpoint.load(found, map_location=device, only=("learner", "train"))
+    seeding.seed_everything(run.seed)
+    env = plan.env.build(run.num_envs, run.env_threads)
+    agent = plan.recipe.build(env.spec, device)
+    load_into(agent.learner.load_state_dict, parts["learner"], "networks")
+    t_env = int(parts["train"]["counters"]["t_env"])
+    runner = EpisodeRunner(env, device, Stopwatch())
+    seeds = evaluation_seeds(run.seed, t_env, run.episodes)
+    metrics = statistics(play(runner, agent.controller, agent.greedy, seeds), "test_")
+    env.close()
+    evaluation_table([{"t_env": t_env, "episodes": run.episodes, **metrics}], env.spec.name, found)
+    return metrics

@@ -1,0 +1,168 @@
+"""What a person sees: a progress bar on a terminal, plain lines elsewhere, tables at the end."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+from marl.log.intervals import wilson
+
+if TYPE_CHECKING:
+    from marl.train import Summary
+
+PLAIN_GAP = 5.0  # seconds, the least between two plain lines of training
+SPEED_WINDOW = 30.0  # seconds that steps/s is taken over
+MOST_ROWS = 24  # of the table of evaluations; longer ones are thinned out
+WIDTH = 100  # of tables where there is no terminal
+SHOWN = {  # metric -> label, format
+    "test_battle_won_mean": ("test win", "{:.2f}"),
+    "battle_won_mean": ("win", "{:.2f}"),
+    "return_mean": ("return", "{:.2f}"),
+    "epsilon": ("epsilon", "{:.2f}"),
+}
+INSTEAD = {"test_battle_won_mean": "test_return_mean"}  # where there are no battles to win
+SHOWN_INSTEAD = ("test return", "{:.2f}")
+
+
+def terminal() -> Console:
+    """A console on stdout; tables have a fixed width where that is no terminal."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH)
+
+
+class ConsoleSink:
+    """Steps, steps/s, time left, win rate, return and epsilon while training runs.
+
+    t_max, start: environment steps. enabled: show a bar if stdout is a terminal.
+    """
+
+    def __init__(self, t_max: int, start: int = 0, enabled: bool = True) -> None:
+        self.console = terminal()
+        self.t_max = t_max
+        self.stats: dict[str, float] = {}
+        self.points = deque([(time.monotonic(), start)])  # (seconds, t_env) of the last rounds
+        self.last_line = float("-inf")
+        self.bar: Progress | None = None
+        self.task = TaskID(0)
+        if enabled and self.console.is_terminal:
+            self.bar = self._open_bar(start)
+
+    def _open_bar(self, start: int) -> Progress:
+        columns = (BarColumn(bar_width=20), TextColumn("{task.description}"))
+        bar = Progress(*columns, console=self.console, refresh_per_second=2, transient=True)
+        self.task = bar.add_task(self._line(start), total=self.t_max, completed=start)
+        bar.start()
+        return bar
+
+    def progress(self, t_env: int, metrics: Mapping[str, float]) -> None:
+        """Move on; metrics are remembered until newer ones come."""
+        now = time.monotonic()
+        self.points.append((now, t_env))
+        while len(self.points) > 2 and now - self.points[0][0] > SPEED_WINDOW:
+            self.points.popleft()
+        self.stats.update(metrics)
+        if self.bar is not None:
+            done = min(t_env, self.t_max)
+            self.bar.update(self.task, completed=done, description=self._line(t_env))
+
+    def write(self, metrics: Mapping[str, float], t_env: int) -> None:
+        """A new point; without a bar it becomes a line, tests always, training now and then."""
+        self.stats.update(metrics)
+        is_test = any(key.startswith("test_") for key in metrics)
+        now = time.monotonic()
+        if self.bar is not None or not (is_test or now - self.last_line >= PLAIN_GAP):
+            return
+        self.last_line = now
+        self._print(self._line(t_env))
+
+    def message(self, text: str) -> None:
+        """A line of text, above the bar if there is one."""
+        self._print(text)
+
+    def close(self) -> None:
+        """Take the bar away, so that the terminal is as it was."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+
+    def summary(self, summary: Summary) -> None:
+        """All of `Summary`, for people."""
+        title = "evaluations" if not summary.stopped else f"evaluations ({summary.stopped})"
+        print_evaluations(self.console, summary.evaluations, title)
+        self._print(time_line(summary.seconds, summary.t_env, summary.steps_per_second))
+        folder = summary.folder
+        self._print(f"results      {folder}")
+        self._print(f"TensorBoard  tensorboard --logdir {folder}")
+        self._print(f"evaluate     python run.py evaluate with checkpoint={folder}")
+        if summary.t_env < self.t_max:
+            self._print(f"go on        python run.py with resume={folder}")
+
+    def _print(self, text: str) -> None:
+        self.console.print(text, soft_wrap=True, markup=False)
+
+    def _line(self, t_env: int) -> str:
+        """`12,000/2,050,000  1,234 steps/s  left 0:27:31  test win 0.50 ...`"""
+        speed = self._speed()
+        left = timedelta(seconds=int(max(0, self.t_max - t_env) / speed)) if speed else "?"
+        parts = [f"{t_env:,}/{self.t_max:,}", f"{speed:,.0f} steps/s", f"left {left}"]
+        for key, (label, shape) in SHOWN.items():
+            if key not in self.stats and key in INSTEAD:
+                key, (label, shape) = INSTEAD[key], SHOWN_INSTEAD
+            if key in self.stats:
+                parts.append(f"{label} {shape.format(self.stats[key])}")
+        return "  ".join(parts)
+
+    def _speed(self) -> float:
+        (then, first), (now, last) = self.points[0], self.points[-1]
+        return (last - first) / (now - then) if now > then else 0.0
+
+
+def evaluation_table(rows: Sequence[Mapping[str, float]], title: str, checkpoint: Path) -> None:
+    """Print the evaluations `rows` of one checkpoint."""
+    console = terminal()
+    print_evaluations(console, rows, title)
+    console.print(f"checkpoint   {checkpoint}", soft_wrap=True, markup=False)
+
+
+def print_evaluations(console: Console, rows: Sequence[Mapping[str, float]], title: str) -> None:
+    """A table: t_env, win rate with its 95 % Wilson interval, return, length of episodes."""
+    if not rows:
+        return
+    wins = "test_battle_won_mean" in rows[-1]
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for heading in ["t_env", *["win rate (95 %)"] * wins, "return", "length", "episodes"]:
+        table.add_column(heading, justify="right")
+    for row in thinned(rows):
+        cells = [f"{int(row['t_env']):,}"]
+        if wins:
+            low, high = wilson(row["test_battle_won_mean"], int(row["episodes"]))
+            cells.append(f"{row['test_battle_won_mean']:.3f} ({low:.2f}-{high:.2f})")
+        cells += [f"{row['test_return_mean']:.2f}", f"{row['test_ep_length_mean']:.1f}"]
+        table.add_row(*cells, str(int(row["episodes"])))
+    console.print(table)
+
+
+def thinned(rows: Sequence[Mapping[str, float]]) -> list[Mapping[str, float]]:
+    """At most MOST_ROWS of the rows, evenly chosen, the first and the last among them."""
+    if len(rows) <= MOST_ROWS:
+        return list(rows)
+    chosen = {round(i * (len(rows) - 1) / (MOST_ROWS - 1)) for i in range(MOST_ROWS)}
+    return [rows[index] for index in sorted(chosen)]
+
+
+def time_line(seconds: Mapping[str, float], t_env: int, steps_per_second: float) -> str:
+    """`time  0:12:03 (2,800 steps/s): env 21 %, acting 30 %, learning 40 % ...`"""
+    parts = {part: spent for part, spent in seconds.items() if part != "total"}
+    total = seconds.get("total", sum(parts.values())) or 1.0
+    parts["other"] = max(0.0, total - sum(parts.values()))
+    split = ", ".join(f"{part} {100 * spent / total:.0f} %" for part, spent in parts.items())
+    spent = timedelta(seconds=round(total))
+    return f"time         {spent} for {t_env:,} steps, {steps_per_second:,.0f} steps/s: {split}"

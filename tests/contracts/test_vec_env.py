@@ -1,0 +1,220 @@
+"""What `marl.protocols.VecEnv` promises, asked of every environment."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from marl.envs.gymnasium import GymnasiumConfig
+from marl.envs.matrix import MatrixConfig, TwoStepConfig
+from marl.envs.pettingzoo import ParallelView, PettingZooEnv
+from marl.protocols import Observation, VecEnv
+
+Build = Callable[[int, int], VecEnv]  # num_envs, threads
+
+
+def sc2_3m(num_envs: int, threads: int) -> VecEnv:
+    from marl.envs.smac import Sc2Config
+
+    return Sc2Config(map="3m").build(num_envs, threads)
+
+
+def pettingzoo_two_step(num_envs: int, threads: int) -> VecEnv:
+    views = [ParallelView(TwoStepConfig().build(1, 1)) for _ in range(num_envs)]
+    return PettingZooEnv("pettingzoo/two_step", views, "mean", 2)
+
+
+def pettingzoo_cut_short(num_envs: int, threads: int) -> VecEnv:
+    """An environment whose time runs out before it ends by itself."""
+    views = [ParallelView(GymnasiumConfig().build(1, 1)) for _ in range(num_envs)]
+    return PettingZooEnv("pettingzoo/cartpole", views, "sum", 7)
+
+
+HAS_ENGINE = importlib.util.find_spec("marl.envs.smac") is not None
+BUILDS: dict[str, Build] = {
+    "climbing": MatrixConfig().build,
+    "own": MatrixConfig("own", ((1.0, 2.0), (3.0, 4.0))).build,
+    "two_step": TwoStepConfig().build,
+    "cartpole": GymnasiumConfig(time_limit=15).build,
+    "taxi": GymnasiumConfig("Taxi-v4", time_limit=12).build,
+    "pettingzoo_two_step": pettingzoo_two_step,
+    "pettingzoo_cut_short": pettingzoo_cut_short,
+}
+if HAS_ENGINE:
+    BUILDS["3m"] = sc2_3m
+
+every_env = pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS)
+# Environments are slow to make the first time (the engine compiles), so no deadline.
+quick = settings(
+    max_examples=5,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+)
+
+
+def seeds_of(*values: int) -> NDArray[np.uint64]:
+    return np.array(values, dtype=np.uint64)
+
+
+def choose(avail: NDArray[np.bool_], key: int) -> NDArray[np.int64]:
+    """Available actions [A] for one environment, a function of `key` alone. avail: [A,U]."""
+    draws = np.random.default_rng(key).random(avail.shape)
+    return np.where(avail, draws, -1.0).argmax(-1)
+
+
+def choose_all(avail: NDArray[np.bool_], keys: list[int]) -> NDArray[np.int64]:
+    """Available actions [E,A], row e from keys[e]."""
+    return np.stack([choose(avail[e], key) for e, key in enumerate(keys)])
+
+
+def copied(observation: Observation) -> Observation:
+    return Observation(*(array.copy() for array in observation))
+
+
+def play(env: VecEnv, seeds: list[int]) -> list[list[NDArray]]:
+    """For each seed all that its episode showed; actions follow from seed and step alone."""
+    env.reset(seeds_of(*seeds))
+    shown: list[list[NDArray]] = [[] for _ in seeds]
+    running = np.arange(env.num_envs) < len(seeds)
+    keys = [*seeds, *[0] * (env.num_envs - len(seeds))]
+    for step in range(env.spec.episode_limit + 1):
+        before = env.observe()
+        for e in np.flatnonzero(running):
+            shown[e] += [before.obs[e].copy(), before.state[e].copy(), before.avail[e].copy()]
+        if not running.any():
+            break
+        result = env.step(choose_all(before.avail, [key + 7919 * step for key in keys]))
+        for e in np.flatnonzero(running):
+            shown[e] += [array[e].copy() for array in result]
+        running &= ~(result.terminated | result.truncated)
+    assert not running.any(), "an episode went past episode_limit"
+    last, outcomes = env.observe(), env.outcomes()
+    for e in range(len(seeds)):
+        shown[e] += [last.obs[e].copy(), last.state[e].copy(), last.avail[e].copy()]
+        shown[e] += [outcomes[name][e].copy() for name in sorted(outcomes)]
+    return shown
+
+
+def assert_same(one: list[NDArray], other: list[NDArray]) -> None:
+    assert len(one) == len(other)
+    for left, right in zip(one, other, strict=True):
+        np.testing.assert_array_equal(left, right)  # bit for bit
+
+
+@every_env
+def test_arrays_have_the_shapes_of_the_spec_and_the_promised_types(build: Build):
+    env = build(3, 1)
+    spec = env.spec
+    assert env.num_envs == 3
+    assert "/" in spec.name
+    env.reset(seeds_of(1, 2, 3))
+    obs, state, avail = env.observe()
+    assert (obs.shape, obs.dtype) == ((3, spec.n_agents, spec.obs_dim), np.float32)
+    assert (state.shape, state.dtype) == ((3, spec.state_dim), np.float32)
+    assert (avail.shape, avail.dtype) == ((3, spec.n_agents, spec.n_actions), np.bool_)
+    step = env.step(choose_all(avail, [1, 2, 3]))
+    assert [(array.shape, array.dtype) for array in step] == [
+        ((3,), np.float32),
+        ((3,), np.bool_),
+        ((3,), np.bool_),
+    ]
+    assert all(values.shape == (3,) for values in env.outcomes().values())
+    assert all(values.dtype == np.float32 for values in env.outcomes().values())
+    assert ("battle_won" in env.outcomes()) == spec.reports_win
+    env.close()
+
+
+@every_env
+@quick
+@given(st.lists(st.integers(0, 2**63), min_size=1, max_size=5), st.integers(1, 2))
+def test_an_episode_is_a_function_of_its_seed_and_actions(
+    build: Build, seeds: list[int], threads: int
+):
+    alone = build(1, 1)
+    together = build(len(seeds) + 1, threads)
+    play(together, seeds[::-1])  # whatever was played before leaves no trace
+    for shown, seed in zip(play(together, seeds), seeds, strict=True):
+        assert_same(shown, play(alone, [seed])[0])
+    alone.close()
+    together.close()
+
+
+@every_env
+def test_an_ended_environment_idles(build: Build):
+    env = build(2, 1)
+    env.reset(seeds_of(5, 6))
+    ended = np.zeros(2, dtype=np.bool_)
+    last = copied(env.observe())
+    outcomes: dict[int, dict[str, float]] = {}
+    for key in range(env.spec.episode_limit + 3):
+        step = env.step(choose_all(last.avail, [key, key + 1000]))
+        now = copied(env.observe())
+        for e in np.flatnonzero(ended):
+            assert step.reward[e] == 0.0
+            assert all((a[e] == b[e]).all() for a, b in zip(last, now, strict=True))
+            assert {name: v[e] for name, v in env.outcomes().items()} == outcomes[e]
+        for e in np.flatnonzero((step.terminated | step.truncated) & ~ended):
+            outcomes[e] = {name: v[e] for name, v in env.outcomes().items()}
+        ended |= step.terminated | step.truncated
+        last = now
+    assert ended.all()
+    env.close()
+
+
+@every_env
+def test_environments_without_a_seed_stay_ended(build: Build):
+    env = build(3, 1)
+    for first in (True, False):  # before they ever played, and after
+        env.reset(seeds_of(4))
+        before = copied(env.observe())
+        for key in range(2):
+            avail = env.observe().avail
+            step = env.step(choose_all(avail, [key] * 3))
+            assert (step.reward[1:] == 0.0).all()
+        for a, b in zip(before, env.observe(), strict=True):
+            np.testing.assert_array_equal(a[1:], b[1:])
+        if first:
+            play(env, [1, 2, 3])
+    env.close()
+
+
+@every_env
+def test_every_agent_always_has_an_action(build: Build):
+    env = build(2, 1)
+    assert env.observe().avail.any(-1).all()  # before the first reset too
+    for seed in range(3):
+        env.reset(seeds_of(seed, seed + 100))
+        for key in range(env.spec.episode_limit + 1):
+            avail = env.observe().avail
+            assert avail.any(-1).all()
+            env.step(choose_all(avail, [key, key]))
+        assert env.observe().avail.any(-1).all()
+    env.close()
+
+
+@every_env
+def test_an_episode_ends_in_one_way_and_within_its_limit(build: Build):
+    env = build(4, 1)
+    env.reset(seeds_of(11, 12, 13, 14))
+    running = np.ones(4, dtype=np.bool_)
+    for steps in range(1, env.spec.episode_limit + 1):
+        step = env.step(choose_all(env.observe().avail, [steps, -steps % 97, 3 * steps, steps]))
+        assert not (step.terminated & step.truncated & running).any()
+        running &= ~(step.terminated | step.truncated)
+    assert not running.any()
+    env.close()
+
+
+@every_env
+def test_observations_are_numbers(build: Build):
+    env = build(2, 1)
+    for shown in play(env, [21, 22]):
+        assert all(np.isfinite(array).all() for array in shown)
+    env.close()

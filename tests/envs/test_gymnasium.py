@@ -1,0 +1,91 @@
+"""marl.envs.gymnasium: one agent, which sees the whole state."""
+
+from __future__ import annotations
+
+import gymnasium
+import numpy as np
+import pytest
+
+from marl.envs.gymnasium import GymnasiumConfig
+from marl.errors import EnvError
+
+
+def seeds_of(*values: int) -> np.ndarray:
+    return np.array(values, dtype=np.uint64)
+
+
+def test_cartpole_has_its_sizes():
+    spec = GymnasiumConfig().build(1, 1).spec
+    assert spec.name == "gymnasium/CartPole-v1"
+    assert (spec.n_agents, spec.n_actions, spec.obs_dim, spec.state_dim) == (1, 2, 4, 4)
+    assert spec.episode_limit == 500
+    assert not spec.reports_win
+
+
+def test_an_episode_is_the_one_that_gymnasium_plays():
+    ours = GymnasiumConfig().build(2, 1)
+    theirs = gymnasium.make("CartPole-v1")
+    ours.reset(seeds_of(9, 12))
+    obs, _ = theirs.reset(seed=12)
+    for step in range(20):
+        np.testing.assert_array_equal(ours.observe().obs[1, 0], obs)
+        np.testing.assert_array_equal(ours.observe().state[1], obs)
+        result = ours.step(np.array([[0], [step % 2]]))
+        obs, reward, terminated, _, _ = theirs.step(step % 2)
+        assert (result.reward[1], result.terminated[1]) == (reward, terminated)
+
+
+def test_a_fallen_pole_is_terminated():
+    env = GymnasiumConfig().build(1, 1)
+    env.reset(seeds_of(0))
+    for _ in range(20):
+        step = env.step(np.array([[1]]))
+        if step.terminated[0]:
+            break
+    assert step.terminated[0]
+    assert not step.truncated[0]
+    assert abs(env.observe().obs[0, 0, 2]) > 0.2094  # 12 degrees
+
+
+def test_a_time_limit_is_truncated_and_not_terminated():
+    env = GymnasiumConfig(time_limit=3).build(1, 1)
+    env.reset(seeds_of(0))
+    ends = [env.step(np.array([[action]])) for action in (0, 1)]
+    assert not any(step.truncated[0] for step in ends)
+    last = env.step(np.array([[0]]))
+    assert last.truncated[0]
+    assert not last.terminated[0]
+    assert env.spec.episode_limit == 3
+
+
+def test_a_numbered_observation_becomes_a_one_hot():
+    env = GymnasiumConfig("Taxi-v4").build(1, 1)
+    theirs = gymnasium.make("Taxi-v4")
+    env.reset(seeds_of(7))
+    number, _ = theirs.reset(seed=7)
+    assert env.spec.obs_dim == 500
+    assert env.observe().obs.sum() == 1.0
+    assert env.observe().obs[0, 0, number] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("env_id", "complaint"),
+    [
+        ("CartPol-v1", "did you mean CartPole-v1"),
+        ("Pendulum-v1", "only Discrete ones are supported"),
+        ("Blackjack-v1", "set time_limit"),
+        ("no_such_package:Env-v0", "cannot be made"),
+    ],
+)
+def test_what_cannot_be_played_is_refused_in_one_line(env_id: str, complaint: str):
+    with pytest.raises(EnvError, match=complaint) as refusal:
+        GymnasiumConfig(env_id).build(1, 1)
+    assert env_id in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_environment_without_a_limit_takes_ours():
+    env = GymnasiumConfig("CliffWalking-v1", time_limit=4).build(1, 1)
+    env.reset(seeds_of(1))
+    cut = [bool(env.step(np.array([[0]])).truncated[0]) for _ in range(4)]
+    assert cut == [False, False, False, True]

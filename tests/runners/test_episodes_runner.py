@@ -1,0 +1,78 @@
+"""The runner on the two-step game: what was shown is what is stored."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from marl import seeding
+from marl.algos.qmix import QmixConfig
+from marl.clock import Stopwatch
+from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy
+from marl.envs.gymnasium import GymnasiumConfig
+from marl.envs.matrix import TwoStepConfig
+from marl.protocols import Progress
+from marl.runners.episodes import EpisodeRunner
+from marl.runners.evaluation import evaluation_seeds, play, statistics
+
+CPU = torch.device("cpu")
+
+
+def collect(config, num_envs, seeds, exploration_seed=0):
+    env = config.build(num_envs, 1)
+    torch.manual_seed(0)
+    agent = QmixConfig().build(env.spec, CPU)
+    runner = EpisodeRunner(env, CPU, Stopwatch())
+    rng = torch.Generator().manual_seed(exploration_seed)
+    random = EpsilonGreedy(EpsilonConfig())
+    return runner.collect(agent.controller, random, Progress(episode=40), seeds, rng)
+
+
+def test_two_step_episodes_have_two_steps():
+    rollout = collect(TwoStepConfig(), 4, np.arange(4, dtype=np.uint64))
+    assert rollout.lengths.tolist() == [2, 2, 2, 2]
+    assert rollout.steps == 8
+    assert rollout.batch.terminated[..., 0].tolist() == [[False, True]] * 4
+    assert rollout.batch.episode.tolist() == [40, 41, 42, 43]
+    assert np.allclose(rollout.batch.reward.sum((1, 2)).numpy(), rollout.returns)
+
+
+def test_fewer_seeds_than_environments_give_fewer_episodes():
+    rollout = collect(TwoStepConfig(), 4, np.arange(3, dtype=np.uint64))
+    assert rollout.batch.size == 3
+    assert len(rollout.returns) == 3
+
+
+def test_episodes_of_different_lengths_are_padded_with_zeros():
+    rollout = collect(GymnasiumConfig(env_id="CartPole-v1"), 4, np.arange(4, dtype=np.uint64))
+    batch, lengths = rollout.batch, rollout.lengths
+    assert len(set(lengths.tolist())) > 1
+    assert batch.steps == lengths.max()
+    for row, length in enumerate(lengths):
+        assert batch.filled[row, :, 0].sum() == length
+        assert batch.obs[row, : length + 1].abs().sum(-1).min() > 0
+        assert batch.obs[row, length + 1 :].abs().sum() == 0
+        assert batch.reward[row].sum() == length
+        assert batch.terminated[row, length - 1]
+
+
+def test_greedy_results_depend_on_seeds_alone_not_on_how_many_run_at_once():
+    results = []
+    for num_envs in (1, 3):
+        env = GymnasiumConfig(env_id="CartPole-v1").build(num_envs, 1)
+        torch.manual_seed(0)
+        agent = QmixConfig().build(env.spec, CPU)
+        runner = EpisodeRunner(env, CPU, Stopwatch())
+        seeds = evaluation_seeds(seed=1, t_env=500, count=5)
+        rollouts = play(runner, agent.controller, agent.greedy, seeds)
+        results.append(statistics(rollouts, "test_"))
+    assert results[0] == results[1]
+    assert results[0]["test_return_mean"] == results[0]["test_ep_length_mean"]
+
+
+def test_streams_and_episodes_have_seeds_of_their_own():
+    train = seeding.episode_seeds(3, seeding.TRAIN_EPISODES, 0, 50)
+    again = seeding.episode_seeds(3, seeding.TRAIN_EPISODES, 10, 40)
+    test = seeding.episode_seeds(3, seeding.TEST_EPISODES, 0, 50)
+    assert (train[10:] == again).all()
+    assert len(set(train.tolist()) | set(test.tolist())) == 100
