@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
-from marl.cli import main
-from marl.plan import Plan
+warnings.filterwarnings("ignore", message="pkg_resources is deprecated")  # sacred imports it
 
-warnings.filterwarnings("ignore", message="pkg_resources is deprecated")  # sacred uses it
+from sacred import Experiment  # noqa: E402
+from sacred.run import Run  # noqa: E402
+
+from marl.cli import main  # noqa: E402
+from marl.configfiles import dump  # noqa: E402
+from marl.log.sacred_sink import SacredSink, prepare, run_command  # noqa: E402
+from marl.plan import Plan  # noqa: E402
+from marl.planning import open_folder  # noqa: E402
 
 
-def execute(plan: Plan, options: Sequence[str]) -> None:
-    """Run the plan's command as a sacred command, recorded in the run folder."""
-    from sacred import Experiment
-    from sacred.run import Run
-
-    from marl.log.sacred_sink import SacredSink, prepare, run_command
-
+def execute(plan: Plan, options: Mapping[str, object]) -> None:
+    """Run the plan's command as a sacred command. options: sacred's own."""
+    plan = replace(plan, folder=open_folder(plan))
     prepare()
     experiment = Experiment("marl", save_git_info=False)
     experiment.add_config(dict(plan.values))
 
-    @experiment.command(unobserved=plan.folder is None)
+    @experiment.command
     def train(_run: Run) -> object:
         """Learn."""
         from marl.train import train
 
-        return train(replace(plan, sinks=(SacredSink(_run),)))
+        summary = train(replace(plan, sinks=(SacredSink(_run),)))
+        if summary.stopped == "interrupted":
+            raise KeyboardInterrupt  # for sacred's record and the exit code; all is saved
+        return summary.evaluations[-1]
 
     @experiment.command(unobserved=True)
     def evaluate() -> object:
@@ -48,8 +53,6 @@ def execute(plan: Plan, options: Sequence[str]) -> None:
     @experiment.command(unobserved=True)
     def print_config() -> None:
         """Every setting and where it was set."""
-        from marl.configfiles import dump
-
         print(dump(plan.values, plan.sources), end="")
 
     run_command(experiment, plan, options)

@@ -1,8 +1,8 @@
 """Checkpoints: folders models/<t_env>/ that are complete or not there at all.
 
-Each part is a file `<name>.pt` with tensors, numbers and texts only, read with weights_only=True: a
-file from a stranger cannot run code. `manifest.json` holds sizes and SHA-256 sums, so that a cut-off
-or changed file is found before anything is loaded from it.
+Each part is a file `<name>.pt` with tensors, numbers and texts only, read with weights_only=True:
+a file from a stranger cannot run code. `manifest.json` holds sizes and SHA-256 sums, so that a
+cut-off or changed file is found before anything is loaded from it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import re
 import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO, cast
 
 import torch
 
@@ -160,7 +160,7 @@ def _write_part(folder: Path, name: str, state: State) -> dict[str, object]:
     with open(_part(folder, name), "wb") as file:
         hashing = _HashingFile(file)
         try:
-            torch.save(state, hashing)
+            torch.save(state, cast("IO[bytes]", hashing))  # it only writes and flushes
         except RuntimeError:  # torch hides why a write failed
             if hashing.error is not None:
                 raise hashing.error from None

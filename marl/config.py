@@ -48,7 +48,8 @@ def parse(cls: type[Config], mapping: Mapping[str, object], path: str = "") -> C
     known = field_types(cls)
     for key in mapping:
         if key not in known:
-            raise FieldError(join(path, str(key)), unknown_key(str(key), known, path))
+            hint = unknown_key(str(key), known, dotted_keys(cls, path), path)
+            raise FieldError(join(path, str(key)), hint)
     values = {}
     for item in fields(cls):  # type: ignore[arg-type]
         if item.name in mapping:
@@ -65,22 +66,33 @@ def split_parse(
     mapping: Mapping[str, object],
     parts: Mapping[str, type],
     sources: Mapping[str, str] | None = None,
+    elsewhere: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """One flat mapping parsed into several dataclasses with disjoint fields, one per part.
+    """One mapping parsed into several dataclasses with disjoint fields, one per part.
 
     sources: dotted key -> where it was set, named when a value is refused.
+    elsewhere: top-level keys that are unknown here -> to what they belong, to say so.
     """
     owner = _owners(parts)
     sections: dict[str, dict[str, object]] = {part: {} for part in parts}
     try:
         for key, value in mapping.items():
             if key not in owner:
-                raise FieldError(str(key), unknown_key(str(key), owner, ""))
+                raise FieldError(key, _unknown_top_key(key, parts, owner, elsewhere or {}))
             sections[owner[key]][key] = value
         return {part: parse(cls, sections[part]) for part, cls in parts.items()}
     except FieldError as problem:
         where = source_of(problem.path, sources or {})
         raise ConfigError(f"{problem} [{where}]" if where else str(problem)) from None
+
+
+def _unknown_top_key(
+    key: str, parts: Mapping[str, type], known: Mapping[str, str], elsewhere: Mapping[str, str]
+) -> str:
+    if key in elsewhere:
+        return f"belongs to {elsewhere[key]}"
+    inside = [dotted for cls in parts.values() for dotted in dotted_keys(cls)]
+    return unknown_key(key, known, inside, "")
 
 
 def source_of(path: str, sources: Mapping[str, str]) -> str | None:
@@ -124,6 +136,16 @@ def field_types(cls: type) -> dict[str, Any]:
     """Field name -> resolved type, for the fields that a user may set."""
     hints = typing.get_type_hints(cls)
     return {item.name: hints[item.name] for item in fields(cls) if item.init}
+
+
+def dotted_keys(cls: type, path: str = "") -> list[str]:
+    """Every key that may be set in `cls` and in the sections inside it."""
+    out = []
+    for name, kind in field_types(cls).items():
+        dotted = join(path, name)
+        sections = _dataclasses_in(kind) or ([kind] if is_dataclass(kind) else [])
+        out += [dotted, *(key for section in sections for key in dotted_keys(section, dotted))]
+    return out
 
 
 def _owners(parts: Mapping[str, type]) -> dict[str, str]:
@@ -263,7 +285,8 @@ def _convert_scalar(kind: Any, value: object, path: str) -> object:
     if kind is str:
         if isinstance(value, str):
             return value
-        raise FieldError(path, f"expects a text, got {_shown(value)}")
+        quoted = f"""{path}='"{value}"'"""
+        raise FieldError(path, f"expects a text, got {_shown(value)}; in a shell: {quoted}")
     if kind in (int, float):
         return _convert_number(kind, value, path)
     raise TypeError(f"{path}: fields of type {kind} cannot be read from a configuration")

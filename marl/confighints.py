@@ -7,30 +7,35 @@ from collections.abc import Collection, Iterable
 
 # PyMARL's, PyMARL2's and EPyMARL's keys -> what they are here. Only ever said, never obeyed.
 PYMARL_KEYS = {
-    "agent_output_type": "fixed: agents output action values",
+    "batch_size": "sampler.batch_size",
     "batch_size_run": "num_envs",
-    "buffer_size": "buffer.size",
-    "checkpoint_path": "checkpoint (evaluate) or resume (go on training)",
-    "difficulty": "fixed at SMAC's 7 on the engine",
+    "buffer_size": "buffer.episodes",
+    "checkpoint_path": "checkpoint (for evaluate) or resume (to go on training)",
     "double_q": "learner.double_q",
-    "env_args": "keys of the environment stand at the top: env_args.map_name=3m is map=3m",
-    "env_args.map_name": "map",
+    "env_args": "gone, its keys stand at the top: env_args.map_name=3m is map=3m",
     "epsilon_anneal_time": "epsilon.anneal",
     "epsilon_finish": "epsilon.end",
     "epsilon_start": "epsilon.start",
-    "evaluate": "the command evaluate: python run.py evaluate with checkpoint=<run folder>",
+    "evaluate": "a command: python run.py evaluate with checkpoint=<run folder>",
     "gamma": "learner.gamma",
     "grad_norm_clip": "learner.grad_norm_clip",
     "hidden_dim": "agent.hidden_dim",
+    "hypernet_embed": "mixer.hypernet_dim",
+    "key": "env_id",
     "learner_log_interval": "log_interval",
     "local_results_path": "results_dir",
-    "lr": "learner.lr",
+    "lr": "learner.optimizer.lr",
+    "mac": "gone: controllers share their parameters",
     "map_name": "map",
     "mixing_embed_dim": "mixer.embed_dim",
+    "obs_agent_id": "agent.agent_id",
+    "obs_last_action": "agent.last_action",
+    "optim_alpha": "learner.optimizer.alpha",
+    "optim_eps": "learner.optimizer.eps",
     "rnn_hidden_dim": "agent.hidden_dim",
     "runner": "gone: num_envs=1 is PyMARL's episode runner, more is its parallel runner",
     "runner_log_interval": "log_interval",
-    "save_model": "save_interval (a large one saves only at the end)",
+    "save_model": "save_interval (the end of a run is always saved)",
     "save_model_interval": "save_interval",
     "target_update_interval": "learner.target_update_interval",
     "target_update_interval_or_tau": "learner.target_update_interval",
@@ -40,16 +45,21 @@ PYMARL_KEYS = {
 }
 
 
-def unknown_key(key: str, known: Iterable[str], path: str) -> str:
-    """The rest of the line after `<path>.<key>: `."""
+def unknown_key(key: str, known: Iterable[str], inside: Iterable[str], path: str) -> str:
+    """The rest of the line after `<path>.<key>: `.
+
+    known: the keys beside it; inside: dotted keys of everything from `path` on down.
+    """
     known = sorted(known)
-    prefix = f"{path}." if path else ""
-    meant = PYMARL_KEYS.get(f"{prefix}{key}") or PYMARL_KEYS.get(key)
-    if meant and meant != f"{prefix}{key}":
-        return f"unknown key; PyMARL's {key!r} is here: {meant}"
+    meant = PYMARL_KEYS.get(key)
+    if meant is not None and not path:
+        return f"unknown key; PyMARL's {key!r} is here {meant}"
+    deeper = [dotted for dotted in inside if dotted.rpartition(".")[2] == key]
+    if deeper:
+        return f"unknown key; did you mean {' or '.join(map(repr, deeper))}?"
     near = difflib.get_close_matches(key, known, n=1)
     if near:
-        return f"unknown key; did you mean {prefix + near[0]!r}?"
+        return f"unknown key; did you mean {'.'.join([*([path] if path else []), near[0]])!r}?"
     return f"unknown key; known are: {', '.join(known)}"
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from marl import results
-from marl.cli import COMMANDS, EXAMPLE, Arguments
-from marl.config import flatten, join, split_parse, to_mapping
+from marl.arguments import COMMANDS, EXAMPLE, Arguments
+from marl.config import field_types, flatten, join, split_parse, to_mapping
 from marl.configfiles import (
     CODE,
     COMMAND_LINE,
@@ -56,8 +56,12 @@ def make_plan(arguments: Arguments) -> Plan:
     env_name = _registered(layers, "env", ENVS, f"--env-config={draft.env_config}")
     _draw_seed(layers)
     settings = {key: value for key, value in layers.values.items() if key not in NAMES}
-    parts = {"run": RunConfig, "env": ENVS[env_name], "recipe": RECIPES[recipe_name]}
-    parsed = split_parse(settings, parts, layers.sources)
+    parts: dict[str, type] = {
+        "run": RunConfig,
+        "env": ENVS[env_name],
+        "recipe": RECIPES[recipe_name],
+    }
+    parsed = split_parse(settings, parts, layers.sources, _elsewhere(env_name, recipe_name))
     names = {
         "recipe": recipe_name,
         "env": env_name,
@@ -65,6 +69,8 @@ def make_plan(arguments: Arguments) -> Plan:
         "env_config": draft.env_config,
     }
     values = dict(names) | {k: v for part in parsed.values() for k, v in to_mapping(part).items()}
+    if arguments.command == "train" and parsed["run"].resume is not None:
+        _check_unchanged(values, results.run_folder(parsed["run"].resume, "resume"))
     return Plan(
         command=arguments.command,
         run=parsed["run"],
@@ -75,7 +81,8 @@ def make_plan(arguments: Arguments) -> Plan:
         config_name=draft.config,
         env_config_name=draft.env_config,
         values=values,
-        sources={key: layers.sources.get(key, CODE) for key in flatten(values)},
+        sources={key: layers.sources.get(key, CODE) for key in flatten(values)}
+        | {"config": COMMAND_LINE, "env_config": COMMAND_LINE},
     )
 
 
@@ -154,8 +161,6 @@ def _recorded(arguments: Arguments) -> Draft | None:
     if arguments.env_config is not None and Path(arguments.env_config).stem != env_config:
         env_config = Path(arguments.env_config).stem
         _replace_env(layers, arguments.env_config)
-    if arguments.command == "train":
-        _check_unchanged(arguments.updates, values, folder)
     layers.lay(arguments.updates, COMMAND_LINE)
     return Draft(layers, config, env_config)
 
@@ -178,26 +183,36 @@ def _replace_env(layers: Layers, name: str) -> None:
     from marl.envs.registry import ENVS
 
     old = ENVS.get(str(layers.values.get("env")))
-    gone = {"env", *(item.name for item in fields(old))} if old is not None else {"env"}
+    gone = {"env", *field_types(old)} if old is not None else {"env"}
     layers.values = {k: v for k, v in layers.values.items() if k not in gone}
     _lay_file(layers, "env-config", name)
 
 
-def _check_unchanged(
-    updates: Mapping[str, object], recorded: Mapping[str, object], folder: Path
-) -> None:
+def _check_unchanged(values: Mapping[str, object], folder: Path) -> None:
     """A resumed run may change how it is run, not what it is."""
-    free = {item.name for item in fields(RunConfig)} - set(FIXED)
-    before = flatten(recorded)
-    for key, value in flatten(updates).items():
-        top = key.split(".")[0]
-        if top in free or top not in recorded:  # unknown keys are refused later, with a hint
-            continue
-        if str(before.get(key)) != str(value):
+    free = {*field_types(RunConfig), *NAMES} - set(FIXED)
+    recorded = flatten(results.read_config(folder)[0])
+    for key, value in flatten(values).items():
+        if key.split(".")[0] not in free and key in recorded and recorded[key] != value:
             raise ConfigError(
-                f"{key}: {folder} was trained with {before.get(key)!r}; a resumed run keeps it "
-                f"(start a new run to use {value!r})"
+                f"{key}: {folder} was trained with {recorded[key]!r}, and a resumed run keeps it; "
+                f"start a new run to use {value!r}"
             )
+
+
+def _elsewhere(env_name: str, recipe_name: str) -> dict[str, str]:
+    """Keys of the environments and recipes that were not chosen -> whose they are."""
+    from marl.envs.registry import ENVS
+    from marl.recipe import RECIPES
+
+    envs = [(cls, f"env {name}") for name, cls in ENVS.items() if name != env_name]
+    recipes = [(cls, f"recipe {name}") for name, cls in RECIPES.items() if name != recipe_name]
+    chosen = f"this run has env {env_name} and recipe {recipe_name}"
+    owners: dict[str, list[str]] = {}
+    for cls, owner in [*envs, *recipes]:
+        for key in field_types(cls):
+            owners.setdefault(key, []).append(owner)
+    return {key: f"{' or '.join(names)}; {chosen}" for key, names in owners.items()}
 
 
 def _registered(layers: Layers, key: str, known: Mapping[str, Any], flag: str) -> str:

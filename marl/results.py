@@ -32,7 +32,10 @@ def create(results_dir: str, spec_name: str, config_name: str, seed: int, label:
     spec_name: an EnvSpec's name, `<environment>-<backend>/<map>`.
     """
     parent = Path(results_dir).joinpath(*map(_safe, spec_name.split("/")), _safe(config_name))
-    parent.mkdir(parents=True, exist_ok=True)
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"results_dir: cannot make {parent}: {error.strerror}") from error
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-s{seed}" + (f"-{_safe(label)}" if label else "")
     for number in count(1):
         folder = parent / (stem if number == 1 else f"{stem}.{number}")

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.engine import data, loop, orders, rng, scoring, sensing, spawn
+from marl.engine.jit import compiled
 from marl.engine.options import Options
+from marl.engine.orders import ACTION_NO_OP
 from marl.engine.scenario import MAPS, Scenario
 from marl.engine.scoring import RUNNING, WON, Scoring, make_scoring
 from marl.engine.senses import Facts, Senses, make_senses
@@ -105,7 +107,10 @@ class Battles:
 
 def make_rules(scenario: Scenario, options: Options) -> Rules:
     """Everything a battle of `scenario` needs to know, with the units' facts looked up."""
-    types = data.load_unit_types(scenario.unit_names, MAPS / "units.yaml")
+    views = data.load_unit_types(scenario.unit_names, MAPS / "units.yaml")
+    # A view of a table with one row counts as contiguous, with more rows not: without these copies
+    # maps with one unit type would be compiled apart from the others.
+    types = UnitTypes(*(np.ascontiguousarray(column) for column in views))
     return Rules(
         types=types,
         walkable=scenario.walkable,
@@ -136,11 +141,11 @@ def _empty_record(num_envs: int, rules: Rules) -> Record:
         last_actions=np.full(agents, -1, dtype=np.int64),
         vitality=np.zeros((num_envs, senses.n_agents + senses.n_enemies)),
     )
-    record.avail[:, :, sensing.NO_OP] = True
+    record.avail[:, :, ACTION_NO_OP] = True
     return record
 
 
-@nb.njit(cache=True)
+@compiled
 def reset_all(rules: Rules, world: World, record: Record, seeds: NDArray[np.uint64]) -> None:
     """Start the first len(seeds) battles, units placed; the others are over and show nothing."""
     for e in range(record.steps.size):
@@ -160,7 +165,7 @@ def reset_all(rules: Rules, world: World, record: Record, seeds: NDArray[np.uint
         _sense(rules, world, record, e)
 
 
-@nb.njit(cache=True)
+@compiled
 def _order_enemy_wave(rules: Rules, world: World, e: int) -> None:
     """The one order that the enemy gets: attack-move to a point of the scenario's segment."""
     start, end = rules.attack_between[0], rules.attack_between[1]
@@ -172,7 +177,7 @@ def _order_enemy_wave(rules: Rules, world: World, e: int) -> None:
     orders.give_attack_move(world, e, rules.senses.n_agents, world.x.shape[1], x, y)
 
 
-@nb.njit(cache=True)
+@compiled
 def step_serial(rules: Rules, world: World, record: Record, actions: Ints) -> int:
     """One step of all battles, one after the other; see `step_parallel`."""
     illegal = _first_illegal(record, actions)
@@ -182,7 +187,7 @@ def step_serial(rules: Rules, world: World, record: Record, actions: Ints) -> in
     return illegal
 
 
-@nb.njit(cache=True, parallel=True)
+@nb.njit(cache=True, error_model="numpy", parallel=True)
 def step_parallel(rules: Rules, world: World, record: Record, actions: Ints) -> int:
     """One step of all battles, one battle per iteration. actions: [E,A].
 
@@ -195,7 +200,7 @@ def step_parallel(rules: Rules, world: World, record: Record, actions: Ints) -> 
     return illegal
 
 
-@nb.njit(cache=True)
+@compiled
 def _first_illegal(record: Record, actions: Ints) -> int:
     n_envs, n_agents, n_actions = record.avail.shape
     for e in range(n_envs):
@@ -208,7 +213,7 @@ def _first_illegal(record: Record, actions: Ints) -> int:
     return ALL_LEGAL
 
 
-@nb.njit(cache=True)
+@compiled
 def _step_one(rules: Rules, world: World, record: Record, e: int, actions: Ints) -> None:
     """One step of battle e; a battle that is over stays as it is, with reward 0."""
     if record.terminated[e] or record.truncated[e]:
@@ -221,15 +226,13 @@ def _step_one(rules: Rules, world: World, record: Record, e: int, actions: Ints)
     record.steps[e] += 1
     health, shield = world.health[e], world.shield[e]
     code = scoring.outcome(n_agents, health)
-    record.reward[e] = scoring.step_reward(
-        rules.scoring, record.vitality[e], health, shield, code
-    )
+    record.reward[e] = scoring.step_reward(rules.scoring, record.vitality[e], health, shield, code)
     _conclude(rules, record, e, code, health)
     _remember_vitality(world, record, e)
     _sense(rules, world, record, e)
 
 
-@nb.njit(cache=True)
+@compiled
 def _conclude(rules: Rules, record: Record, e: int, code: int, health: Floats) -> None:
     """Whether the battle is over, and what stands in its outcome so far."""
     at_limit = record.steps[e] >= rules.episode_limit
@@ -241,14 +244,15 @@ def _conclude(rules: Rules, record: Record, e: int, code: int, health: Floats) -
     record.dead_enemies[e] = np.sum(health[n_agents:] == 0)
 
 
-@nb.njit(cache=True)
+@compiled
 def _remember_vitality(world: World, record: Record, e: int) -> None:
     for i in range(record.vitality.shape[1]):
         alive = world.health[e, i] > 0
-        record.vitality[e, i] = world.health[e, i] + world.shield[e, i] if alive else 0.0
+        vitality = world.health[e, i] + world.shield[e, i]
+        record.vitality[e, i] = vitality if alive else 0.0
 
 
-@nb.njit(cache=True)
+@compiled
 def _sense(rules: Rules, world: World, record: Record, e: int) -> None:
     """Write the mask, the observations and the state of battle e."""
     facts = Facts(
@@ -256,7 +260,5 @@ def _sense(rules: Rules, world: World, record: Record, e: int) -> None:
     )
     senses, last_actions, steps = rules.senses, record.last_actions[e], record.steps[e]
     sensing.write_mask(senses, facts, record.avail[e])
-    sensing.write_observations(
-        senses, facts, record.avail[e], last_actions, steps, record.obs[e]
-    )
+    sensing.write_observations(senses, facts, record.avail[e], last_actions, steps, record.obs[e])
     sensing.write_state(senses, facts, record.obs[e], last_actions, steps, record.state[e])

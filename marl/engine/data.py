@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from marl.engine.world import ATTRIBUTES, LOOPS_PER_SECOND, UnitTypes
+from marl.engine.world import ATTRIBUTES, LOOPS_PER_SECOND, UnitTypes, make_unit_types
 from marl.engine.yamlcheck import YamlFile
 from marl.errors import EnvError
 
@@ -129,34 +129,37 @@ def _table(units: Sequence[Facts]) -> UnitTypes:
 
     loops, per_loop = LOOPS_PER_SECOND, 1.0 / LOOPS_PER_SECOND
     turn = np.minimum(np.radians(column("turn_rate", per_loop)), np.pi)
-    return UnitTypes(
-        health=column("health"),
-        shield=column("shield"),
-        armor=column("armor"),
-        attributes=whole("attributes"),
-        radius=column("radius"),
-        separation=column("separation_radius"),
-        inner_radius=column("inner_radius"),
-        speed=column("speed", per_loop),
-        turn_cos=np.cos(turn),
-        turn_sin=np.sin(turn),
-        sight=column("sight"),
-        weapon_range=column("range"),
-        range_slop=column("range_slop"),
-        scan_range=np.maximum(column("min_scan_range"), column("range")),
-        arc_cos=np.cos(np.radians(column("arc_slop"))),
-        period=column("period", loops),
-        damage_point=np.ceil(column("damage_point", loops)),
-        delay_min=column("delay_min", loops),
-        delay_max=column("delay_max", loops),
-        damage=column("damage"),
-        bonus=np.stack([column(f"bonus.{name}") for name in ATTRIBUTES], axis=1),
-        hits=whole("hits"),
-        hit_delay=column("hit_delay", loops),
-        missile_speed=column("missile_speed", per_loop),
-        shield_delay=column("shield_delay", loops),
-        shield_rate=column("shield_rate", per_loop),
-        health_rate=column("health_rate", per_loop),
-        max_cooldown=column("max_cooldown"),
-        client_id=whole("client_id"),
-    )
+    facts = {
+        "health": column("health"),
+        "shield": column("shield"),
+        "armor": column("armor"),
+        "attributes": whole("attributes"),
+        "radius": column("radius"),
+        "separation": column("separation_radius"),
+        "inner_radius": column("inner_radius"),
+        "speed": column("speed", per_loop),
+        "turn_cos": np.cos(turn),
+        "turn_sin": np.sin(turn),
+        "sight": column("sight"),
+        "weapon_range": column("range"),
+        "range_slop": column("range_slop"),
+        "scan_range": np.maximum(column("min_scan_range"), column("range")),
+        "arc_cos": np.cos(np.radians(column("arc_slop"))),
+        "period": column("period", loops),
+        "damage_point": np.ceil(column("damage_point", loops)),
+        "delay_min": column("delay_min", loops),
+        "delay_max": column("delay_max", loops),
+        "damage": column("damage"),
+        "bonus": np.stack([column(f"bonus.{name}") for name in ATTRIBUTES], axis=1),
+        "hits": whole("hits"),
+        "hit_delay": column("hit_delay", loops),
+        "missile_speed": column("missile_speed", per_loop),
+        "shield_delay": column("shield_delay", loops),
+        "shield_rate": column("shield_rate", per_loop),
+        "health_rate": column("health_rate", per_loop),
+        "max_cooldown": column("max_cooldown"),
+        "client_id": whole("client_id"),
+    }
+    widest = facts["separation"].max()
+    facts["touch_range"] = facts["separation"] + widest
+    return make_unit_types(facts)

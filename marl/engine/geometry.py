@@ -6,8 +6,9 @@ walkable: [H,W], indexed [y,x], y from the south; a cell is 1 x 1.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from marl.engine.jit import compiled, inlined
 
 BLOCKED = 0
 OPEN = 1
@@ -18,7 +19,7 @@ SQRT_HALF = 0.5**0.5
 Cells = NDArray[np.uint8]
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def is_free_of_walls(walkable: Cells, x: float, y: float, radius: float) -> bool:
     """Whether a circle around (x, y) touches no wall; the map's edge is a wall."""
     height, width = walkable.shape
@@ -36,7 +37,7 @@ def is_free_of_walls(walkable: Cells, x: float, y: float, radius: float) -> bool
     return True
 
 
-@njit(cache=True)
+@compiled
 def touches_wall(
     walkable: Cells, cell_x: int, cell_y: int, x: float, y: float, radius: float
 ) -> bool:
@@ -57,7 +58,7 @@ def touches_wall(
     return inside * SQRT_HALF < radius
 
 
-@njit(cache=True)
+@compiled
 def is_open(walkable: Cells, cell_x: int, cell_y: int) -> int:
     """1 for a wholly open cell of the map, else 0."""
     height, width = walkable.shape

@@ -2,58 +2,62 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from marl.engine.geometry import Cells
+from marl.engine.jit import compiled
 from marl.engine.movement import ARRIVED, stand, walk
-from marl.engine.rng import shuffle
+from marl.engine.rng import State, shuffle
 from marl.engine.targeting import opponent
-from marl.engine.vitals import is_alive, recover
+from marl.engine.vitals import recover
 from marl.engine.weapons import fight, fly, hit_again
 from marl.engine.world import (
     NO_UNIT,
     ORDER_ATTACK_MOVE,
     ORDER_MOVE,
     ORDER_NONE,
+    Table,
+    Units,
     UnitTypes,
     World,
-    battle_of,
 )
 
 
-@njit(cache=True)
+@compiled
 def advance(world: World, e: int, types: UnitTypes, walkable: Cells, loops: int) -> None:
     """Run `loops` game loops of battle e; nothing outside row e is read or written.
 
     walkable: [H,W], indexed [y,x], y from the south; see `marl.engine.geometry`.
     """
-    battle = battle_of(world, e)
+    world.clock[e, 0] += loops
+    run_loops(world.units[e], types.table, walkable, world.rng[e], loops)
+
+
+@compiled
+def run_loops(units: Units, table: Table, walkable: Cells, state: State, loops: int) -> None:
+    """The loops of one battle. state: [1], the battle's random numbers."""
     for _ in range(loops):
-        battle.clock[0] += 1
-        shuffle(battle)
-        for turn in range(battle.sequence.size):
-            i = battle.sequence[turn]
-            if battle.missile[i] >= 0.0:
-                fly(battle, types, i)
-            if is_alive(battle, i):
-                act(battle, types, walkable, i)
+        shuffle(units, state)
+        for turn in range(units.size):
+            i = units[turn].sequence
+            if units[i].missile >= 0.0:
+                fly(units, table, i)
+            if units[i].health > 0.0:
+                act(units, table, walkable, state, i)
 
 
-@njit(cache=True)
-def act(battle: World, types: UnitTypes, walkable: Cells, i: int) -> None:
+@compiled
+def act(units: Units, table: Table, walkable: Cells, state: State, i: int) -> None:
     """One loop of living unit i."""
-    recover(battle, types, i)
-    if battle.burst[i] >= 0.0:
-        hit_again(battle, types, i)
-    target = opponent(battle, types, i)
+    unit = units[i]
+    recover(units, table, i)
+    if unit.burst >= 0.0:
+        hit_again(units, table, i)
+    target = opponent(units, table, i)
     if target != NO_UNIT:
-        fight(battle, types, walkable, i, target)
+        fight(units, table, walkable, state, i, target)
         return
-    battle.swing[i] = -1.0
-    order = battle.order[i]
-    if order == ORDER_MOVE or order == ORDER_ATTACK_MOVE:
-        goal_x, goal_y = battle.order_x[i], battle.order_y[i]
-        if walk(battle, types, walkable, i, goal_x, goal_y) == ARRIVED:
-            battle.order[i] = ORDER_NONE
+    unit.swing = -1.0
+    if unit.order == ORDER_MOVE or unit.order == ORDER_ATTACK_MOVE:
+        if walk(units, table, walkable, i, unit.order_x, unit.order_y) == ARRIVED:
+            unit.order = ORDER_NONE
     else:
-        stand(battle, i)
+        stand(units[i])

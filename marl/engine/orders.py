@@ -6,9 +6,7 @@ attack ordered again does neither (docs/fidelity.md).
 
 from __future__ import annotations
 
-from numba import njit
-from numpy.typing import NDArray
-
+from marl.engine.jit import compiled
 from marl.engine.vitals import is_alive
 from marl.engine.world import (
     NO_UNIT,
@@ -17,8 +15,8 @@ from marl.engine.world import (
     ORDER_MOVE,
     ORDER_STOP,
     Ints,
+    Units,
     World,
-    battle_of,
 )
 
 ACTION_NO_OP = 0
@@ -30,7 +28,7 @@ ACTION_WEST = 5
 FIRST_ATTACK = 6  # on the first enemy
 
 
-@njit(cache=True)
+@compiled
 def give_agent_orders(
     world: World, e: int, n_agents: int, actions_row: Ints, move_amount: float
 ) -> None:
@@ -38,60 +36,57 @@ def give_agent_orders(
 
     No-op changes nothing; an attack on a dead enemy is a stop.
     """
-    battle = battle_of(world, e)
+    units = world.units[e]
     for i in range(n_agents):
         action = actions_row[i]
-        if action != ACTION_NO_OP and is_alive(battle, i):
+        if action != ACTION_NO_OP and is_alive(units, i):
             if action >= FIRST_ATTACK:
-                order_attack(battle, i, n_agents + action - FIRST_ATTACK)
+                order_attack(units, i, n_agents + action - FIRST_ATTACK)
             else:
-                order_step(battle, i, action, move_amount)
+                order_step(units, i, action, move_amount)
 
 
-@njit(cache=True)
+@compiled
 def give_attack_move(world: World, e: int, first: int, last: int, x: float, y: float) -> None:
     """Send the living units first..last-1 of battle e to (x, y), fighting whatever they meet."""
-    battle = battle_of(world, e)
+    units = world.units[e]
     for i in range(first, last):
-        if is_alive(battle, i):
-            give(battle, i, ORDER_ATTACK_MOVE, x, y, NO_UNIT)
+        if is_alive(units, i):
+            give(units, i, ORDER_ATTACK_MOVE, x, y, NO_UNIT)
 
 
-@njit(cache=True)
-def order_attack(battle: World, i: int, enemy: int) -> None:
+@compiled
+def order_attack(units: Units, i: int, enemy: int) -> None:
     """Unit i shall attack `enemy` until it is dead."""
-    if not is_alive(battle, enemy):
-        give(battle, i, ORDER_STOP, battle.x[i], battle.y[i], NO_UNIT)
-    elif battle.order[i] != ORDER_ATTACK or battle.order_target[i] != enemy:
-        give(battle, i, ORDER_ATTACK, battle.x[i], battle.y[i], enemy)
+    unit = units[i]
+    if not is_alive(units, enemy):
+        give(units, i, ORDER_STOP, unit.x, unit.y, NO_UNIT)
+    elif unit.order != ORDER_ATTACK or unit.order_target != enemy:
+        give(units, i, ORDER_ATTACK, unit.x, unit.y, enemy)
 
 
-@njit(cache=True)
-def order_step(battle: World, i: int, action: int, move_amount: float) -> None:
+@compiled
+def order_step(units: Units, i: int, action: int, move_amount: float) -> None:
     """Unit i shall stop, or walk `move_amount` from where it is now."""
-    x, y = battle.x[i], battle.y[i]
+    x, y = units[i].x, units[i].y
     if action == ACTION_STOP:
-        give(battle, i, ORDER_STOP, x, y, NO_UNIT)
+        give(units, i, ORDER_STOP, x, y, NO_UNIT)
     elif action == ACTION_NORTH:
-        give(battle, i, ORDER_MOVE, x, y + move_amount, NO_UNIT)
+        give(units, i, ORDER_MOVE, x, y + move_amount, NO_UNIT)
     elif action == ACTION_SOUTH:
-        give(battle, i, ORDER_MOVE, x, y - move_amount, NO_UNIT)
+        give(units, i, ORDER_MOVE, x, y - move_amount, NO_UNIT)
     elif action == ACTION_EAST:
-        give(battle, i, ORDER_MOVE, x + move_amount, y, NO_UNIT)
+        give(units, i, ORDER_MOVE, x + move_amount, y, NO_UNIT)
     elif action == ACTION_WEST:
-        give(battle, i, ORDER_MOVE, x - move_amount, y, NO_UNIT)
+        give(units, i, ORDER_MOVE, x - move_amount, y, NO_UNIT)
 
 
-@njit(cache=True)
-def give(battle: World, i: int, order: int, x: float, y: float, target: int) -> None:
+@compiled
+def give(units: Units, i: int, order: int, x: float, y: float, target: int) -> None:
     """Replace unit i's order."""
-    battle.order[i] = order
-    battle.order_x[i] = x
-    battle.order_y[i] = y
-    battle.order_target[i] = target
-    battle.target[i] = target
-    battle.swing[i] = -1.0
-    battle.burst[i] = -1.0
-    battle.burst_target[i] = NO_UNIT
-    battle.detour[i] = 0
-    battle.blocked[i] = 0
+    unit = units[i]
+    unit.order, unit.order_target = order, target
+    unit.order_x, unit.order_y = x, y
+    unit.target, unit.burst_target = target, NO_UNIT
+    unit.swing, unit.burst = -1.0, -1.0
+    unit.detour, unit.blocked = 0, 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from marl.engine.world import World
+from marl.engine.jit import compiled, inlined
+from marl.engine.world import Units, World
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -18,7 +18,7 @@ UNIT = 2.0**-53
 State = NDArray[np.uint64]
 
 
-@njit(cache=True)
+@compiled
 def seed_battle(world: World, e: int, seed: int) -> None:
     """Start battle e's random numbers from `seed`, whatever came before."""
     world.rng[e, 0] = np.uint64(seed)
@@ -28,7 +28,7 @@ def seed_battle(world: World, e: int, seed: int) -> None:
         world.sequence[e, i] = i
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def next_word(state: State) -> np.uint64:
     """64 random bits. state: [1], advanced."""
     state[0] += GOLDEN
@@ -38,22 +38,23 @@ def next_word(state: State) -> np.uint64:
     return word ^ (word >> SHIFT_31)
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def uniform(state: State) -> float:
     """A number in [0, 1). state: [1], advanced."""
     return float(next_word(state) >> SHIFT_11) * UNIT
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def below(state: State, count: int) -> int:
     """A whole number in [0, count), count < 2^31; its bias of count / 2^32 is no matter here."""
     return np.int64(((next_word(state) >> SHIFT_32) * np.uint64(count)) >> SHIFT_32)
 
 
-@njit(cache=True, forceinline=True)
-def shuffle(battle: World) -> None:
+@inlined
+def shuffle(units: Units, state: State) -> None:
     """A fresh random order in which the units act (Fisher-Yates over the last one)."""
-    sequence = battle.sequence
-    for last in range(sequence.size - 1, 0, -1):
-        other = below(battle.rng, last + 1)
-        sequence[last], sequence[other] = sequence[other], sequence[last]
+    for last in range(units.size - 1, 0, -1):
+        other = below(state, last + 1)
+        unit = units[other].sequence
+        units[other].sequence = units[last].sequence
+        units[last].sequence = unit

@@ -1,16 +1,16 @@
 """Who has won, and the reward: SMAC v1's, on the facts before and after a step.
 
-Source: oxwhirl/smac @d6aab33, starcraft2.py (reward_battle, get_game_end_code, step). A unit is dead
-when its health is 0; its vitality is health + shield.
+Source: oxwhirl/smac @d6aab33, starcraft2.py (reward_battle, get_game_end_code, step). A unit is
+dead when its health is 0; its vitality is health + shield.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 
+from marl.engine.jit import compiled
 from marl.engine.options import Options
 from marl.engine.scenario import Scenario
 from marl.engine.world import Floats, UnitTypes
@@ -67,7 +67,7 @@ def max_reward(scenario: Scenario, types: UnitTypes, options: Options) -> float:
     return float(total)
 
 
-@nb.njit(cache=True)
+@compiled
 def outcome(n_agents: int, health: Floats) -> int:
     """LOST, WON, DRAWN (nobody is left) or RUNNING. health: [N], agents first."""
     allies = np.any(health[:n_agents] > 0)
@@ -77,7 +77,7 @@ def outcome(n_agents: int, health: Floats) -> int:
     return LOST if enemies else DRAWN
 
 
-@nb.njit(cache=True)
+@compiled
 def step_reward(
     scoring: Scoring, vitality_before: Floats, health: Floats, shield: Floats, code: int
 ) -> float:
@@ -97,7 +97,7 @@ def step_reward(
     return reward / scoring.scale
 
 
-@nb.njit(cache=True)
+@compiled
 def _battle_reward(
     scoring: Scoring, vitality_before: Floats, health: Floats, shield: Floats
 ) -> float:

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.engine.options import Options
+from marl.engine.orders import FIRST_ATTACK
 from marl.engine.scenario import Scenario
 from marl.engine.world import Floats, Ints, UnitTypes
-
-FIRST_TARGET = 6  # action of attacking enemy 0; before it no-op, stop and four moves
 
 # Points at which obs_pathing_grid tests the ground, in move_amounts: (x, y).
 PATHING_POINTS = ((0, 2), (0, -2), (2, 0), (-2, 0), (1, 1), (-1, -1), (1, -1), (-1, 1))
@@ -67,15 +66,15 @@ def make_senses(scenario: Scenario, types: UnitTypes, options: Options) -> Sense
     senses = Senses(
         n_agents=n_agents,
         n_enemies=n_enemies,
-        n_actions=FIRST_TARGET + n_enemies,
+        n_actions=FIRST_ATTACK + n_enemies,
         type_bits=len(columns["ally"]),
         ally_shields=int(races["ally"] == "P"),
         enemy_shields=int(races["enemy"] == "P"),
         ally_column=_column_of_kind(scenario, "ally"),
         enemy_column=_column_of_kind(scenario, "enemy"),
-        health_max=types.health,
+        health_max=np.ascontiguousarray(types.health),
         shield_max=np.maximum(types.shield, 1.0),  # a unit without a shield shows 0 of 1
-        cooldown_max=types.max_cooldown,
+        cooldown_max=np.ascontiguousarray(types.max_cooldown),
         walkable=scenario.walkable,
         episode_limit=scenario.episode_limit,
         move_amount=options.move_amount,

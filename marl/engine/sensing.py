@@ -1,29 +1,36 @@
 """What the agents see and may do: SMAC v1's observation, state and action mask.
 
-Source: oxwhirl/smac @d6aab33, starcraft2.py (get_obs_agent, get_state, get_avail_agent_actions), quirks
-included. Every function works on the plain facts of one battle, N = A + M units: the A agents
-first, then the M enemies; so the official client can be compared with it on the same facts.
+Source: oxwhirl/smac @d6aab33, starcraft2.py (get_obs_agent, get_state, get_avail_agent_actions),
+quirks included. Every function works on the plain facts of one battle, N = A + M units: the A
+agents first, then the M enemies; so the official client can be compared with it on the same facts.
 """
 
 from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from marl.engine import rng
-from marl.engine.senses import FIRST_TARGET, PATHING_POINTS, Facts, Senses
+from marl.engine.jit import compiled, inlined
+from marl.engine.orders import (
+    ACTION_EAST,
+    ACTION_NO_OP,
+    ACTION_NORTH,
+    ACTION_SOUTH,
+    ACTION_STOP,
+    ACTION_WEST,
+    FIRST_ATTACK,
+)
+from marl.engine.senses import PATHING_POINTS, Facts, Senses
 from marl.engine.world import Ints
 
 SIGHT = 9.0  # centre to centre, the same for every unit type; seen if strictly nearer
 SHOOT = 6.0  # centre to centre, inclusive, whatever the weapon's true range
 
-NO_OP, STOP, NORTH, SOUTH, EAST, WEST = range(6)
 
-
-@nb.njit(cache=True)
+@inlined
 def is_pathable(senses: Senses, x: float, y: float) -> bool:
     """Whether the cell of a point, truncated towards 0, is on the map and not blocked."""
     column, row = int(x), int(y)
@@ -33,7 +40,7 @@ def is_pathable(senses: Senses, x: float, y: float) -> bool:
     return senses.walkable[row, column] != 0
 
 
-@nb.njit(cache=True)
+@compiled
 def write_mask(senses: Senses, facts: Facts, out: NDArray[np.bool_]) -> None:
     """out [A,U]: the legal actions. A dead agent keeps the no-op, so no row is ever empty.
 
@@ -43,23 +50,23 @@ def write_mask(senses: Senses, facts: Facts, out: NDArray[np.bool_]) -> None:
     for a in range(senses.n_agents):
         alive = facts.health[a] > 0
         out[a, :] = False
-        out[a, NO_OP] = not alive
+        out[a, ACTION_NO_OP] = not alive
         if not alive:
             continue
         x, y = facts.x[a], facts.y[a]
-        out[a, STOP] = True
-        out[a, NORTH] = is_pathable(senses, x, y + ahead)
-        out[a, SOUTH] = is_pathable(senses, x, y - ahead)
-        out[a, EAST] = is_pathable(senses, x + ahead, y)
-        out[a, WEST] = is_pathable(senses, x - ahead, y)
+        out[a, ACTION_STOP] = True
+        out[a, ACTION_NORTH] = is_pathable(senses, x, y + ahead)
+        out[a, ACTION_SOUTH] = is_pathable(senses, x, y - ahead)
+        out[a, ACTION_EAST] = is_pathable(senses, x + ahead, y)
+        out[a, ACTION_WEST] = is_pathable(senses, x - ahead, y)
         for j in range(senses.n_enemies):
             i = senses.n_agents + j
             if facts.health[i] > 0:
                 dx, dy = facts.x[i] - x, facts.y[i] - y
-                out[a, FIRST_TARGET + j] = math.sqrt(dx * dx + dy * dy) <= SHOOT
+                out[a, FIRST_ATTACK + j] = math.sqrt(dx * dx + dy * dy) <= SHOOT
 
 
-@nb.njit(cache=True)
+@compiled
 def write_observations(
     senses: Senses,
     facts: Facts,
@@ -72,110 +79,106 @@ def write_observations(
 
     avail: [A,U], the mask of the same facts; last_actions: [A], -1 = none yet.
     """
-    for a in range(senses.n_agents):
-        out[a, :] = 0.0
-        if facts.health[a] > 0:
-            at = _write_moves(senses, facts, a, avail, out)
-            at = _write_enemies(senses, facts, a, avail, at, out)
-            at = _write_allies(senses, facts, a, last_actions, at, out)
-            _write_own(senses, facts, a, at, out)
-        if senses.timestep:
-            out[a, senses.obs_dim - 1] = steps / senses.episode_limit
+    out[:] = 0.0
+    at = _write_moves(senses, facts, avail, out)
+    at = _write_enemies(senses, facts, avail, at, out)
+    at = _write_allies(senses, facts, last_actions, at, out)
+    _write_own(senses, facts, at, out)
+    if senses.timestep:
+        out[:, senses.obs_dim - 1] = steps / senses.episode_limit
 
 
-@nb.njit(cache=True)
+# Each block below loops over the agents itself and hands only scalars and `out` further on:
+# numba counts references to every array of a tuple that is passed to a function, which per row
+# would cost twenty times the work itself.
+
+
+@compiled
 def _write_moves(
-    senses: Senses, facts: Facts, a: int, avail: NDArray[np.bool_], out: NDArray[np.float32]
+    senses: Senses, facts: Facts, avail: NDArray[np.bool_], out: NDArray[np.float32]
 ) -> int:
-    """Which ways are open; with obs_pathing_grid also eight points around. Gives the next column."""
-    for k in range(4):
-        out[a, k] = avail[a, NORTH + k]
-    if not senses.pathing:
-        return 4
-    height, width = senses.walkable.shape
-    for k in range(len(PATHING_POINTS)):
-        dx, dy = PATHING_POINTS[k]
-        x = int(int(facts.x[a]) + dx * senses.move_amount)
-        y = int(int(facts.y[a]) + dy * senses.move_amount)
-        outside = x < 0 or y < 0 or x >= width or y >= height  # v1 calls it pathable there
-        out[a, 4 + k] = outside or senses.walkable[y, x] != 0
-    return 4 + len(PATHING_POINTS)
+    """Which ways are open, and with obs_pathing_grid the ground at eight points around."""
+    walkable = senses.walkable
+    height, width = walkable.shape
+    for a in range(senses.n_agents):
+        if facts.health[a] <= 0:
+            continue
+        for k in range(4):
+            out[a, k] = avail[a, ACTION_NORTH + k]
+        if senses.pathing:
+            for k in range(len(PATHING_POINTS)):
+                x = int(int(facts.x[a]) + PATHING_POINTS[k][0] * senses.move_amount)
+                y = int(int(facts.y[a]) + PATHING_POINTS[k][1] * senses.move_amount)
+                outside = x < 0 or y < 0 or x >= width or y >= height  # pathable, says v1
+                out[a, 4 + k] = outside or walkable[y, x] != 0
+    return 4 + len(PATHING_POINTS) * senses.pathing
 
 
-@nb.njit(cache=True)
+@compiled
 def _write_enemies(
-    senses: Senses,
-    facts: Facts,
-    a: int,
-    avail: NDArray[np.bool_],
-    at: int,
-    out: NDArray[np.float32],
+    senses: Senses, facts: Facts, avail: NDArray[np.bool_], at: int, out: NDArray[np.float32]
 ) -> int:
     """A row per enemy, zeros where it is dead or out of sight. Gives the next column."""
-    width = 4 + senses.type_bits + (1 + senses.enemy_shields) * senses.others_health
-    for j in range(senses.n_enemies):
-        i = senses.n_agents + j
-        dx, dy = facts.x[i] - facts.x[a], facts.y[i] - facts.y[a]
-        distance = math.sqrt(dx * dx + dy * dy)
-        if distance < SIGHT and facts.health[i] > 0:
-            _write_seen(out, a, at, avail[a, FIRST_TARGET + j], distance, dx, dy)
-            _write_body(
-                senses,
-                facts,
-                i,
-                senses.others_health,
-                senses.enemy_shields,
-                senses.enemy_column[facts.kind[i]],
-                out[a, at + 4 : at + width],
-            )
-        at += width
-    return at
+    kind, x, y, health, shield = facts.kind, facts.x, facts.y, facts.health, facts.shield
+    with_health, shields, bits = senses.others_health, senses.enemy_shields, senses.type_bits
+    width = 4 + (1 + shields) * with_health + bits
+    for a in range(senses.n_agents):
+        for j in range(senses.n_enemies):
+            i = senses.n_agents + j
+            dx, dy = x[i] - x[a], y[i] - y[a]
+            distance = math.sqrt(dx * dx + dy * dy)
+            if health[a] > 0 and health[i] > 0 and distance < SIGHT:
+                row = at + j * width
+                _write_seen(out, a, row, avail[a, FIRST_ATTACK + j], distance, dx, dy)
+                whole = health[i] / senses.health_max[kind[i]]
+                shielded = shield[i] / senses.shield_max[kind[i]]
+                row = _write_health(out, a, row + 4, with_health, whole, shields, shielded)
+                if bits:
+                    out[a, row + senses.enemy_column[kind[i]]] = 1.0
+    return at + senses.n_enemies * width
 
 
-@nb.njit(cache=True)
+@compiled
 def _write_allies(
-    senses: Senses, facts: Facts, a: int, last_actions: Ints, at: int, out: NDArray[np.float32]
+    senses: Senses, facts: Facts, last_actions: Ints, at: int, out: NDArray[np.float32]
 ) -> int:
     """A row per other agent, zeros where it is dead or out of sight. Gives the next column."""
-    body = 4 + senses.type_bits + (1 + senses.ally_shields) * senses.others_health
-    width = body + senses.n_actions * senses.others_actions
-    for i in range(senses.n_agents):
-        if i == a:
-            continue
-        dx, dy = facts.x[i] - facts.x[a], facts.y[i] - facts.y[a]
-        distance = math.sqrt(dx * dx + dy * dy)
-        if distance < SIGHT and facts.health[i] > 0:
-            _write_seen(out, a, at, True, distance, dx, dy)
-            _write_body(
-                senses,
-                facts,
-                i,
-                senses.others_health,
-                senses.ally_shields,
-                senses.ally_column[facts.kind[i]],
-                out[a, at + 4 : at + body],
-            )
-            if senses.others_actions and last_actions[i] >= 0:
-                out[a, at + body + last_actions[i]] = 1.0
-        at += width
-    return at
+    kind, x, y, health, shield = facts.kind, facts.x, facts.y, facts.health, facts.shield
+    with_health, shields, bits = senses.others_health, senses.ally_shields, senses.type_bits
+    width = 4 + (1 + shields) * with_health + bits + senses.n_actions * senses.others_actions
+    for a in range(senses.n_agents):
+        for i in range(senses.n_agents):
+            dx, dy = x[i] - x[a], y[i] - y[a]
+            distance = math.sqrt(dx * dx + dy * dy)
+            if i != a and health[a] > 0 and health[i] > 0 and distance < SIGHT:
+                row = at + (i - (i > a)) * width
+                _write_seen(out, a, row, True, distance, dx, dy)
+                whole = health[i] / senses.health_max[kind[i]]
+                shielded = shield[i] / senses.shield_max[kind[i]]
+                row = _write_health(out, a, row + 4, with_health, whole, shields, shielded)
+                if bits:
+                    out[a, row + senses.ally_column[kind[i]]] = 1.0
+                if senses.others_actions and last_actions[i] >= 0:
+                    out[a, row + bits + last_actions[i]] = 1.0
+    return at + (senses.n_agents - 1) * width
 
 
-@nb.njit(cache=True)
-def _write_own(senses: Senses, facts: Facts, a: int, at: int, out: NDArray[np.float32]) -> None:
-    column = senses.ally_column[facts.kind[a]]
-    _write_body(senses, facts, a, senses.own_health, senses.ally_shields, column, out[a, at:])
+@compiled
+def _write_own(senses: Senses, facts: Facts, at: int, out: NDArray[np.float32]) -> None:
+    """Each agent's own health, shield and type."""
+    for a in range(senses.n_agents):
+        if facts.health[a] > 0:
+            kind = facts.kind[a]
+            whole = facts.health[a] / senses.health_max[kind]
+            shielded = facts.shield[a] / senses.shield_max[kind]
+            row = _write_health(out, a, at, senses.own_health, whole, senses.ally_shields, shielded)
+            if senses.type_bits:
+                out[a, row + senses.ally_column[kind]] = 1.0
 
 
-@nb.njit(cache=True)
+@inlined
 def _write_seen(
-    out: NDArray[np.float32],
-    a: int,
-    at: int,
-    first: bool,
-    distance: float,
-    dx: float,
-    dy: float,
+    out: NDArray[np.float32], a: int, at: int, first: bool, distance: float, dx: float, dy: float
 ) -> None:
     out[a, at] = first
     out[a, at + 1] = distance / SIGHT
@@ -183,29 +186,26 @@ def _write_seen(
     out[a, at + 3] = dy / SIGHT
 
 
-@nb.njit(cache=True)
-def _write_body(
-    senses: Senses,
-    facts: Facts,
-    i: int,
-    with_health: bool,
-    shields: int,
-    column: int,
+@inlined
+def _write_health(
     out: NDArray[np.float32],
-) -> None:
-    """out: health and shield of unit i as fractions, if wanted, then its type one-hot."""
-    at = 0
-    kind = facts.kind[i]
-    if with_health:
-        out[0] = facts.health[i] / senses.health_max[kind]
-        if shields:
-            out[1] = facts.shield[i] / senses.shield_max[kind]
-        at = 1 + shields
-    if senses.type_bits:
-        out[at + column] = 1.0
+    a: int,
+    at: int,
+    wanted: bool,
+    health: float,
+    shields: int,
+    shield: float,
+) -> int:
+    """Health and, where there are shields, shield, as fractions. Gives the next column."""
+    if not wanted:
+        return at
+    out[a, at] = health
+    if shields:
+        out[a, at + 1] = shield
+    return at + 1 + shields
 
 
-@nb.njit(cache=True)
+@compiled
 def write_state(
     senses: Senses,
     facts: Facts,
@@ -232,7 +232,7 @@ def write_state(
         out[at] = steps / senses.episode_limit
 
 
-@nb.njit(cache=True)
+@compiled
 def _write_state_units(senses: Senses, facts: Facts, out: NDArray[np.float32]) -> int:
     """A row per unit, zeros for the dead. Gives the next column."""
     height, width = senses.walkable.shape
@@ -257,7 +257,7 @@ def _write_state_units(senses: Senses, facts: Facts, out: NDArray[np.float32]) -
     return at
 
 
-@nb.njit(cache=True)
+@compiled
 def random_legal_actions(
     avail: NDArray[np.bool_], rng_state: NDArray[np.uint64], out: Ints
 ) -> None:

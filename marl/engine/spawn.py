@@ -1,7 +1,7 @@
 """Where a wave's units stand when the battle begins.
 
-The game creates the N units of a point at that one point and moves each to the nearest free place; the
-lattice that results is not documented. Ours (docs/fidelity.md): a square lattice centred on the
+The game creates the N units of a point at that one point and moves each to the nearest free place;
+the lattice that results is not documented. Ours (docs/fidelity.md): a square lattice centred on the
 point, its side ceil(sqrt N), neighbours just out of contact, the enemy's turned by half a circle.
 """
 
@@ -9,17 +9,12 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from marl.engine.scenario import SIDES, Point, Scenario, is_walkable
-from marl.engine.world import NO_UNIT, UnitTypes, World, empty_world
+from marl.engine.world import UnitTypes, World, empty_world
 from marl.errors import EnvError
 
 GAP = 0.05  # between neighbours of the lattice, grid units
 FACING = (0.0, -1.0)  # the game's default: south, towards the viewer; turning takes 3 loops
-# Fields of World that do not start at 0.
-NO_UNIT_AT_START = ("order_target", "target", "burst_target", "missile_target", "attacker")
-NONE_PENDING_AT_START = ("swing", "burst", "missile")
 
 
 def make_start(scenario: Scenario, types: UnitTypes) -> World:
@@ -42,18 +37,13 @@ def make_start(scenario: Scenario, types: UnitTypes) -> World:
     start.facing_x[0], start.facing_y[0] = FACING
     start.health[0] = types.health[start.kind[0]]
     start.shield[0] = types.shield[start.kind[0]]
-    start.sequence[0] = np.arange(len(units))
-    for name in NO_UNIT_AT_START:
-        getattr(start, name)[:] = NO_UNIT
-    for name in NONE_PENDING_AT_START:
-        getattr(start, name)[:] = -1.0
     return start
 
 
 def place_units(world: World, start: World, n_battles: int) -> None:
     """Put the first n_battles battles at `start`; the units of the others are dead."""
-    for array, first in zip(world, start, strict=True):
-        array[:] = first
+    world.units[:] = start.units
+    world.clock[:] = start.clock
     world.health[n_battles:] = 0.0
 
 
@@ -87,7 +77,5 @@ def lattice(count: int, spacing: float) -> list[Point]:
     for rank in range(count):
         column, row = divmod(rank, side)
         rows = min(side, count - column * side)
-        places.append(
-            ((column - (columns - 1) / 2) * spacing, (row - (rows - 1) / 2) * spacing)
-        )
+        places.append(((column - (columns - 1) / 2) * spacing, (row - (rows - 1) / 2) * spacing))
     return places

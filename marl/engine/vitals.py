@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from numba import njit
-
-from marl.engine.world import ATTRIBUTES, NO_UNIT, ORDER_NONE, UnitTypes, World, battle_of
+from marl.engine.jit import compiled, inlined
+from marl.engine.world import ATTRIBUTES, NO_UNIT, ORDER_NONE, Table, Units, UnitType
 
 MIN_DAMAGE = 0.5  # of a hit that reaches life (core game data)
 CALL_RADIUS = 4.0  # centre to centre: who hears a unit that is hit (core game data)
@@ -13,112 +12,80 @@ PASSIVE_SIDE = 0  # its units never acquire a target nor answer a hit by themsel
 N_ATTRIBUTES = len(ATTRIBUTES)
 
 
-@njit(cache=True)
-def place_unit(
-    world: World, e: int, i: int, kind: int, side: int, x: float, y: float, types: UnitTypes
-) -> None:
-    """Unit i of battle e as new: whole, idle, its weapon ready, facing south."""
-    battle = battle_of(world, e)
-    battle.kind[i], battle.side[i] = kind, side
-    battle.x[i], battle.y[i] = x, y
-    battle.facing_x[i], battle.facing_y[i] = 0.0, -1.0
-    battle.health[i], battle.shield[i] = types.health[kind], types.shield[kind]
-    battle.cooldown[i], battle.shield_wait[i] = 0.0, 0.0
-    battle.order_x[i], battle.order_y[i] = x, y
-    battle.missile[i], battle.missile_target[i] = -1.0, NO_UNIT
-    battle.missile_x[i], battle.missile_y[i] = x, y
-    battle.next_call[i] = 0
-    rest(battle, i)
-
-
-@njit(cache=True, forceinline=True)
-def rest(battle: World, i: int) -> None:
-    """Unit i without an order, without a target, standing."""
-    battle.order[i] = ORDER_NONE
-    battle.order_target[i] = NO_UNIT
-    battle.target[i] = NO_UNIT
-    battle.attacker[i] = NO_UNIT
-    battle.swing[i] = -1.0
-    battle.burst[i] = -1.0
-    battle.burst_target[i] = NO_UNIT
-    battle.velocity_x[i] = 0.0
-    battle.velocity_y[i] = 0.0
-    battle.detour[i] = 0
-    battle.blocked[i] = 0
-
-
-@njit(cache=True, forceinline=True)
-def is_alive(battle: World, i: int) -> bool:
+@inlined
+def is_alive(units: Units, i: int) -> bool:
     """Whether `i` is a unit that lives; NO_UNIT is none."""
-    return i >= 0 and battle.health[i] > 0.0
+    return i >= 0 and units[i].health > 0.0
 
 
-@njit(cache=True, forceinline=True)
-def recover(battle: World, types: UnitTypes, i: int) -> None:
+@inlined
+def recover(units: Units, table: Table, i: int) -> None:
     """One loop of cooling down and of shield and life regeneration."""
-    kind = battle.kind[i]
-    battle.cooldown[i] = max(battle.cooldown[i] - 1.0, 0.0)
-    if battle.shield[i] < types.shield[kind]:
-        battle.shield_wait[i] -= 1.0
-        if battle.shield_wait[i] <= 0.0:
-            shield = battle.shield[i] + types.shield_rate[kind]
-            battle.shield[i] = min(shield, types.shield[kind])
-    if battle.health[i] < types.health[kind]:
-        health = battle.health[i] + types.health_rate[kind]
-        battle.health[i] = min(health, types.health[kind])
+    unit, kind = units[i], table[units[i].kind]
+    unit.cooldown = max(unit.cooldown - 1.0, 0.0)
+    unit.help_wait = max(unit.help_wait - 1.0, 0.0)
+    if unit.shield < kind.shield:
+        unit.shield_wait -= 1.0
+        if unit.shield_wait <= 0.0:
+            unit.shield = min(unit.shield + kind.shield_rate, kind.shield)
+    if unit.health < kind.health:
+        unit.health = min(unit.health + kind.health_rate, kind.health)
 
 
-@njit(cache=True)
-def hit(battle: World, types: UnitTypes, shooter: int, victim: int) -> None:
+@compiled
+def hit(units: Units, table: Table, shooter: int, victim: int) -> None:
     """One hit of the shooter's weapon: shields absorb first, armour lessens what reaches life.
 
-    Shields have no armour. The rest of a hit that a shield did not absorb loses at least
+    Shields have no armour. The rest of a hit that a shield did not absorb takes at least
     MIN_DAMAGE life, also where the rest itself is smaller (docs/fidelity.md).
     """
-    if not is_alive(battle, victim):
+    if not is_alive(units, victim):
         return
-    kind = battle.kind[victim]
-    attack = attack_on(types, battle.kind[shooter], kind)
-    absorbed = min(battle.shield[victim], attack)
-    battle.shield[victim] -= absorbed
-    battle.shield_wait[victim] = types.shield_delay[kind]
+    unit, kind = units[victim], table[units[victim].kind]
+    attack = attack_on(table[units[shooter].kind], kind)
+    absorbed = min(unit.shield, attack)
+    unit.shield -= absorbed
+    unit.shield_wait = kind.shield_delay
     if attack > absorbed:
-        battle.health[victim] -= max(attack - absorbed - types.armor[kind], MIN_DAMAGE)
-    if battle.health[victim] <= 0.0:
-        die(battle, victim)
-    elif battle.side[victim] != PASSIVE_SIDE:
-        call_for_help(battle, shooter, victim)
+        unit.health -= max(attack - absorbed - kind.armor, MIN_DAMAGE)
+    if unit.health <= 0.0:
+        die(units, victim)
+    elif unit.side != PASSIVE_SIDE:
+        call_for_help(units, shooter, victim)
 
 
-@njit(cache=True)
-def attack_on(types: UnitTypes, kind: int, victim_kind: int) -> float:
+@compiled
+def attack_on(kind: UnitType, victim_kind: UnitType) -> float:
     """Hit points of one hit before shields and armour: base and bonuses that apply."""
-    attack = types.damage[kind]
+    attack = kind.damage
     for attribute in range(N_ATTRIBUTES):
-        if types.attributes[victim_kind] >> attribute & 1:
-            attack += types.bonus[kind, attribute]
+        if (victim_kind.attributes >> attribute) & 1:
+            attack += kind.bonus[attribute]
     return attack
 
 
-@njit(cache=True)
-def die(battle: World, i: int) -> None:
-    """Unit i is dead; a missile that it has in the air flies on."""
-    battle.health[i] = 0.0
-    battle.shield[i] = 0.0
-    rest(battle, i)
+@compiled
+def die(units: Units, i: int) -> None:
+    """Unit i is dead and does nothing more; a missile that it has in the air flies on."""
+    unit = units[i]
+    unit.health, unit.shield, unit.cooldown = 0.0, 0.0, 0.0
+    unit.order, unit.order_target = ORDER_NONE, NO_UNIT
+    unit.target, unit.attacker, unit.burst_target = NO_UNIT, NO_UNIT, NO_UNIT
+    unit.swing, unit.burst = -1.0, -1.0
+    unit.velocity_x, unit.velocity_y = 0.0, 0.0
 
 
-@njit(cache=True)
-def call_for_help(battle: World, shooter: int, victim: int) -> None:
+@compiled
+def call_for_help(units: Units, shooter: int, victim: int) -> None:
     """The victim, and now and then its friends around, know whom to answer."""
-    battle.attacker[victim] = shooter
-    if battle.clock[0] < battle.next_call[victim]:
+    caller = units[victim]
+    caller.attacker = shooter
+    if caller.help_wait > 0.0:
         return
-    battle.next_call[victim] = battle.clock[0] + CALL_PERIOD
-    for i in range(battle.x.size):
-        if battle.side[i] == battle.side[victim] and is_alive(battle, i):
-            gap_x = battle.x[i] - battle.x[victim]
-            gap_y = battle.y[i] - battle.y[victim]
-            is_near = gap_x * gap_x + gap_y * gap_y <= CALL_RADIUS * CALL_RADIUS
-            if is_near and battle.attacker[i] == NO_UNIT:
-                battle.attacker[i] = shooter
+    caller.help_wait = CALL_PERIOD
+    for i in range(units.size):
+        friend = units[i]
+        if friend.side == caller.side and friend.health > 0.0 and friend.attacker == NO_UNIT:
+            gap_x, gap_y = friend.x - caller.x, friend.y - caller.y
+            if gap_x * gap_x + gap_y * gap_y <= CALL_RADIUS * CALL_RADIUS:
+                friend.attacker = shooter

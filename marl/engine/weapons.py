@@ -8,136 +8,138 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from marl.engine.geometry import Cells
+from marl.engine.jit import compiled, inlined
 from marl.engine.movement import BLOCKED, stand, turn_to, walk
-from marl.engine.rng import uniform
+from marl.engine.rng import State, uniform
 from marl.engine.targeting import BLOCKED_LOOPS, KEPT_LOOPS, reachable, squared_gap
 from marl.engine.vitals import PASSIVE_SIDE, hit, is_alive
-from marl.engine.world import NO_UNIT, UnitTypes, World
+from marl.engine.world import NO_UNIT, Table, Unit, Units, UnitType
 
 
-@njit(cache=True)
-def fight(battle: World, types: UnitTypes, walkable: Cells, i: int, target: int) -> None:
-    """One loop of unit i against its living target."""
-    kind = battle.kind[i]
-    gap = squared_gap(battle, i, target)
-    reach = types.weapon_range[kind] + types.radius[kind] + types.radius[battle.kind[target]]
-    slack = reach + types.range_slop[kind]
-    if battle.swing[i] >= 0.0 and gap > slack * slack:
-        battle.swing[i] = -1.0
-    is_busy = battle.swing[i] >= 0.0 or battle.burst[i] >= 0.0
-    if gap > reach * reach and not is_busy:
-        chase(battle, types, walkable, i, target)
+@inlined
+def fight(units: Units, table: Table, walkable: Cells, state: State, i: int, target: int) -> None:
+    """One loop of unit i against its living target. state: the battle's random numbers."""
+    unit, other = units[i], units[target]
+    kind = table[unit.kind]
+    gap = squared_gap(unit, other)
+    reach = kind.weapon_range + kind.radius + table[other.kind].radius
+    slack = reach + kind.range_slop
+    if gap > slack * slack:
+        unit.swing = -1.0
+    if gap > reach * reach and unit.swing < 0.0 and unit.burst < 0.0:
+        chase(units, table, walkable, i, target)
         return
-    stand(battle, i)
-    battle.blocked[i] = 0
-    is_facing = face(battle, types, i, target, gap)
-    if battle.swing[i] >= 0.0:
-        battle.swing[i] -= 1.0
-    elif battle.burst[i] < 0.0 and is_facing and battle.cooldown[i] <= types.damage_point[kind]:
-        battle.swing[i] = types.damage_point[kind]
-    if battle.swing[i] == 0.0 and battle.cooldown[i] <= 0.0:
-        launch(battle, types, i, target, gap)
+    stand(unit)
+    unit.blocked = 0
+    is_facing = face(unit, kind, other, gap)
+    if unit.swing >= 0.0:
+        unit.swing -= 1.0
+    elif unit.burst < 0.0 and is_facing and unit.cooldown <= kind.damage_point:
+        unit.swing = kind.damage_point
+    if unit.swing == 0.0 and unit.cooldown <= 0.0:
+        launch(units, table, state, i, target)
 
 
-@njit(cache=True, forceinline=True)
-def face(battle: World, types: UnitTypes, i: int, target: int, squared: float) -> bool:
-    """Turn unit i towards its target; whether its weapon may fire in that direction.
+@inlined
+def face(unit: Unit, kind: UnitType, other: Unit, squared: float) -> bool:
+    """Turn the unit towards `other`; whether its weapon may fire in that direction.
 
     squared: the squared distance of the two centres.
     """
     if squared == 0.0:
         return True
     gap = math.sqrt(squared)
-    dx, dy = (battle.x[target] - battle.x[i]) / gap, (battle.y[target] - battle.y[i]) / gap
-    turn_to(battle, types, i, dx, dy)
-    facing = battle.facing_x[i] * dx + battle.facing_y[i] * dy
-    return facing >= types.arc_cos[battle.kind[i]]
+    dx, dy = (other.x - unit.x) / gap, (other.y - unit.y) / gap
+    turn_to(unit, kind, dx, dy)
+    return unit.facing_x * dx + unit.facing_y * dy >= kind.arc_cos
 
 
-@njit(cache=True)
-def launch(battle: World, types: UnitTypes, i: int, target: int, squared: float) -> None:
+@compiled
+def launch(units: Units, table: Table, state: State, i: int, target: int) -> None:
     """Unit i's shot leaves: the hit if it is instant, else a missile; the weapon cools down."""
-    kind = battle.kind[i]
-    spread = types.delay_max[kind] - types.delay_min[kind]
-    delay = types.delay_min[kind] + spread * uniform(battle.rng)
-    battle.cooldown[i] = types.period[kind] + delay
-    battle.swing[i] = -1.0
-    if types.missile_speed[kind] > 0.0:
-        send_missile(battle, types, i, target, squared)
+    unit = units[i]
+    kind = table[unit.kind]
+    delay = kind.delay_min + (kind.delay_max - kind.delay_min) * uniform(state)
+    unit.cooldown = kind.period + delay
+    unit.swing = -1.0
+    if kind.missile_speed > 0.0:
+        send_missile(units, table, i, target)
         return
-    if types.hits[kind] > 1:
-        battle.burst[i] = types.hit_delay[kind]
-        battle.burst_target[i] = target
-    hit(battle, types, i, target)
+    if kind.hits > 1:
+        unit.burst, unit.burst_target = kind.hit_delay, target
+    hit(units, table, i, target)
 
 
-@njit(cache=True)
-def send_missile(battle: World, types: UnitTypes, i: int, target: int, squared: float) -> None:
-    """Put unit i's missile in the air, at the edge of the unit that faces the target."""
-    gap = math.sqrt(squared)
-    radius = types.radius[battle.kind[i]]
+@compiled
+def send_missile(units: Units, table: Table, i: int, target: int) -> None:
+    """Put unit i's missile in the air, at that edge of the unit which faces the target."""
+    unit, other = units[i], units[target]
+    radius = table[unit.kind].radius
+    gap = math.sqrt(squared_gap(unit, other))
     share = min(radius / gap, 1.0) if gap > 0.0 else 0.0
-    battle.missile_x[i] = battle.x[i] + share * (battle.x[target] - battle.x[i])
-    battle.missile_y[i] = battle.y[i] + share * (battle.y[target] - battle.y[i])
-    battle.missile[i] = max(gap - radius - types.radius[battle.kind[target]], 0.0)
-    battle.missile_target[i] = target
+    unit.missile_x = unit.x + share * (other.x - unit.x)
+    unit.missile_y = unit.y + share * (other.y - unit.y)
+    unit.missile = max(gap - radius - table[other.kind].radius, 0.0)
+    unit.missile_target = target
 
 
-@njit(cache=True)
-def fly(battle: World, types: UnitTypes, i: int) -> None:
+@compiled
+def fly(units: Units, table: Table, i: int) -> None:
     """One loop of unit i's missile: it follows its target and hits on reaching its edge.
 
     It flies whether or not unit i still lives, and is gone when its target dies first.
     """
-    target = battle.missile_target[i]
-    if not is_alive(battle, target):
-        battle.missile[i] = -1.0
+    unit = units[i]
+    target = unit.missile_target
+    if not is_alive(units, target):
+        unit.missile = -1.0
         return
-    dx, dy = battle.x[target] - battle.missile_x[i], battle.y[target] - battle.missile_y[i]
+    other = units[target]
+    dx, dy = other.x - unit.missile_x, other.y - unit.missile_y
     distance = math.sqrt(dx * dx + dy * dy)
-    speed = types.missile_speed[battle.kind[i]]
-    left = distance - types.radius[battle.kind[target]] - speed
+    speed = table[unit.kind].missile_speed
+    left = distance - table[other.kind].radius - speed
     if left <= 0.0:
-        battle.missile[i] = -1.0
-        hit(battle, types, i, target)
+        unit.missile = -1.0
+        hit(units, table, i, target)
         return
-    battle.missile[i] = left
-    battle.missile_x[i] += dx / distance * speed
-    battle.missile_y[i] += dy / distance * speed
+    unit.missile = left
+    unit.missile_x += dx / distance * speed
+    unit.missile_y += dy / distance * speed
 
 
-@njit(cache=True)
-def hit_again(battle: World, types: UnitTypes, i: int) -> None:
+@compiled
+def hit_again(units: Units, table: Table, i: int) -> None:
     """One loop of unit i's wait for its second hit, which lands within range and slop."""
-    battle.burst[i] -= 1.0
-    victim = battle.burst_target[i]
-    if not is_alive(battle, victim):
-        battle.burst[i] = -1.0
-    elif battle.burst[i] <= 0.0:
-        battle.burst[i] = -1.0
-        kind = battle.kind[i]
-        slack = types.weapon_range[kind] + types.range_slop[kind] + types.radius[kind]
-        slack += types.radius[battle.kind[victim]]
-        if squared_gap(battle, i, victim) <= slack * slack:
-            hit(battle, types, i, victim)
+    unit = units[i]
+    kind = table[unit.kind]
+    victim = unit.burst_target
+    unit.burst -= 1.0
+    if not is_alive(units, victim):
+        unit.burst = -1.0
+    elif unit.burst <= 0.0:
+        unit.burst = -1.0
+        radii = kind.radius + table[units[victim].kind].radius
+        slack = kind.weapon_range + kind.range_slop + radii
+        if squared_gap(unit, units[victim]) <= slack * slack:
+            hit(units, table, i, victim)
 
 
-@njit(cache=True)
-def chase(battle: World, types: UnitTypes, walkable: Cells, i: int, target: int) -> None:
+@compiled
+def chase(units: Units, table: Table, walkable: Cells, i: int, target: int) -> None:
     """Close in on a target out of range; a stock unit without a way looks for another one."""
-    outcome = walk(battle, types, walkable, i, battle.x[target], battle.y[target])
-    if battle.blocked[i] < 0:
-        battle.blocked[i] += 1
+    unit = units[i]
+    outcome = walk(units, table, walkable, i, units[target].x, units[target].y)
+    if unit.blocked < 0:
+        unit.blocked += 1
     elif outcome != BLOCKED:
-        battle.blocked[i] = 0
+        unit.blocked = 0
     else:
-        battle.blocked[i] += 1
-        if battle.blocked[i] >= BLOCKED_LOOPS and battle.side[i] != PASSIVE_SIDE:
-            other = reachable(battle, types, i)
-            battle.blocked[i] = 0
+        unit.blocked += 1
+        if unit.blocked >= BLOCKED_LOOPS and unit.side != PASSIVE_SIDE:
+            other = reachable(units, table, i)
+            unit.blocked = 0
             if other != NO_UNIT:
-                battle.target[i] = other
-                battle.blocked[i] = -KEPT_LOOPS
+                unit.target = other
+                unit.blocked = -KEPT_LOOPS

@@ -1,15 +1,19 @@
-"""The battle's data: struct-of-arrays named tuples that every compiled function works on.
+"""The battle's data: named tuples of arrays, and the records behind them.
 
 E environments, N = A + M units each (the A agents first, then the M enemies), K unit types.
+A unit's facts lie together in one record (`World.units`, `UnitTypes.table`), and the named arrays
+are views of its fields. The game loop works on records, because a compiled call passes a record
+array in a few words but a tuple of thirty arrays in hundreds; who shows or sets up a battle takes
+the arrays.
 Times are in game loops (16 a game-second), distances in grid units.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 LOOPS_PER_SECOND = 16.0
@@ -28,6 +32,10 @@ NO_UNIT = -1
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Unit = np.record  # one unit: a field of World each
+UnitType = np.record  # one unit type: a field of UnitTypes each
+Units = NDArray[np.record]  # [N]
+Table = NDArray[np.record]  # [K]
 
 
 class UnitTypes(NamedTuple):
@@ -62,6 +70,8 @@ class UnitTypes(NamedTuple):
     health_rate: Floats  # per loop
     max_cooldown: Floats  # SMAC client's normaliser of weapon_cooldown, loops
     client_id: Ints  # the stock unit id the SMAC client knows (Marine 48 ...)
+    touch_range: Floats  # units farther apart, centre to centre, do not touch: both separations
+    table: Table  # all of the above; they are views of its fields
 
 
 class World(NamedTuple):
@@ -71,14 +81,14 @@ class World(NamedTuple):
     side: Ints  # [E,N] 0 ally, 1 enemy
     x: Floats  # [E,N]
     y: Floats
+    health: Floats
+    shield: Floats
     facing_x: Floats  # unit vector
     facing_y: Floats
     velocity_x: Floats  # the last loop's displacement
     velocity_y: Floats
     detour: Ints  # side on which the unit walks round what blocks it: -1 right, 1 left, 0 none
     blocked: Ints  # loops in a row without a way to the target; < 0: loops a new target is kept
-    health: Floats
-    shield: Floats
     cooldown: Floats  # loops until the weapon is ready
     shield_wait: Floats  # loops until the shield regenerates
     order: Ints  # ORDER_*
@@ -94,63 +104,53 @@ class World(NamedTuple):
     missile_x: Floats
     missile_y: Floats
     attacker: Ints  # unit to answer: it hit this one or a friend who called; NO_UNIT = none
-    next_call: Ints  # clock from which the unit may call for help again
+    help_wait: Floats  # loops until the unit may call for help again
     sequence: Ints  # the units in the order in which they act, shuffled every loop
-    near: Ints  # scratch: the units around the one that moves
+    near: Ints  # scratch of movement.gather_near: the units around the one that moves
+    near_x: Floats
+    near_y: Floats
+    near_contact: Floats
+    units: NDArray[np.record]  # [E,N] all of the above; they are views of its fields
     rng: NDArray[np.uint64]  # [E,1] generator state of each battle
     clock: Ints  # [E,1] loops since the episode began
 
 
+UNIT_INTS = ("kind", "side", "detour", "blocked", "order", "order_target", "target")
+UNIT_INTS += ("burst_target", "missile_target", "attacker", "sequence", "near")
+NO_UNIT_FIELDS = ("order_target", "target", "burst_target", "missile_target", "attacker")
+NOTHING_PENDING = ("swing", "burst", "missile")
+UNIT_FIELDS = tuple(name for name in World._fields if name not in ("units", "rng", "clock"))
+UNIT_RECORD = np.dtype(
+    [(name, np.int64 if name in UNIT_INTS else np.float64) for name in UNIT_FIELDS]
+)
+
+TYPE_INTS = ("attributes", "hits", "client_id")
+TYPE_FIELDS = tuple(name for name in UnitTypes._fields if name != "table")
+
+
 def empty_world(num_envs: int, n_units: int) -> World:
-    """A world of dead units."""
-    shape = (num_envs, n_units)
-    ints = {"kind", "side", "order", "order_target", "target", "burst_target", "missile_target"}
-    ints |= {"attacker", "detour", "blocked", "next_call", "sequence", "near"}
-    arrays: dict[str, NDArray] = {}
-    for name in World._fields:
-        if name in ints:
-            arrays[name] = np.zeros(shape, dtype=np.int64)
-        else:
-            arrays[name] = np.zeros(shape, dtype=np.float64)
-    arrays["rng"] = np.zeros((num_envs, 1), dtype=np.uint64)
-    arrays["clock"] = np.zeros((num_envs, 1), dtype=np.int64)
-    return World(**arrays)
-
-
-@njit(cache=True, forceinline=True)
-def battle_of(world: World, e: int) -> World:
-    """Battle e alone: the same fields with one axis less, views [N] that write through."""
+    """A world of dead units that nothing happens to."""
+    units = np.zeros((num_envs, n_units), dtype=UNIT_RECORD)
+    for name in NO_UNIT_FIELDS:
+        units[name] = NO_UNIT
+    for name in NOTHING_PENDING:
+        units[name] = -1.0
+    units["sequence"] = np.arange(n_units)
     return World(
-        world.kind[e],
-        world.side[e],
-        world.x[e],
-        world.y[e],
-        world.facing_x[e],
-        world.facing_y[e],
-        world.velocity_x[e],
-        world.velocity_y[e],
-        world.detour[e],
-        world.blocked[e],
-        world.health[e],
-        world.shield[e],
-        world.cooldown[e],
-        world.shield_wait[e],
-        world.order[e],
-        world.order_x[e],
-        world.order_y[e],
-        world.order_target[e],
-        world.target[e],
-        world.swing[e],
-        world.burst[e],
-        world.burst_target[e],
-        world.missile[e],
-        world.missile_target[e],
-        world.missile_x[e],
-        world.missile_y[e],
-        world.attacker[e],
-        world.next_call[e],
-        world.sequence[e],
-        world.near[e],
-        world.rng[e],
-        world.clock[e],
+        **{name: units[name] for name in UNIT_FIELDS},
+        units=units,
+        rng=np.zeros((num_envs, 1), dtype=np.uint64),
+        clock=np.zeros((num_envs, 1), dtype=np.int64),
     )
+
+
+def make_unit_types(columns: Mapping[str, NDArray]) -> UnitTypes:
+    """Unit types from one array [K] ([K,attributes] for bonus) for each fact."""
+    dtype: list[tuple] = []
+    for name in TYPE_FIELDS:
+        shape = (len(ATTRIBUTES),) if name == "bonus" else ()
+        dtype.append((name, np.int64 if name in TYPE_INTS else np.float64, shape))
+    table = np.zeros(len(columns["health"]), dtype=np.dtype(dtype))
+    for name in TYPE_FIELDS:
+        table[name] = columns[name]
+    return UnitTypes(**{name: table[name] for name in TYPE_FIELDS}, table=table)

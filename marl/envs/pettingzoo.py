@@ -13,8 +13,10 @@ from gymnasium.spaces import Box, Dict, Discrete, Space
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from marl.config import option
+from marl.config import option, parse
+from marl.engine.scenario import load_scenario
 from marl.envs.gymnasium import discrete_actions, encoder
+from marl.envs.smac import Sc2Config
 from marl.errors import EnvError
 from marl.protocols import Observation, Step, VecEnv
 from marl.spec import EnvSpec
@@ -149,6 +151,18 @@ class ParallelView(ParallelEnv[str, Seen, int]):
 
     def _outcome(self) -> dict[str, float]:
         return {name: float(value[0]) for name, value in self._env.outcomes().items()}
+
+
+def parallel_env(map: str = "3m", **options: object) -> ParallelView:
+    """A battle of our engine; agents are named after their units (stalker_0, zealot_0, ...).
+
+    options: the other keys of Sc2Config, for example reward="sparse".
+    """
+    env = parse(Sc2Config, {"map": map, **options}).build(num_envs=1, threads=1)
+    groups = [group for group in load_scenario(map).groups if group.side == "ally"]
+    # SMAC's agents stand in the order of their unit types' names.
+    kinds = sorted(group.unit.lower() for group in groups for _ in range(group.count))
+    return ParallelView(env, numbered(kinds), living)
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ class ConsoleSink:
         """All of `Summary`, for people."""
         title = "evaluations" if not summary.stopped else f"evaluations ({summary.stopped})"
         print_evaluations(self.console, summary.evaluations, title)
-        self._print(time_line(summary.seconds, summary.t_env, summary.steps_per_second))
+        self._print(time_line(summary.seconds, summary.steps_per_second))
         folder = summary.folder
         self._print(f"results      {folder}")
         self._print(f"TensorBoard  tensorboard --logdir {folder}")
@@ -158,11 +158,11 @@ def thinned(rows: Sequence[Mapping[str, float]]) -> list[Mapping[str, float]]:
     return [rows[index] for index in sorted(chosen)]
 
 
-def time_line(seconds: Mapping[str, float], t_env: int, steps_per_second: float) -> str:
-    """`time  0:12:03 (2,800 steps/s): env 21 %, acting 30 %, learning 40 % ...`"""
+def time_line(seconds: Mapping[str, float], steps_per_second: float) -> str:
+    """`time  0:12:03 at 2,800 steps/s: env 21 %, acting 30 %, learning 40 % ...`"""
     parts = {part: spent for part, spent in seconds.items() if part != "total"}
     total = seconds.get("total", sum(parts.values())) or 1.0
     parts["other"] = max(0.0, total - sum(parts.values()))
     split = ", ".join(f"{part} {100 * spent / total:.0f} %" for part, spent in parts.items())
     spent = timedelta(seconds=round(total))
-    return f"time         {spent} for {t_env:,} steps, {steps_per_second:,.0f} steps/s: {split}"
+    return f"time         {spent} at {steps_per_second:,.0f} steps/s: {split}"

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from docopt import DocoptExit, docopt
 from sacred import SETTINGS, Experiment
 from sacred.observers import FileStorageObserver
 from sacred.run import Run
 
-from marl.errors import ConfigError
 from marl.plan import Plan
 from marl.results import SACRED
 
@@ -28,17 +26,12 @@ def prepare() -> None:
     SETTINGS.DEFAULT_BEAT_INTERVAL = HEARTBEAT
 
 
-def run_command(experiment: Experiment, plan: Plan, options: Sequence[str]) -> None:
-    """Run the plan's command; options: sacred's own ones, such as -F DIR or --comment TEXT."""
-    experiment.logger = _logger()
+def run_command(experiment: Experiment, plan: Plan, options: Mapping[str, object]) -> None:
+    """Run the plan's command as sacred does, with its record in the run folder."""
+    experiment.logger = _logger()  # type: ignore[assignment]
     if plan.command == "train" and plan.folder is not None:
         experiment.observers.append(RunFolderObserver(plan.folder / SACRED, copy_sources=False))
-    usage = experiment.get_usage()[2]
-    try:
-        parsed = docopt(usage, [plan.command, *options], default_help=False)
-    except DocoptExit:
-        raise ConfigError(f"cannot make sense of {' '.join(options)!r}; see --help") from None
-    experiment.run(plan.command, info={}, options=parsed)
+    experiment.run(plan.command, info={}, options=dict(options))
 
 
 class RunFolderObserver(FileStorageObserver):
@@ -91,10 +84,11 @@ def _logger() -> logging.Logger:
 
 
 def _one_line(record: logging.LogRecord) -> bool:
-    """Drop sacred's words about the end of a run; shorten a traceback to its last line."""
+    """Drop what our own last line says; shorten a traceback to its last line."""
     text = record.getMessage()
     if text.startswith(("Failed after", "Aborted after", "No observers have been added")):
         return False
     if text.startswith("Traceback"):
         record.msg, record.args = text.strip().splitlines()[-1], None
+        return not str(record.msg).startswith("OSError")  # no room for sacred's files either
     return True

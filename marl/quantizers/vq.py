@@ -62,7 +62,7 @@ class VectorQuantizer(nn.Module):
         # |x - e|^2 less |x|^2, which is the same for all codes.
         norms = self.codebook.square().sum(1)  # [K]
         distance = torch.addmm(norms, flat, self.codebook.T, alpha=-2.0)  # [N,K]
-        return distance.argmin(1).reshape(encoded.shape[:-1])
+        return distance.min(1).indices.reshape(encoded.shape[:-1])
 
     def look_up(self, codes: Tensor) -> Tensor:
         """codes [...] -> their vectors [...,D], differentiable."""
@@ -77,8 +77,8 @@ def straight_through(encoded: Tensor, picked: Tensor) -> Tensor:
 def _mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(inputs, hidden),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.Linear(hidden, hidden),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.Linear(hidden, outputs),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 
 import numpy as np
@@ -14,15 +13,10 @@ from numpy.typing import NDArray
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
 from marl.envs.pettingzoo import ParallelView, PettingZooEnv
+from marl.envs.smac import Sc2Config
 from marl.protocols import Observation, VecEnv
 
 Build = Callable[[int, int], VecEnv]  # num_envs, threads
-
-
-def sc2_3m(num_envs: int, threads: int) -> VecEnv:
-    from marl.envs.smac import Sc2Config
-
-    return Sc2Config(map="3m").build(num_envs, threads)
 
 
 def pettingzoo_two_step(num_envs: int, threads: int) -> VecEnv:
@@ -36,7 +30,6 @@ def pettingzoo_cut_short(num_envs: int, threads: int) -> VecEnv:
     return PettingZooEnv("pettingzoo/cartpole", views, "sum", 7)
 
 
-HAS_ENGINE = importlib.util.find_spec("marl.envs.smac") is not None
 BUILDS: dict[str, Build] = {
     "climbing": MatrixConfig().build,
     "own": MatrixConfig("own", ((1.0, 2.0), (3.0, 4.0))).build,
@@ -45,9 +38,9 @@ BUILDS: dict[str, Build] = {
     "taxi": GymnasiumConfig("Taxi-v4", time_limit=12).build,
     "pettingzoo_two_step": pettingzoo_two_step,
     "pettingzoo_cut_short": pettingzoo_cut_short,
+    "3m": Sc2Config(map="3m").build,
+    "2s3z": Sc2Config(map="2s3z").build,
 }
-if HAS_ENGINE:
-    BUILDS["3m"] = sc2_3m
 
 every_env = pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS)
 # Environments are slow to make the first time (the engine compiles), so no deadline.

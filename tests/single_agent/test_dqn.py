@@ -91,7 +91,7 @@ def test_an_update_of_dqn_is_the_textbooks():
 
 def test_dqn_adds_no_code_to_iql():
     own = {name for name in vars(DqnConfig) if callable(getattr(DqnConfig, name))}
-    assert own <= {name for name in dir(object)} | {"__replace__", "__init__"}
+    assert own <= set(dir(object)) | {"__replace__", "__init__"}
     assert issubclass(DqnConfig, IqlConfig)
 
 

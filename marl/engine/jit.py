@@ -1,0 +1,15 @@
+"""How the engine's functions are compiled.
+
+Fast-math stays off and divisions are plain IEEE ones: the same seed gives the same battle, bit for
+bit, on every machine of a kind. Without numba's run-time (`_nrt=False`, as numba itself uses it)
+nothing can be allocated and no array's references are counted: counting them, an atomic operation
+at every mention of an array, would take most of a step's time.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+compiled = njit(cache=True, error_model="numpy", _nrt=False)
+# For what is small, or called in one place only.
+inlined = njit(cache=True, error_model="numpy", _nrt=False, forceinline=True)

@@ -1,0 +1,105 @@
+"""Where metrics go: metrics.jsonl, TensorBoard, sacred."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from marl.log.jsonl import JsonlSink, read_metrics
+from marl.log.sacred_sink import SacredSink
+from marl.log.tensorboard import TensorBoardSink
+
+
+def test_each_point_is_a_line(tmp_path):
+    sink = JsonlSink(tmp_path / "metrics.jsonl")
+    sink.write({"loss": 0.5}, t_env=10)
+    sink.write({"test_return_mean": 2.0}, t_env=20)
+    sink.close()
+    first, second = read_metrics(tmp_path / "metrics.jsonl")
+    assert (first["t_env"], first["loss"]) == (10, 0.5)
+    assert (second["t_env"], second["test_return_mean"]) == (20, 2.0)
+    assert second["time"] >= first["time"] > 1.5e9
+
+
+def test_a_line_is_on_disk_before_the_next_one(tmp_path):
+    sink = JsonlSink(tmp_path / "metrics.jsonl")
+    sink.write({"loss": 0.5}, t_env=10)
+    assert len(read_metrics(tmp_path / "metrics.jsonl")) == 1
+    sink.close()
+
+
+def test_resuming_drops_the_lines_that_are_played_anew(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"t_env": 10}\n{"t_env": 20}\n{"t_env": 30}\n{"t_en')  # killed while writing
+    sink = JsonlSink(path, start=20)
+    sink.write({}, t_env=25)
+    sink.close()
+    assert [line["t_env"] for line in read_metrics(path)] == [10, 20, 25]
+
+
+def test_tensorboard_has_the_metric_as_tag_and_t_env_as_step(tmp_path):
+    sink = TensorBoardSink(tmp_path)
+    sink.write({"loss": 0.5}, t_env=10)
+    sink.write({"loss": 0.25}, t_env=20)
+    sink.close()
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert [(e.step, e.value) for e in events.Scalars("loss")] == [(10, 0.5), (20, 0.25)]
+
+
+def test_a_resumed_tensorboard_hides_what_is_played_anew(tmp_path):
+    for start, steps in ((0, (10, 20, 30)), (20, (25,))):
+        sink = TensorBoardSink(tmp_path / str(start), start)
+        for step in steps:
+            sink.write({"loss": float(step)}, step)
+        sink.close()
+    (tmp_path / "both").mkdir()
+    for index, start in enumerate(("0", "20")):
+        (file,) = (tmp_path / start).iterdir()
+        file.rename(tmp_path / "both" / f"events.out.tfevents.{index}")
+    events = EventAccumulator(str(tmp_path / "both")).Reload()
+    assert [e.step for e in events.Scalars("loss")] == [10, 25]
+
+
+class RunOfSacred:
+    """What SacredSink uses of sacred's Run."""
+
+    def __init__(self) -> None:
+        self.info: dict[str, object] = {}
+        self.scalars: list[tuple[str, float, int]] = []
+
+    def log_scalar(self, name: str, value: float, step: int) -> None:
+        self.scalars.append((name, value, step))
+
+
+def test_sacred_gets_pymarls_pairs_of_lists():
+    run = RunOfSacred()
+    sink = SacredSink(run)
+    sink.write({"loss": 0.5}, t_env=10)
+    sink.write({"loss": 0.25, "epsilon": 1.0}, t_env=20)
+    assert run.info == {
+        "loss": [0.5, 0.25],
+        "loss_T": [10, 20],
+        "epsilon": [1.0],
+        "epsilon_T": [20],
+    }
+    assert run.scalars == [("loss", 0.5, 10), ("loss", 0.25, 20), ("epsilon", 1.0, 20)]
+
+
+def test_what_sacreds_heartbeat_reads_does_not_change_under_it():
+    run = RunOfSacred()
+    sink = SacredSink(run)
+    sink.write({"loss": 0.5}, t_env=10)
+    seen = run.info
+    before = json.dumps(seen)
+    sink.write({"loss": 0.25}, t_env=20)
+    assert json.dumps(seen) == before
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_is_still_written(tmp_path, value):
+    sink = JsonlSink(tmp_path / "metrics.jsonl")
+    sink.write({"loss": value}, t_env=10)
+    sink.close()
+    assert str(read_metrics(tmp_path / "metrics.jsonl")[0]["loss"]) == str(value)

@@ -1,0 +1,146 @@
+"""The loop: exact resume, updates independent of E, checkpoints on the way out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from marl import checkpoint
+from marl.arguments import split
+from marl.errors import CheckpointError
+from marl.planning import make_plan, open_folder
+from marl.train import Trainer, train
+
+SETTINGS = {
+    "num_envs": 4,
+    "test_interval": 300,
+    "test_episodes": 4,
+    "log_interval": 100,
+    "save_interval": 100_000,
+    "sampler.batch_size": 4,
+    "epsilon.anneal": 500,
+    "learner.target_update_interval": 10,
+    "progress_bar": False,
+    "tensorboard": False,
+    "seed": 3,
+}
+LAGMA = {"intrinsic.start": 200, "intrinsic.update_interval": 8, "codebook.size": 16}
+
+
+def plan_for(folder: Path, config: str, env: str, **settings):
+    """A parsed plan, with its run folder made below `folder`."""
+    words = [f"{key}={value}" for key, value in (SETTINGS | settings).items()]
+    argv = ["train", f"--config={config}", f"--env-config={env}", "with", *words]
+    plan = make_plan(split([*argv, f"results_dir={folder}"]))
+    return replace(plan, folder=open_folder(plan))
+
+
+def resume_plan(folder: Path, **settings):
+    words = [f"{key}={value}" for key, value in settings.items()]
+    plan = make_plan(split(["train", "with", f"resume={folder}", *words]))
+    return replace(plan, folder=open_folder(plan))
+
+
+def tensors(state, path=""):
+    """Every number of a nested state by its path."""
+    if isinstance(state, dict):
+        for key, value in state.items():
+            yield from tensors(value, f"{path}.{key}")
+    elif isinstance(state, list | tuple):
+        for index, value in enumerate(state):
+            yield from tensors(value, f"{path}.{index}")
+    else:
+        yield path, state
+
+
+def assert_same(one, two):
+    first, second = dict(tensors(one)), dict(tensors(two))
+    assert first.keys() == second.keys()
+    for path, value in first.items():
+        if isinstance(value, torch.Tensor):
+            assert torch.equal(value, second[path]), path
+        else:
+            assert value == second[path], path
+
+
+@pytest.mark.parametrize(
+    ("config", "env", "settings"),
+    [
+        ("lagma", "sc2", {"map": "3m", **LAGMA}),
+        ("qmix", "sc2", {"map": "2s3z"}),
+        ("dqn", "gymnasium", {"sampler.start": 50, "buffer.steps": 1000}),
+    ],
+)
+def test_n_and_n_more_steps_are_2n_steps_bit_for_bit(tmp_path, config, env, settings):
+    straight = train(plan_for(tmp_path / "a", config, env, t_max=1600, **settings))
+    half = train(plan_for(tmp_path / "b", config, env, t_max=800, **settings))
+    assert half.t_env < straight.t_env
+    resumed = train(resume_plan(half.folder, t_max=1600))
+    assert resumed.t_env == straight.t_env
+    parts = [checkpoint.load(checkpoint.find(run.folder)) for run in (straight, resumed)]
+    for part in parts:  # the stop at N adds an evaluation, and stops are counted from the start
+        del part["train"]["evaluations"]
+    assert parts[0]["train"]["counters"]["update"] > 10
+    assert_same(*parts)
+
+
+def test_metrics_go_on_without_gap_or_repeat(tmp_path):
+    half = train(plan_for(tmp_path, "qmix", "two_step", t_max=400))
+    train(resume_plan(half.folder, t_max=800))
+    lines = [json.loads(line) for line in (half.folder / "metrics.jsonl").open()]
+    steps = [line["t_env"] for line in lines if "loss" in line]
+    assert steps == sorted(set(steps))
+    assert min(steps) < 400 < max(steps)
+
+
+@pytest.mark.parametrize("updates_per_episode", [1.0, 0.5])
+def test_updates_per_environment_step_do_not_depend_on_the_number_of_environments(
+    tmp_path, updates_per_episode
+):
+    counts = {}
+    for num_envs in (1, 8):
+        plan = plan_for(
+            tmp_path,
+            "qmix",
+            "two_step",
+            num_envs=num_envs,
+            t_max=640,
+            updates_per_episode=updates_per_episode,
+        )
+        trainer = Trainer(plan)
+        seen = []
+        learner = trainer.agent.learner
+        update = learner.update
+        learner.update = lambda batch, progress, update=update, seen=seen: (
+            seen.append(progress.episode),
+            update(batch, progress),
+        )[1]
+        for _ in range(320 // num_envs):
+            trainer._collect()
+            trainer._learn()
+        counts[num_envs] = len(seen)
+        assert seen == sorted(seen)
+        assert seen[-1] < 320
+    # Before the replay holds one batch nothing is owed: at most 8 episodes' worth of difference.
+    assert abs(counts[1] - counts[8]) <= 8 * updates_per_episode
+    assert counts[8] == pytest.approx(320 * updates_per_episode, abs=8)
+
+
+def test_time_limit_of_the_run_stops_with_a_checkpoint(tmp_path):
+    summary = train(plan_for(tmp_path, "qmix", "two_step", t_max=10**6, max_seconds=1.0))
+    assert "max_seconds" in summary.stopped
+    assert checkpoint.find(summary.folder).name == str(summary.t_env)
+    assert summary.evaluations[-1]["t_env"] == summary.t_env
+    assert {"env", "acting", "learning", "evaluation"} <= summary.seconds.keys()
+
+
+def test_checkpoint_of_other_sizes_is_refused_in_one_line(tmp_path):
+    summary = train(plan_for(tmp_path, "qmix", "two_step", t_max=100))
+    parts = checkpoint.load(checkpoint.find(summary.folder))
+    other = Trainer(plan_for(tmp_path, "vdn", "two_step", t_max=100))
+    with pytest.raises(CheckpointError, match="do not fit this configuration"):
+        other.load(parts)
