@@ -10,6 +10,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,7 @@ def bench(plan: Plan) -> Path:
 def engine_speed(name: str, num_envs: int, threads: int) -> float:
     """Environment steps a second under random legal actions; ended battles start again."""
     env = Sc2Config(map=name).build(num_envs, threads)
-    rng = np.array([7], dtype=np.uint64)
+    rng = np.arange(1, num_envs + 1, dtype=np.uint64)[:, None].copy()  # [E,1]
     actions = np.zeros((num_envs, env.spec.n_agents), dtype=np.int64)
     first = 0
 
@@ -118,17 +119,17 @@ def update_times(batch_size: int, seed: int) -> list[UpdateRow]:
     batch = _full_batch(batch_size, seed)
     recipes: dict[str, ValueRecipeConfig] = {"qmix": QmixConfig(), "lagma": LagmaConfig()}
     spec = Sc2Config(map=LEARNER_MAP).build(1, 1).spec
-    runs: dict[str, Callable[[Progress], object]] = {}
+    runs: dict[str, Callable[..., object]] = {}
     for name, recipe in recipes.items():
         seeding.seed_everything(seed)
         learner = recipe.build(spec, torch.device("cpu")).learner
-        runs[name] = lambda progress, learner=learner: learner.update(batch, progress)
+        runs[name] = partial(learner.update, batch)
     times: dict[str, list[float]] = {name: [] for name in runs}
     for update in range(20):  # LAGMA's periodic work falls due every 10th and 40th episode
         for name, run in runs.items():
             progress = Progress(t_env=1_000_000, episode=10_000 + 2 * update, update=update)
             start = time.perf_counter()
-            run(progress)
+            run(progress=progress)
             if update >= 2:
                 times[name].append(1000 * (time.perf_counter() - start))
     return [

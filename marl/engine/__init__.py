@@ -22,5 +22,6 @@ def _sources_digest(folder: Path) -> str:
 
 
 _FOLDER = Path(__file__).resolve().parent
-_CACHE = Path(config.CACHE_DIR) if config.CACHE_DIR else _FOLDER / "__pycache__"
-config.CACHE_DIR = str(_CACHE / f"compiled-{_sources_digest(_FOLDER)}")
+_chosen = getattr(config, "CACHE_DIR", "")  # NUMBA_CACHE_DIR of the environment
+_CACHE = Path(_chosen) if _chosen else _FOLDER / "__pycache__"
+setattr(config, "CACHE_DIR", str(_CACHE / f"compiled-{_sources_digest(_FOLDER)}"))  # noqa: B010

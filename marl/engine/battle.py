@@ -20,26 +20,23 @@ from marl.engine.orders import ACTION_NO_OP
 from marl.engine.scenario import MAPS, Scenario
 from marl.engine.scoring import RUNNING, WON, Scoring, make_scoring
 from marl.engine.senses import Facts, Senses, make_senses
-from marl.engine.world import Floats, Ints, UnitTypes, World, empty_world
+from marl.engine.world import Floats, Ints, Table, UnitTypes, World, empty_world
 from marl.errors import EnvError
 
 # Below this many battles starting the threads costs more than they bring.
 PARALLEL_FROM = 32
 ALL_LEGAL = -1
+MOST_THREADS = nb.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
 
 
 class Rules(NamedTuple):
     """What is the same in every battle of a scenario."""
 
-    types: UnitTypes
-    walkable: NDArray[np.uint8]  # [H,W], indexed [y,x]
+    table: Table  # [K] the unit types
     attack_between: Floats  # [2,2], the ends of the segment that the enemy wave attack-moves to
     senses: Senses
     scoring: Scoring
     step_mul: int
-    move_amount: float
-    episode_limit: int
-    limit_truncates: bool
 
 
 class Record(NamedTuple):
@@ -65,21 +62,21 @@ class Battles:
     def __init__(
         self, scenario: Scenario, options: Options, num_envs: int, threads: int = 1
     ) -> None:
-        if not 1 <= threads <= nb.config.NUMBA_NUM_THREADS:
+        if not 1 <= threads <= MOST_THREADS:
             raise EnvError(
-                f"threads={threads} is not within 1..{nb.config.NUMBA_NUM_THREADS}; the upper "
+                f"threads={threads} is not within 1..{MOST_THREADS}; the upper "
                 "bound is the number of cores, or NUMBA_NUM_THREADS where that is set"
             )
         self.scenario = scenario
         self.num_envs = num_envs
         self.threads = threads
-        self.rules = make_rules(scenario, options)
-        self.start = spawn.make_start(scenario, self.rules.types)
+        types = data.load_unit_types(scenario.unit_names, MAPS / "units.yaml")
+        self.rules = make_rules(scenario, types, options)
+        self.start = spawn.make_start(scenario, types)
         self.world = empty_world(num_envs, self.start.kind.size)
         self.record = _empty_record(num_envs, self.rules)
         self._actions = np.zeros(self.record.last_actions.shape, dtype=np.int64)
-        parallel = num_envs >= PARALLEL_FROM and threads > 1
-        self._step = step_parallel if parallel else step_serial
+        self.parallel = num_envs >= PARALLEL_FROM and threads > 1
 
     def reset(self, seeds: NDArray[np.uint64]) -> None:
         """Start battle e from seeds[e]; battles from len(seeds) on stay idle (ended)."""
@@ -94,10 +91,16 @@ class Battles:
         if actions.shape != self._actions.shape:
             raise ValueError(f"actions have shape {actions.shape}, need {self._actions.shape}")
         self._actions[:] = actions
-        nb.set_num_threads(self.threads)
-        illegal = self._step(self.rules, self.world, self.record, self._actions)
+        if self.parallel:
+            nb.set_num_threads(self.threads)
+            table, segment, senses, scoring, step_mul = self.rules
+            illegal = step_parallel(
+                table, segment, senses, scoring, step_mul, self.world, self.record, self._actions
+            )
+        else:
+            illegal = step_serial(self.rules, self.world, self.record, self._actions)
         if illegal != ALL_LEGAL:
-            e, agent = divmod(int(illegal), self._actions.shape[1])
+            e, agent = divmod(int(illegal), self.rules.senses.n_agents)
             legal = np.flatnonzero(self.record.avail[e, agent]).tolist()
             raise EnvError(
                 f"environment {e}, agent {agent}: action {self._actions[e, agent]} is not "
@@ -105,22 +108,14 @@ class Battles:
             )
 
 
-def make_rules(scenario: Scenario, options: Options) -> Rules:
-    """Everything a battle of `scenario` needs to know, with the units' facts looked up."""
-    views = data.load_unit_types(scenario.unit_names, MAPS / "units.yaml")
-    # A view of a table with one row counts as contiguous, with more rows not: without these copies
-    # maps with one unit type would be compiled apart from the others.
-    types = UnitTypes(*(np.ascontiguousarray(column) for column in views))
+def make_rules(scenario: Scenario, types: UnitTypes, options: Options) -> Rules:
+    """Everything a battle of `scenario` needs to know. types: those of scenario.unit_names."""
     return Rules(
-        types=types,
-        walkable=scenario.walkable,
+        table=types.table,
         attack_between=np.array(scenario.attack_between),
         senses=make_senses(scenario, types, options),
         scoring=make_scoring(scenario, types, options),
         step_mul=options.step_mul,
-        move_amount=options.move_amount,
-        episode_limit=scenario.episode_limit,
-        limit_truncates=options.continuing_episode,
     )
 
 
@@ -188,14 +183,25 @@ def step_serial(rules: Rules, world: World, record: Record, actions: Ints) -> in
 
 
 @nb.njit(cache=True, error_model="numpy", parallel=True)
-def step_parallel(rules: Rules, world: World, record: Record, actions: Ints) -> int:
+def step_parallel(
+    table: Table,
+    attack_between: Floats,
+    senses: Senses,
+    scoring: Scoring,
+    step_mul: int,
+    world: World,
+    record: Record,
+    actions: Ints,
+) -> int:
     """One step of all battles, one battle per iteration. actions: [E,A].
 
+    The fields of Rules come apart: numba's parallel loop takes tuples, but no tuples of tuples.
     Gives ALL_LEGAL, or the flat index e * A + a of the first illegal action; then nothing moved.
     """
     illegal = _first_illegal(record, actions)
     if illegal == ALL_LEGAL:
         for e in nb.prange(record.steps.size):
+            rules = Rules(table, attack_between, senses, scoring, step_mul)
             _step_one(rules, world, record, e, actions[e])
     return illegal
 
@@ -220,9 +226,12 @@ def _step_one(rules: Rules, world: World, record: Record, e: int, actions: Ints)
         record.reward[e] = 0.0
         return
     n_agents = rules.senses.n_agents
-    record.last_actions[e, :] = actions
-    orders.give_agent_orders(world, e, n_agents, actions, rules.move_amount)
-    loop.advance(world, e, rules.types, rules.walkable, rules.step_mul)
+    for a in range(n_agents):
+        record.last_actions[e, a] = actions[a]
+    orders.give_agent_orders(world, e, n_agents, actions, rules.senses.move_amount)
+    world.clock[e, 0] += rules.step_mul
+    walkable = rules.senses.walkable
+    loop.run_loops(world.units[e], rules.table, walkable, world.rng[e], rules.step_mul)
     record.steps[e] += 1
     health, shield = world.health[e], world.shield[e]
     code = scoring.outcome(n_agents, health)
@@ -235,13 +244,13 @@ def _step_one(rules: Rules, world: World, record: Record, e: int, actions: Ints)
 @compiled
 def _conclude(rules: Rules, record: Record, e: int, code: int, health: Floats) -> None:
     """Whether the battle is over, and what stands in its outcome so far."""
-    at_limit = record.steps[e] >= rules.episode_limit
-    record.terminated[e] = code != RUNNING or (at_limit and not rules.limit_truncates)
+    at_limit = record.steps[e] >= rules.senses.episode_limit
+    record.terminated[e] = code != RUNNING or (at_limit and not rules.scoring.limit_truncates)
     record.truncated[e] = at_limit and not record.terminated[e]
     record.battle_won[e] = code == WON
     n_agents = rules.senses.n_agents
-    record.dead_allies[e] = np.sum(health[:n_agents] == 0)
-    record.dead_enemies[e] = np.sum(health[n_agents:] == 0)
+    record.dead_allies[e] = scoring.count_dead(health, 0, n_agents)
+    record.dead_enemies[e] = scoring.count_dead(health, n_agents, health.size)
 
 
 @compiled

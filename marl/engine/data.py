@@ -18,9 +18,25 @@ UNITS_FILE = Path(__file__).resolve().parents[2] / "maps" / "units.yaml"
 MAX_HITS = 2  # the engine keeps one pending hit per unit
 
 WHOLE = ("client_id",)
-BODY = ("max_cooldown", "health", "shield", "armor", "shield_delay", "shield_rate", "health_rate")
+BODY: tuple[str, ...] = (
+    "max_cooldown",
+    "health",
+    "shield",
+    "armor",
+    "shield_delay",
+    "shield_rate",
+    "health_rate",
+)
 BODY += ("radius", "separation_radius", "inner_radius", "speed", "turn_rate", "sight")
-WEAPON = ("range", "range_slop", "min_scan_range", "arc_slop", "period", "damage_point", "damage")
+WEAPON: tuple[str, ...] = (
+    "range",
+    "range_slop",
+    "min_scan_range",
+    "arc_slop",
+    "period",
+    "damage_point",
+    "damage",
+)
 WEAPON += ("hit_delay", "missile_speed")
 SIGNED = ("delay_min", "delay_max")  # a period may become shorter
 POSITIVE = ("health", "radius", "separation_radius", "inner_radius", "turn_rate", "period")

@@ -8,8 +8,16 @@ at every mention of an array, would take most of a step's time.
 
 from __future__ import annotations
 
-from numba import njit
+from typing import Any
 
-compiled = njit(cache=True, error_model="numpy", _nrt=False)
+from numba import config, njit
+
+# numba's OpenMP layer sets OpenMP's thread count for the whole process, torch's too, and two
+# torch threads on a busy machine are many times slower than one. Its own layer leaves it alone.
+config.THREADING_LAYER = "workqueue"
+
+OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "_nrt": False}
+
+compiled = njit(**OPTIONS)
 # For what is small, or called in one place only.
-inlined = njit(cache=True, error_model="numpy", _nrt=False, forceinline=True)
+inlined = njit(**OPTIONS, forceinline=True)

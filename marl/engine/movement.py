@@ -12,6 +12,7 @@ import math
 
 import numpy as np
 
+from marl.engine.collision import contact_distance, free_way, gather_near
 from marl.engine.geometry import Cells, is_free_of_walls
 from marl.engine.jit import compiled, inlined
 from marl.engine.targeting import squared_gap
@@ -46,61 +47,6 @@ def stand(unit: Unit) -> None:
     unit.velocity_x, unit.velocity_y = 0.0, 0.0
 
 
-@inlined
-def contact_distance(table: Table, unit: Unit, other: Unit) -> float:
-    """How close the centres of two units may come."""
-    kind, other_kind = table[unit.kind], table[other.kind]
-    if unit.side == other.side:
-        return kind.inner_radius + other_kind.inner_radius
-    return kind.separation + other_kind.separation
-
-
-@inlined
-def gather_near(units: Units, table: Table, i: int, length: float) -> int:
-    """List the living units that unit i may touch within `length`; their count.
-
-    The list stands in the fields near (the unit), near_x, near_y (from unit i to it) and
-    near_contact (how close the centres may come) of the first units.
-    """
-    unit = units[i]
-    x, y, side = unit.x, unit.y, unit.side
-    kind = table[unit.kind]
-    reach = kind.touch_range + length
-    count = 0
-    for j in range(units.size):
-        other = units[j]
-        gap_x, gap_y = other.x - x, other.y - y
-        if gap_x * gap_x + gap_y * gap_y < reach * reach and other.health > 0.0 and j != i:
-            entry = units[count]
-            entry.near, entry.near_x, entry.near_y = j, gap_x, gap_y
-            entry.near_contact = contact_distance(table, unit, other)
-            count += 1
-    return count
-
-
-@inlined
-def free_way(units: Units, count: int, dx: float, dy: float, length: float) -> tuple[float, int]:
-    """How far, up to `length`, the way along the unit vector (dx, dy) is free, and what ends it.
-
-    count: of the units listed by `gather_near`. Exact: the sweep of the circles along the line.
-    """
-    free, blocker = length, NO_UNIT
-    for n in range(count):
-        entry = units[n]
-        along = entry.near_x * dx + entry.near_y * dy
-        contact = entry.near_contact
-        # Leaving it, also where the two overlap already; or beyond what counts.
-        if along <= 0.0 or along - free >= contact:
-            continue
-        aside = entry.near_x * dy - entry.near_y * dx
-        depth = contact * contact - aside * aside
-        if depth > 0.0:
-            until = along - math.sqrt(depth)
-            if until < free:
-                free, blocker = max(until, 0.0), entry.near
-    return free, blocker
-
-
 @compiled
 def walk(units: Units, table: Table, walkable: Cells, i: int, goal_x: float, goal_y: float) -> int:
     """One loop's walk of unit i towards the goal: MOVED, BLOCKED or ARRIVED."""
@@ -115,10 +61,10 @@ def walk(units: Units, table: Table, walkable: Cells, i: int, goal_x: float, goa
     step = min(kind.speed, distance)
     # A detour ends where the way is open for a while, not at the first gap in a row.
     ahead = step if unit.detour == 0 else min(step + LOOK_AHEAD, distance)
-    count = gather_near(units, table, i, ahead)
+    count = gather_near(units, table, i, step + LOOK_AHEAD)
     free, blocker = free_way(units, count, dx, dy, ahead)
     if blocker != NO_UNIT:
-        return pass_unit(units, table, walkable, i, blocker, dx, dy, free, distance)
+        return pass_unit(units, table, walkable, i, blocker, count, dx, dy, free, distance)
     unit.detour = 0
     turn_to(unit, kind, dx, dy)
     if not go(unit, kind, walkable, dx, dy, step):
@@ -133,6 +79,7 @@ def pass_unit(
     walkable: Cells,
     i: int,
     blocker: int,
+    count: int,
     dx: float,
     dy: float,
     free: float,
@@ -146,16 +93,21 @@ def pass_unit(
     is_friend = unit.side == other.side
     flow = other.velocity_x * dx + other.velocity_y * dy
     if is_friend and flow > DETOUR_PROGRESS * step:
+        unit.detour = 0
         turn_to(unit, kind, dx, dy)
         go(unit, kind, walkable, dx, dy, free)
         return MOVED
     if is_friend and is_idle(other):
-        go(unit, kind, walkable, dx, dy, free)
-        if unit.order_x == other.order_x and unit.order_y == other.order_y:
+        is_there = unit.order_x == other.order_x and unit.order_y == other.order_y
+        if is_there and unit.target == NO_UNIT:
+            go(unit, kind, walkable, dx, dy, free)
             return ARRIVED  # as near as it gets to where the other went too
-        return push(units, table, walkable, i, blocker, dx, dy, step - free)
+        if push(units, table, walkable, i, blocker, dx, dy, step - free):
+            go(unit, kind, walkable, dx, dy, free)
+            return MOVED
+        count = gather_near(units, table, i, step + LOOK_AHEAD)  # push made a list of its own
     covers_goal = distance < contact_distance(table, unit, other)
-    if not covers_goal and go_round(units, table, walkable, i, blocker, dx, dy, step):
+    if not covers_goal and go_round(units, table, walkable, i, blocker, count, dx, dy, step):
         return MOVED
     turn_to(unit, kind, dx, dy)
     go(unit, kind, walkable, dx, dy, free)
@@ -169,34 +121,53 @@ def go_round(
     walkable: Cells,
     i: int,
     blocker: int,
+    count: int,
     dx: float,
     dy: float,
     step: float,
 ) -> bool:
-    """Take the open heading nearest to (dx, dy), on the side begun, else on the other.
+    """Take a heading beside (dx, dy), on the side begun, else on the other; whether it could."""
+    unit = units[i]
+    kind = table[unit.kind]
+    side = unit.detour if unit.detour != 0 else emptier_side(units, i, blocker, dx, dy)
+    for turn in (side, -side):
+        if take_side(units, kind, walkable, i, turn, count, dx, dy, step):
+            return True
+    unit.detour = 0
+    return False
+
+
+@compiled
+def take_side(
+    units: Units,
+    kind: UnitType,
+    walkable: Cells,
+    i: int,
+    side: int,
+    count: int,
+    dx: float,
+    dy: float,
+    step: float,
+) -> bool:
+    """Walk along the open heading nearest to (dx, dy) on that side; whether unit i moved.
 
     Where none is open for LOOK_AHEAD, the first is taken that leaves a part of the step.
     """
     unit = units[i]
-    kind = table[unit.kind]
-    count = gather_near(units, table, i, step + LOOK_AHEAD)
-    side = unit.detour if unit.detour != 0 else emptier_side(units, i, blocker, dx, dy)
-    best_x, best_y, best_turn, best_free = 0.0, 0.0, 0, 0.0
-    for turn in (side, -side):
-        for k in range(DETOUR_TURNS):
-            cos, sin = DETOUR_COS[k], turn * DETOUR_SIN[k]
-            to_x, to_y = dx * cos - dy * sin, dx * sin + dy * cos
-            free, obstacle = free_way(units, count, to_x, to_y, step + LOOK_AHEAD)
-            if obstacle == NO_UNIT and go(unit, kind, walkable, to_x, to_y, step):
-                turn_to(unit, kind, to_x, to_y)
-                unit.detour = turn
-                return True
-            if best_turn == 0 and free >= DETOUR_PROGRESS * step:
-                best_x, best_y, best_turn, best_free = to_x, to_y, turn, min(free, step)
-    unit.detour = best_turn
-    if best_turn == 0 or not go(unit, kind, walkable, best_x, best_y, best_free):
+    best_x, best_y, best = 0.0, 0.0, 0.0
+    for k in range(DETOUR_TURNS):
+        cos, sin = DETOUR_COS[k], side * DETOUR_SIN[k]
+        to_x, to_y = dx * cos - dy * sin, dx * sin + dy * cos
+        free, obstacle = free_way(units, count, to_x, to_y, step + LOOK_AHEAD)
+        is_open = obstacle == NO_UNIT
+        if is_open or (best == 0.0 and free >= DETOUR_PROGRESS * step):
+            best_x, best_y, best = to_x, to_y, min(free, step)
+        if is_open:
+            break
+    if best == 0.0 or not go(unit, kind, walkable, best_x, best_y, best):
         return False
     turn_to(unit, kind, best_x, best_y)
+    unit.detour = side
     return True
 
 
@@ -212,9 +183,9 @@ def emptier_side(units: Units, i: int, blocker: int, dx: float, dy: float) -> in
         other = units[j]
         gap_x, gap_y = other.x - unit.x, other.y - unit.y
         is_near = gap_x * gap_x + gap_y * gap_y < CROWD_RANGE * CROWD_RANGE
-        if is_near and other.side == unit.side and other.health > 0.0 and j != i:
-            if gap_x * dx + gap_y * dy > 0.0:
-                balance += 1 if dx * gap_y - dy * gap_x > 0.0 else -1
+        is_ahead = gap_x * dx + gap_y * dy > 0.0
+        if is_near and is_ahead and other.side == unit.side and other.health > 0.0:
+            balance += 1 if dx * gap_y - dy * gap_x > 0.0 else -1
     if balance != 0:
         return -1 if balance > 0 else 1
     gap_x, gap_y = units[blocker].x - unit.x, units[blocker].y - unit.y
@@ -281,12 +252,12 @@ def push(
     dx: float,
     dy: float,
     length: float,
-) -> int:
-    """Unit i pushes idle unit j half onwards, half out of its way (dx, dy), if j has room."""
+) -> bool:
+    """Unit i pushes idle unit j half onwards, half out of its way (dx, dy); whether j had room."""
     unit, other = units[i], units[j]
     gap = math.sqrt(squared_gap(unit, other))
     if gap == 0.0:
-        return BLOCKED
+        return False
     to_x, to_y = (other.x - unit.x) / gap, (other.y - unit.y) / gap
     side = 1.0 if dx * to_y - dy * to_x >= 0.0 else -1.0
     to_x, to_y = to_x - side * dy, to_y + side * dx
@@ -296,5 +267,5 @@ def push(
     free, _ = free_way(units, count, to_x, to_y, length)
     if free > 0.0 and go(other, table[other.kind], walkable, to_x, to_y, free):
         stand(other)
-        return MOVED
-    return BLOCKED
+        return True
+    return False

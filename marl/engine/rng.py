@@ -45,7 +45,7 @@ def uniform(state: State) -> float:
 
 
 @inlined
-def below(state: State, count: int) -> int:
+def below(state: State, count: int) -> np.int64:
     """A whole number in [0, count), count < 2^31; its bias of count / 2^32 is no matter here."""
     return np.int64(((next_word(state) >> SHIFT_32) * np.uint64(count)) >> SHIFT_32)
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from marl.engine.jit import compiled
 from marl.engine.options import Options
 from marl.engine.scenario import Scenario
@@ -29,7 +27,7 @@ LOST, DRAWN, WON, RUNNING = -1, 0, 1, 2
 
 
 class Scoring(NamedTuple):
-    """The rewards of one scenario."""
+    """The rewards of one scenario, and how its episodes end."""
 
     preset: int  # index of REWARDS
     n_agents: int
@@ -38,6 +36,7 @@ class Scoring(NamedTuple):
     defeat: float
     negative_scale: float
     scale: float  # every reward is divided by it
+    limit_truncates: bool  # reaching the episode limit cuts the episode off, no outcome
 
 
 def make_scoring(scenario: Scenario, types: UnitTypes, options: Options) -> Scoring:
@@ -53,6 +52,7 @@ def make_scoring(scenario: Scenario, types: UnitTypes, options: Options) -> Scor
         defeat=options.reward_defeat,
         negative_scale=options.reward_negative_scale,
         scale=scaled if options.reward_scale else 1.0,
+        limit_truncates=options.continuing_episode,
     )
 
 
@@ -70,11 +70,20 @@ def max_reward(scenario: Scenario, types: UnitTypes, options: Options) -> float:
 @compiled
 def outcome(n_agents: int, health: Floats) -> int:
     """LOST, WON, DRAWN (nobody is left) or RUNNING. health: [N], agents first."""
-    allies = np.any(health[:n_agents] > 0)
-    enemies = np.any(health[n_agents:] > 0)
-    if allies:
-        return RUNNING if enemies else WON
-    return LOST if enemies else DRAWN
+    living_allies = n_agents - count_dead(health, 0, n_agents)
+    living_enemies = health.size - n_agents - count_dead(health, n_agents, health.size)
+    if living_allies:
+        return RUNNING if living_enemies else WON
+    return LOST if living_enemies else DRAWN
+
+
+@compiled
+def count_dead(health: Floats, first: int, last: int) -> int:
+    """Dead units among first..last-1."""
+    dead = 0
+    for i in range(first, last):
+        dead += health[i] == 0
+    return dead
 
 
 @compiled

@@ -88,11 +88,6 @@ def write_observations(
         out[:, senses.obs_dim - 1] = steps / senses.episode_limit
 
 
-# Each block below loops over the agents itself and hands only scalars and `out` further on:
-# numba counts references to every array of a tuple that is passed to a function, which per row
-# would cost twenty times the work itself.
-
-
 @compiled
 def _write_moves(
     senses: Senses, facts: Facts, avail: NDArray[np.bool_], out: NDArray[np.float32]
@@ -219,7 +214,8 @@ def write_state(
     obs: [A,O] of the same facts; last_actions: [A], -1 = none yet.
     """
     if senses.state_is_obs:
-        out[:] = obs.ravel()
+        for at in range(out.size):
+            out[at] = obs[at // senses.obs_dim, at % senses.obs_dim]
         return
     out[:] = 0.0
     at = _write_state_units(senses, facts, out)

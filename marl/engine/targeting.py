@@ -12,7 +12,7 @@ from marl.engine.vitals import PASSIVE_SIDE, is_alive
 from marl.engine.world import NO_UNIT, ORDER_ATTACK, ORDER_MOVE, ORDER_NONE, Table, Unit, Units
 
 LEASH = 21.0  # a target farther than this, centre to centre, is given up
-BLOCKED_LOOPS = 4  # without a way to its target a unit looks for another one
+BLOCKED_LOOPS = 8  # that brought a unit no nearer to its target: it looks for another one
 KEPT_LOOPS = 32  # that it then keeps for so long
 HARMLESS = 1e9  # added to the squared distance of what cannot hit back: threats come first
 
@@ -122,7 +122,7 @@ def is_exposed(units: Units, table: Table, i: int, j: int) -> bool:
         return True
     for k in range(units.size):
         other = units[k]
-        if k == i or k == j or other.health <= 0.0:
+        if k in (i, j) or other.health <= 0.0:
             continue
         gap_x, gap_y = other.x - unit.x, other.y - unit.y
         share = (gap_x * way_x + gap_y * way_y) / length

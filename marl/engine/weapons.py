@@ -10,7 +10,7 @@ import math
 
 from marl.engine.geometry import Cells
 from marl.engine.jit import compiled, inlined
-from marl.engine.movement import BLOCKED, stand, turn_to, walk
+from marl.engine.movement import stand, turn_to, walk
 from marl.engine.rng import State, uniform
 from marl.engine.targeting import BLOCKED_LOOPS, KEPT_LOOPS, reachable, squared_gap
 from marl.engine.vitals import PASSIVE_SIDE, hit, is_alive
@@ -128,18 +128,19 @@ def hit_again(units: Units, table: Table, i: int) -> None:
 
 @compiled
 def chase(units: Units, table: Table, walkable: Cells, i: int, target: int) -> None:
-    """Close in on a target out of range; a stock unit without a way looks for another one."""
-    unit = units[i]
-    outcome = walk(units, table, walkable, i, units[target].x, units[target].y)
+    """Close in on a target out of range; a stock unit that gets no nearer looks for another one."""
+    unit, other = units[i], units[target]
+    gap = squared_gap(unit, other)
+    walk(units, table, walkable, i, other.x, other.y)
     if unit.blocked < 0:
         unit.blocked += 1
-    elif outcome != BLOCKED:
-        unit.blocked = 0
+    elif squared_gap(unit, other) < gap:
+        unit.blocked = max(unit.blocked - 1, 0)
     else:
         unit.blocked += 1
-        if unit.blocked >= BLOCKED_LOOPS and unit.side != PASSIVE_SIDE:
-            other = reachable(units, table, i)
+        if unit.blocked == BLOCKED_LOOPS and unit.side != PASSIVE_SIDE:
             unit.blocked = 0
-            if other != NO_UNIT:
-                unit.target = other
+            found = reachable(units, table, i)
+            if found != NO_UNIT:
+                unit.target = found
                 unit.blocked = -KEPT_LOOPS

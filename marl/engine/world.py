@@ -2,7 +2,7 @@
 
 E environments, N = A + M units each (the A agents first, then the M enemies), K unit types.
 A unit's facts lie together in one record (`World.units`, `UnitTypes.table`), and the named arrays
-are views of its fields. The game loop works on records, because a compiled call passes a record
+show its fields. The game loop works on records, because a compiled call passes a record
 array in a few words but a tuple of thirty arrays in hundreds; who shows or sets up a battle takes
 the arrays.
 Times are in game loops (16 a game-second), distances in grid units.
@@ -11,7 +11,7 @@ Times are in game loops (16 a game-second), distances in grid units.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +71,7 @@ class UnitTypes(NamedTuple):
     max_cooldown: Floats  # SMAC client's normaliser of weapon_cooldown, loops
     client_id: Ints  # the stock unit id the SMAC client knows (Marine 48 ...)
     touch_range: Floats  # units farther apart, centre to centre, do not touch: both separations
-    table: Table  # all of the above; they are views of its fields
+    table: Table  # all of the above once more, as records
 
 
 class World(NamedTuple):
@@ -88,7 +88,7 @@ class World(NamedTuple):
     velocity_x: Floats  # the last loop's displacement
     velocity_y: Floats
     detour: Ints  # side on which the unit walks round what blocks it: -1 right, 1 left, 0 none
-    blocked: Ints  # loops in a row without a way to the target; < 0: loops a new target is kept
+    blocked: Ints  # loops without getting nearer to the target; < 0: loops a new one is kept
     cooldown: Floats  # loops until the weapon is ready
     shield_wait: Floats  # loops until the shield regenerates
     order: Ints  # ORDER_*
@@ -115,8 +115,8 @@ class World(NamedTuple):
     clock: Ints  # [E,1] loops since the episode began
 
 
-UNIT_INTS = ("kind", "side", "detour", "blocked", "order", "order_target", "target")
-UNIT_INTS += ("burst_target", "missile_target", "attacker", "sequence", "near")
+UNIT_INTS = {"kind", "side", "detour", "blocked", "order", "order_target", "target"}
+UNIT_INTS |= {"burst_target", "missile_target", "attacker", "sequence", "near"}
 NO_UNIT_FIELDS = ("order_target", "target", "burst_target", "missile_target", "attacker")
 NOTHING_PENDING = ("swing", "burst", "missile")
 UNIT_FIELDS = tuple(name for name in World._fields if name not in ("units", "rng", "clock"))
@@ -130,7 +130,7 @@ TYPE_FIELDS = tuple(name for name in UnitTypes._fields if name != "table")
 
 def empty_world(num_envs: int, n_units: int) -> World:
     """A world of dead units that nothing happens to."""
-    units = np.zeros((num_envs, n_units), dtype=UNIT_RECORD)
+    units: Any = np.zeros((num_envs, n_units), dtype=UNIT_RECORD)
     for name in NO_UNIT_FIELDS:
         units[name] = NO_UNIT
     for name in NOTHING_PENDING:
@@ -150,7 +150,9 @@ def make_unit_types(columns: Mapping[str, NDArray]) -> UnitTypes:
     for name in TYPE_FIELDS:
         shape = (len(ATTRIBUTES),) if name == "bonus" else ()
         dtype.append((name, np.int64 if name in TYPE_INTS else np.float64, shape))
-    table = np.zeros(len(columns["health"]), dtype=np.dtype(dtype))
+    table: Any = np.zeros(len(columns["health"]), dtype=np.dtype(dtype))
     for name in TYPE_FIELDS:
         table[name] = columns[name]
-    return UnitTypes(**{name: table[name] for name in TYPE_FIELDS}, table=table)
+    # Copies, not views: a view of one row counts as contiguous, one of more rows does not, so maps
+    # with one unit type would be compiled apart from the others.
+    return UnitTypes(**{name: table[name].copy() for name in TYPE_FIELDS}, table=table)

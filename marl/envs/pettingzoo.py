@@ -49,9 +49,11 @@ class ParallelView(ParallelEnv[str, Seen, int]):
     """One environment of ours (E = 1) as PettingZoo sees it.
 
     All agents get the team's reward. An agent that is no longer `present` is terminated at that
-    step and leaves `agents`; a time limit truncates those who are left. At the end of the episode
-    `infos` hold its outcomes (battle_won, ...). A `reset` without a seed draws the next one from
-    the generator that the last seed began.
+    step and leaves `agents`; a time limit truncates those who are left. An action outside its mask
+    becomes the first one in it (stop, in a battle), and `infos` say so (illegal_action), because
+    PettingZoo's own tests play such actions. At the end of the episode `infos` hold its outcomes
+    (battle_won, ...). A `reset` without a seed draws the next one from the generator that the last
+    seed began.
     """
 
     def __init__(
@@ -96,7 +98,8 @@ class ParallelView(ParallelEnv[str, Seen, int]):
         dict[str, Seen], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict]
     ]:
         acting = self.agents
-        step = self._env.step(self._joint(actions))
+        joint, illegal = self._joint(actions)
+        step = self._env.step(joint)
         present = self._present(self._env.observe().avail[0])  # [A]
         ended, cut = bool(step.terminated[0]), bool(step.truncated[0])
         outcome = self._outcome() if ended or cut else {}
@@ -108,7 +111,7 @@ class ParallelView(ParallelEnv[str, Seen, int]):
             dict.fromkeys(acting, float(step.reward[0])),
             {name: bool(value) for name, value in terminated.items()},
             truncated,
-            {name: dict(outcome) for name in acting},
+            {name: outcome | {"illegal_action": name in illegal} for name in acting},
         )
 
     def state(self) -> NDArray[np.float32]:
@@ -126,18 +129,20 @@ class ParallelView(ParallelEnv[str, Seen, int]):
     def close(self) -> None:
         self._env.close()
 
-    def _joint(self, actions: Mapping[str, int]) -> NDArray[np.int64]:
-        """Actions [1,A]; those who have left do nothing (0)."""
+    def _joint(self, actions: Mapping[str, int]) -> tuple[NDArray[np.int64], set[str]]:
+        """Actions [1,A] (0 for those who have left), and whose were not available."""
         avail = self._env.observe().avail[0]
         joint = np.zeros((1, self._env.spec.n_agents), dtype=np.int64)
+        illegal = set()
         for name in self.agents:
             if name not in actions:
                 raise ValueError(f"{name} is in agents but has no action")
             a, action = self._index[name], int(actions[name])
             if not avail[a, action]:
-                raise ValueError(f"{name}: action {action} is not in its action_mask")
+                illegal.add(name)
+                action = int(avail[a].argmax())
             joint[0, a] = action
-        return joint
+        return joint, illegal
 
     def _see(self, names: Sequence[str]) -> dict[str, Seen]:
         obs, _, avail = self._env.observe()

@@ -10,10 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from marl.arguments import split
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
 from marl.envs.pettingzoo import ParallelView, PettingZooEnv
+from marl.envs.registry import ENVS
 from marl.envs.smac import Sc2Config
+from marl.planning import make_plan
 from marl.protocols import Observation, VecEnv
 
 Build = Callable[[int, int], VecEnv]  # num_envs, threads
@@ -211,3 +214,10 @@ def test_observations_are_numbers(build: Build):
     for shown in play(env, [21, 22]):
         assert all(np.isfinite(array).all() for array in shown)
     env.close()
+
+
+@pytest.mark.parametrize("name", ["sc2", "matrix", "two_step", "gymnasium", "pettingzoo"])
+def test_the_files_of_settings_say_what_the_code_understands(name: str):
+    plan = make_plan(split(["train", "--config=iql", f"--env-config={name}"]))
+    assert plan.env_name == name
+    assert isinstance(plan.env, ENVS[name])

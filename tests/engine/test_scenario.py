@@ -124,7 +124,7 @@ def test_an_unknown_map_names_the_nearest_and_what_there_is():
         load_scenario("3s_vs_5zz")
 
 
-@pytest.fixture()
+@pytest.fixture
 def maps(tmp_path: Path) -> Path:
     for name in ("3m", "2s3z", "terrains"):
         shutil.copy(MAPS / f"{name}.yaml", tmp_path)

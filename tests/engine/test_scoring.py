@@ -62,7 +62,9 @@ def test_a_win_adds_its_bonus_and_a_loss_its_own():
     before, after = [45, 0, 0, 0, 0, 6], [45, 0, 0, 0, 0, 0]
     assert reward(scoring_of("dense"), before, after, WON) == pytest.approx((6 + 10 + 200) / SCALE)
     lost = scoring_of("dense", reward_defeat=-50.0)
-    assert reward(lost, [6, 0, 0, 45, 0, 0], [0, 0, 0, 45, 0, 0], LOST) == pytest.approx(-50 / SCALE)
+    assert reward(lost, [6, 0, 0, 45, 0, 0], [0, 0, 0, 45, 0, 0], LOST) == pytest.approx(
+        -50 / SCALE
+    )
 
 
 def test_sparse_reward_is_the_outcome_scaled_like_the_rest():

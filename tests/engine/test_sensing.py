@@ -195,7 +195,10 @@ def test_last_actions_of_seen_allies_are_in_the_observation():
 
 
 def test_the_time_step_is_appended_after_a_column_that_stays_empty():
-    plain, timed = see("3m", MARINES), see("3m", MARINES, Options(obs_timestep_number=True), None, 15)
+    plain, timed = (
+        see("3m", MARINES),
+        see("3m", MARINES, Options(obs_timestep_number=True), None, 15),
+    )
     assert timed.obs.shape[1] == 32
     assert_allclose(timed.obs[:, :30], plain.obs)
     assert timed.obs[:, 30].tolist() == [0, 0, 0]

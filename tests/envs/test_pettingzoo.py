@@ -27,7 +27,6 @@ from marl.envs.pettingzoo import (
 from marl.envs.smac import Sc2Config
 from marl.errors import EnvError
 
-
 VIEWS: dict[str, Callable[[], ParallelEnv]] = {
     "climbing": lambda: ParallelView(MatrixConfig().build(1, 1)),
     "two_step": lambda: ParallelView(TwoStepConfig().build(1, 1)),
@@ -109,7 +108,7 @@ def test_the_team_reward_goes_to_each_agent_and_outcomes_to_infos():
     assert rewards == {"row": 11.0, "column": 11.0}
     assert terminations == {"row": True, "column": True}
     assert truncations == {"row": False, "column": False}
-    assert infos["row"] == {"optimal": 1.0}
+    assert infos["row"] == {"optimal": 1.0, "illegal_action": False}
     assert view.agents == []
 
 
@@ -129,14 +128,23 @@ def test_resets_without_a_seed_differ_and_follow_from_the_last_seed():
     np.testing.assert_array_equal(starts[:2], starts[2:])
 
 
-def test_a_missing_or_masked_action_is_refused():
+def test_a_missing_action_is_refused():
     view = ParallelView(MatrixConfig().build(1, 1))
     view.reset(seed=0)
     with pytest.raises(ValueError, match="agent_1 is in agents but has no action"):
         view.step({"agent_0": 0})
-    view._env.observe().avail[0, 1, 2] = False
-    with pytest.raises(ValueError, match="agent_1: action 2 is not in its action_mask"):
-        view.step({"agent_0": 0, "agent_1": 2})
+
+
+def test_a_masked_action_becomes_stop_and_infos_say_so():
+    told, stopped = parallel_env("3m"), parallel_env("3m")
+    seen, _ = told.reset(seed=0)
+    stopped.reset(seed=0)
+    assert seen["marine_1"]["action_mask"].tolist()[:2] == [0, 1]  # no-op is for the dead
+    one = told.step({"marine_0": 2, "marine_1": 0, "marine_2": 3})
+    other = stopped.step({"marine_0": 2, "marine_1": 1, "marine_2": 3})
+    np.testing.assert_array_equal(told.state(), stopped.state())
+    assert [one[4][name]["illegal_action"] for name in told.agents] == [False, True, False]
+    assert not any(info["illegal_action"] for info in other[4].values())
 
 
 def test_agents_that_left_see_nothing_and_do_nothing():

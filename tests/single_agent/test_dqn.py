@@ -10,8 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from marl.algos.iql import IqlConfig
+from marl.arguments import split
 from marl.batch import EpisodeBatch
+from marl.envs.gymnasium import GymnasiumConfig
 from marl.learners.q import QLearner
+from marl.planning import make_plan
 from marl.protocols import Progress
 from marl.single_agent.dqn import DqnConfig
 from marl.spec import EnvSpec
@@ -108,3 +111,13 @@ def test_the_target_network_is_copied_every_so_many_updates():
         assert not torch.equal(first, dqn.controller.net.layers[0].weight)
         dqn.update(batch, Progress(update=update))
     assert torch.equal(first, dqn.controller.net.layers[0].weight)
+
+
+def test_the_recipe_reads_its_file_of_settings():
+    words = ["train", "--config=dqn", "--env-config=gymnasium", "with", "env_id=CartPole-v1"]
+    plan = make_plan(split(words))
+    assert type(plan.recipe) is DqnConfig
+    assert plan.recipe.sampler.kind == "slices"
+    assert plan.recipe.sampler.length == 1
+    assert not plan.recipe.agent.agent_id
+    assert plan.env == GymnasiumConfig("CartPole-v1")

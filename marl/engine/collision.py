@@ -1,0 +1,62 @@
+"""Which units are in the way of one that walks: circles swept along a line, without overlap."""
+
+from __future__ import annotations
+
+import math
+
+from marl.engine.jit import inlined
+from marl.engine.world import NO_UNIT, Table, Unit, Units
+
+
+@inlined
+def contact_distance(table: Table, unit: Unit, other: Unit) -> float:
+    """How close the centres of two units may come."""
+    kind, other_kind = table[unit.kind], table[other.kind]
+    if unit.side == other.side:
+        return kind.inner_radius + other_kind.inner_radius
+    return kind.separation + other_kind.separation
+
+
+@inlined
+def gather_near(units: Units, table: Table, i: int, length: float) -> int:
+    """List the living units that unit i may touch within `length`; their count.
+
+    The list stands in the fields near (the unit), near_x, near_y (from unit i to it) and
+    near_contact (how close the centres may come) of the first units.
+    """
+    unit = units[i]
+    x, y = unit.x, unit.y
+    reach = table[unit.kind].touch_range + length
+    count = 0
+    for j in range(units.size):
+        other = units[j]
+        gap_x, gap_y = other.x - x, other.y - y
+        if gap_x * gap_x + gap_y * gap_y < reach * reach and other.health > 0.0 and j != i:
+            entry = units[count]
+            entry.near, entry.near_x, entry.near_y = j, gap_x, gap_y
+            entry.near_contact = contact_distance(table, unit, other)
+            count += 1
+    return count
+
+
+@inlined
+def free_way(units: Units, count: int, dx: float, dy: float, length: float) -> tuple[float, int]:
+    """How far, up to `length`, the way along the unit vector (dx, dy) is free, and what ends it.
+
+    count: of the units listed by `gather_near`. Exact: the sweep of the circles along the line.
+    """
+    free, blocker = length, NO_UNIT
+    for n in range(count):
+        entry = units[n]
+        along = entry.near_x * dx + entry.near_y * dy
+        contact = entry.near_contact
+        # Leaving it, also where the two overlap already; or beyond what counts.
+        if along <= 0.0 or along - free >= contact:
+            continue
+        aside = entry.near_x * dy - entry.near_y * dx
+        depth = contact * contact - aside * aside
+        if depth > 0.0:
+            until = along - math.sqrt(depth)
+            if until < free:
+                free, blocker = max(until, 0.0), entry.near
+    return free, blocker

@@ -1,0 +1,81 @@
+"""Small battles for tests of the engine's dynamics: units put anywhere, loops run one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from marl.engine import data, loop, orders, rng
+from marl.engine.world import UnitTypes, World, empty_world
+
+NAMES = ("Marine", "Stalker", "Zealot")
+TYPES = data.load_unit_types(NAMES)
+OPEN = np.ones((32, 32), dtype=np.uint8)
+MOVE_AMOUNT = 2.0
+
+Place = tuple[str, float, float]
+
+
+class Arena:
+    """One battle in row `row` of `rows`; allies first. Units face south, as at a battle's start."""
+
+    def __init__(
+        self,
+        allies: Sequence[Place],
+        enemies: Sequence[Place] = (),
+        seed: int = 1,
+        types: UnitTypes = TYPES,
+        walkable: np.ndarray = OPEN,
+        row: int = 0,
+        rows: int = 1,
+    ) -> None:
+        places = [*allies, *enemies]
+        self.n_agents, self.types, self.walkable, self.row = len(allies), types, walkable, row
+        self.all: World = empty_world(rows, len(places))
+        self.units = self.all.units[row]
+        for i, (name, x, y) in enumerate(places):
+            kind = data.unit_index(NAMES, name)
+            self.units["kind"][i], self.units["side"][i] = kind, int(i >= len(allies))
+            self.units["x"][i], self.units["y"][i] = x, y
+            self.units["health"][i], self.units["shield"][i] = (
+                types.health[kind],
+                types.shield[kind],
+            )
+            self.units["facing_y"][i] = -1.0
+        rng.seed_battle(self.all, row, np.uint64(seed))
+
+    def __getattr__(self, name: str) -> np.ndarray:
+        """A field of the units, [N], e.g. arena.health."""
+        return self.units[name]
+
+    def act(self, *actions: int) -> Arena:
+        """Order the allies by SMAC's action indices."""
+        orders.give_agent_orders(
+            self.all, self.row, self.n_agents, np.array(actions, dtype=np.int64), MOVE_AMOUNT
+        )
+        return self
+
+    def send_enemies(self, x: float, y: float) -> Arena:
+        """Attack-move of all enemies to (x, y)."""
+        orders.give_attack_move(self.all, self.row, self.n_agents, len(self.units), x, y)
+        return self
+
+    def run(self, loops: int = 1) -> Arena:
+        """Run game loops."""
+        loop.advance(self.all, self.row, self.types, self.walkable, loops)
+        return self
+
+    def vitality(self) -> np.ndarray:
+        """Health plus shield, [N]."""
+        return self.units["health"] + self.units["shield"]
+
+    def drops(self, i: int, loops: int) -> list[tuple[int, float]]:
+        """(loop, loss) of every loss of unit i's health and shield within the next loops."""
+        found, before = [], self.vitality()[i]
+        for t in range(1, loops + 1):
+            after = self.run().vitality()[i]
+            if after < before:
+                found.append((t, float(before - after)))
+            before = after
+        return found

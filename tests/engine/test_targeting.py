@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import math
+
+from arena import TYPES, Arena
+
+from marl.engine.world import NO_UNIT, ORDER_NONE
+
+
+def test_agents_never_act_on_their_own():
+    arena = Arena([("Marine", 10, 16)], [("Marine", 11, 16)])
+    arena.run(160)
+    assert arena.health[1] == 45
+    assert arena.target[0] == NO_UNIT
+    assert arena.health[0] == 0  # shot while it stood there
+
+
+def test_stock_units_acquire_within_five_between_edges():
+    reach = 5 + 0.5 + 0.375
+    for gap, target in ((reach - 0.01, 0), (reach + 0.01, NO_UNIT)):
+        arena = Arena([("Marine", 10, 16)], [("Zealot", 10 + gap, 16)])
+        assert arena.run(1).target[1] == target
+
+
+def test_the_nearest_is_taken_and_kept_while_it_is_in_range():
+    arena = Arena([("Marine", 10, 16), ("Marine", 10, 20)], [("Marine", 13, 17)])
+    arena.cooldown[:] = 1e6
+    assert arena.run(1).target[2] == 0
+    arena.x[1], arena.y[1] = 12, 17  # nearer now, but the old one is still in range
+    assert arena.run(1).target[2] == 0
+    arena.x[0] = 3  # out of weapon range: looked for anew
+    assert arena.run(1).target[2] == 1
+
+
+def test_threats_come_before_the_harmless():
+    table = TYPES.table.copy()
+    table["damage"][1] = 0  # stalkers without a weapon
+    types = TYPES._replace(damage=table["damage"].copy(), table=table)
+    arena = Arena([("Stalker", 11, 16), ("Marine", 14, 16)], [("Marine", 10, 16)], types=types)
+    assert arena.run(1).target[2] == 1
+    arena.health[1] = 0
+    assert arena.run(1).target[2] == 0
+
+
+def test_a_chased_target_that_outruns_the_scan_is_chased_on():
+    arena = Arena([("Stalker", 10, 16)], [("Zealot", 12, 16)])
+    arena.run(1)
+    arena.x[0] = 2
+    assert arena.run(20).target[1] == 0
+    assert arena.x[1] < 10
+    arena.x[1] = 31  # 29 apart: beyond the leash
+    assert arena.run(1).target[1] == NO_UNIT
+
+
+def test_an_idle_stock_unit_answers_who_hits_it_from_beyond_its_scan():
+    arena = Arena([("Stalker", 10, 16)], [("Zealot", 17, 16)])  # reach 7.125, scan 6.125
+    arena.act(6).run(20)
+    assert arena.target[1] == 0
+    assert arena.x[1] < 17
+
+
+def test_friends_within_four_come_to_help_and_others_do_not():
+    arena = Arena(
+        [("Stalker", 10, 16)], [("Zealot", 17, 16), ("Zealot", 20, 16), ("Zealot", 22, 16)]
+    )
+    arena.act(6).run(14)
+    assert arena.target[1:].tolist() == [0, 0, NO_UNIT]
+
+
+def test_an_attack_order_ends_with_its_target():
+    arena = Arena([("Marine", 10, 16)], [("Marine", 13, 16), ("Marine", 13, 18)])
+    arena.cooldown[1:] = 1e6
+    arena.health[1] = 6
+    arena.act(6).run(60)
+    assert arena.health[1:].tolist() == [0, 45]
+    assert arena.order[0] == ORDER_NONE
+
+
+def test_the_wave_fights_what_it_meets_then_walks_on():
+    arena = Arena([("Marine", 16, 16)], [("Zealot", 23, 16)])
+    arena.send_enemies(9, 16).run(16 * 20)
+    assert arena.health[0] == 0
+    assert abs(arena.x[1] - 9) < 0.2
+    assert arena.order[1] == ORDER_NONE
+
+
+def test_a_zealot_shut_off_from_the_nearest_takes_one_that_it_can_reach():
+    ring = [
+        ("Zealot", 16 + 1.2 * math.cos(k * math.tau / 9), 16 + 1.2 * math.sin(k * math.tau / 9))
+        for k in range(9)
+    ]  # nobody fits between two of them
+    arena = Arena([("Stalker", 16, 16), ("Stalker", 22.2, 16)], [*ring, ("Zealot", 18.2, 16)])
+    arena.health[:] = 1e6
+    assert arena.run(1).target[11] == 0  # 2.2 away; the other one is 4.0
+    arena.run(96)
+    assert (arena.target[2:11] == 0).all()
+    assert arena.target[11] == 1
+    assert arena.vitality()[1] < 1e6 + 80

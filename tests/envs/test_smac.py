@@ -1,0 +1,75 @@
+"""SMAC's config and environment; what every environment promises is in tests/contracts."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from marl.config import parse
+from marl.engine.options import Options
+from marl.engine.scoring import REWARDS
+from marl.envs.smac import Sc2Config
+from marl.errors import ConfigError, EnvError
+from marl.spec import EnvSpec
+
+CONFIG = Path(__file__).parents[2] / "configs" / "envs" / "sc2.yaml"
+
+
+def test_spec_of_three_stalkers():
+    env = Sc2Config(map="3s_vs_5z").build(2, 1)
+    expected = EnvSpec("sc2-engine/3s_vs_5z", 3, 11, 48, 68, 250, reports_win=True)
+    assert env.spec == expected
+
+
+def test_the_yaml_file_holds_the_defaults():
+    values = yaml.safe_load(CONFIG.read_text())
+    assert values.pop("env") == "sc2"
+    assert parse(Sc2Config, values) == Sc2Config()
+    assert set(values) == {item.name for item in fields(Sc2Config)}
+
+
+def test_the_config_has_the_engine_s_defaults_and_rewards():
+    assert Sc2Config().engine_options() == Options()
+    for reward in REWARDS:
+        assert parse(Sc2Config, {"reward": reward}).engine_options().reward == reward
+
+
+def test_values_out_of_bounds_are_refused():
+    with pytest.raises(ConfigError, match="step_mul"):
+        parse(Sc2Config, {"step_mul": 0})
+    with pytest.raises(ConfigError, match="reward_scale_rate"):
+        parse(Sc2Config, {"reward_scale_rate": 0})
+
+
+def test_the_game_is_not_swapped_for_the_engine():
+    with pytest.raises(EnvError, match="backend=game is not built yet; use backend=engine"):
+        Sc2Config(backend="game").build(1, 1)
+
+
+def test_an_unknown_map_is_refused():
+    with pytest.raises(EnvError, match="did you mean '8m'"):
+        Sc2Config(map="8mm").build(1, 1)
+
+
+def test_step_mul_and_move_amount_reach_the_battle():
+    for step_mul, move_amount in ((8, 2.0), (4, 0.5)):
+        env = Sc2Config(map="3m", step_mul=step_mul, move_amount=move_amount).build(1, 1)
+        env.reset(np.zeros(1, dtype=np.uint64))
+        x = env.battles.world.x[0, 0]
+        env.step(np.full((1, 3), 4))  # east
+        assert env.battles.world.clock[0, 0] == step_mul
+        moved = env.battles.world.x[0, 0] - x
+        # A marine walks 2.25 a game-second of 16 loops, and not past its order's end.
+        assert moved == pytest.approx(min(2.25 * step_mul / 16, move_amount), abs=0.08)
+
+
+def test_observations_and_outcomes_are_views_of_the_battles():
+    env = Sc2Config(map="3m").build(2, 1)
+    env.reset(np.arange(2, dtype=np.uint64))
+    observation = env.observe()
+    assert observation.obs is env.battles.record.obs
+    assert set(env.outcomes()) == {"battle_won", "dead_allies", "dead_enemies"}
