@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "marl"
 
-BASE = {"spec", "batch", "protocols", "config", "errors"}
+BASE = {"spec", "batch", "protocols", "config", "errors", "ragged"}
 ALLOWED = {
     "engine": {"errors"},
     "envs": BASE | {"engine"},

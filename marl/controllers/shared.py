@@ -8,6 +8,7 @@ from torch.nn.functional import one_hot
 
 from marl.batch import EpisodeBatch
 from marl.nets.agents import AgentConfig
+from marl.ragged import chunks, join
 from marl.spec import EnvSpec
 
 
@@ -50,10 +51,21 @@ class SharedController(nn.Module):
         return values[0].view(shape), carry.view(shape)
 
     def unroll(self, batch: EpisodeBatch) -> Tensor:
-        """Values at all slots, [B,T+1,A,U]; starts each episode (or slice) with a blank carry."""
+        """Values at all filled slots, [B,T+1,A,U], zero in the padding.
+
+        Every episode (or slice) starts with a blank carry. Sorted by falling length, a batch costs
+        little more than its filled slots.
+        """
         last_actions = torch.cat([batch.previous_actions[:, None], batch.actions], dim=1)
-        inputs = self.inputs(batch.obs, last_actions)  # [B,T+1,A,I]
-        rows = inputs.transpose(0, 1).flatten(1, 2)  # [T+1,B*A,I]
-        values, _ = self.net(rows, self.initial_carry(batch.size).flatten(0, 1))
-        shape = (batch.steps + 1, batch.size, self.n_agents, self.n_actions)
-        return values.view(shape).transpose(0, 1)
+        slots = batch.slots_filled.sum(1)  # [B]
+        carry = self.initial_carry(batch.size)
+        pieces = []
+        for start, stop, rows in chunks(slots, batch.steps + 1):
+            part = slice(rows), slice(start, stop)
+            inputs = self.inputs(batch.obs[part], last_actions[part])  # [rows,T',A,I]
+            by_time = inputs.transpose(0, 1).flatten(1, 2)  # [T',rows*A,I]
+            values, carry = self.net(by_time, carry[:rows].flatten(0, 1))
+            carry = carry.view(rows, self.n_agents, -1)
+            shape = (stop - start, rows, self.n_agents, self.n_actions)
+            pieces.append(values.view(shape).transpose(0, 1))
+        return join(pieces, batch.size)

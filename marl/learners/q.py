@@ -23,6 +23,7 @@ from marl.config import option
 from marl.controllers.shared import SharedController
 from marl.learners.targets import greedy_actions, masked_mean, taken, td_targets
 from marl.protocols import IntrinsicReward, Metrics, Progress, State
+from marl.ragged import Chunk, chunks, map_chunks
 
 
 @dataclass(frozen=True)
@@ -75,21 +76,23 @@ class QLearner:
     def update(self, batch: EpisodeBatch, progress: Progress) -> Metrics:
         """One gradient step. Returns PyMARL's metrics, and those of the bonus."""
         metrics = self.bonus.prepare(batch, progress)
-        loss, parts = self.loss(batch)
+        loss, details = self.loss(batch)
         self.optimizer.zero_grad()
         loss.backward()
         clip = self.config.grad_norm_clip
         grad_norm = nn.utils.clip_grad_norm_(self.parameters, clip)
         self.optimizer.step()
         self._copy_targets_when_due(progress)
-        return {"loss": loss.detach(), "grad_norm": grad_norm, **parts, **metrics}
+        return {"loss": loss.detach(), "grad_norm": grad_norm, **details, **metrics}
 
     def loss(self, batch: EpisodeBatch) -> tuple[Tensor, Metrics]:
         """Mean squared TD error over the real steps, and what it is made of."""
         values = self.controller.unroll(batch)  # [B,T+1,A,U]
-        joint = self.mixer(taken(values[:, :-1], batch.actions), batch.state[:, :-1])  # [B,T,G]
+        parts = chunks(batch.lengths, batch.steps)
+        chosen = taken(values[:, :-1], batch.actions)  # [B,T,A]
+        joint = map_chunks(self.mixer, parts, chosen, batch.state[:, :-1])  # [B,T,G]
         with torch.no_grad():
-            bootstrap = self._bootstrap(batch, values)  # [B,T,G]
+            bootstrap = self._bootstrap(batch, values, parts)  # [B,T,G]
             bonus = self.bonus.bonus(batch, bootstrap)
             targets = td_targets(
                 batch.reward, batch.terminated, bootstrap, self.config.gamma, bonus
@@ -99,20 +102,20 @@ class QLearner:
         with torch.no_grad():
             # PyMARL divides these two by the number of agents even for a joint value.
             per_agent = batch.actions.shape[-1] / joint.shape[-1]
-            parts = {
+            metrics = {
                 "td_error_abs": masked_mean(error.abs(), batch.filled),
                 "q_taken_mean": masked_mean(joint, batch.filled) / per_agent,
                 "target_mean": masked_mean(targets, batch.filled) / per_agent,
             }
-            return loss, {**parts, **self.bonus.metrics()}
+            return loss, {**metrics, **self.bonus.metrics()}
 
-    def _bootstrap(self, batch: EpisodeBatch, values: Tensor) -> Tensor:
+    def _bootstrap(self, batch: EpisodeBatch, values: Tensor, parts: list[Chunk]) -> Tensor:
         """Value of what follows each step, by the target networks, [B,T,G]."""
         target_values = self.target_controller.unroll(batch)[:, 1:]  # [B,T,A,U]
         chooser = values[:, 1:] if self.config.double_q else target_values
         actions = greedy_actions(chooser, batch.avail[:, 1:])
-        mixed: Tensor = self.target_mixer(taken(target_values, actions), batch.state[:, 1:])
-        return mixed
+        best = taken(target_values, actions)  # [B,T,A]
+        return map_chunks(self.target_mixer, parts, best, batch.state[:, 1:])
 
     def _copy_targets_when_due(self, progress: Progress) -> None:
         by_episodes = self.config.target_update_unit == "episodes"
