@@ -29,7 +29,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python run.py bench
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build *.egg-info marl/engine/__pycache__
 
 PROJECT_FILES := setup.cfg pyproject.toml constraints.txt
 PIP = $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt

@@ -8,6 +8,7 @@ of its own: a changed rule is never run from an old copy.
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 from numba import config
@@ -23,5 +24,6 @@ def _sources_digest(folder: Path) -> str:
 
 _FOLDER = Path(__file__).resolve().parent
 _chosen = getattr(config, "CACHE_DIR", "")  # NUMBA_CACHE_DIR of the environment
-_CACHE = Path(_chosen) if _chosen else _FOLDER / "__pycache__"
+_BESIDE = _FOLDER / "__pycache__" if os.access(_FOLDER, os.W_OK) else Path.home() / ".cache/marl"
+_CACHE = Path(_chosen) if _chosen else _BESIDE
 setattr(config, "CACHE_DIR", str(_CACHE / f"compiled-{_sources_digest(_FOLDER)}"))  # noqa: B010

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from marl.engine.world import ATTRIBUTES, LOOPS_PER_SECOND, UnitTypes, make_unit_types
 from marl.engine.yamlcheck import YamlFile
@@ -57,7 +56,7 @@ def load_unit_types(names: Sequence[str], path: Path = UNITS_FILE) -> UnitTypes:
     Refuses (EnvError with file, unit and field) unknown or missing fields and values that make no
     sense; every unit of the file is checked, also those that are not asked for.
     """
-    file = _open(path)
+    file = YamlFile.read(path)
     file.keys(file.content, "", ["units"])
     units = file.mapping(file.content["units"], "units")
     facts = {name: _facts(file, name, entry) for name, entry in units.items()}
@@ -67,20 +66,6 @@ def load_unit_types(names: Sequence[str], path: Path = UNITS_FILE) -> UnitTypes:
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(facts)}"
             file.refuse(f"units.{name}", f"no such unit type; {hint}")
     return _table([facts[name] for name in names])
-
-
-def _open(path: Path) -> YamlFile:
-    """The parsed file."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise EnvError(f"{path}: cannot be read ({error.strerror}); restore the file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise EnvError(f"{path}: is not valid YAML ({reason})") from error
-    if not isinstance(content, dict):
-        raise EnvError(f"{path}: must hold a mapping with the key 'units'")
-    return YamlFile(path, content)
 
 
 def _facts(file: YamlFile, name: str, value: object) -> Facts:

@@ -14,7 +14,7 @@ from numba import config, njit
 
 # numba's OpenMP layer sets OpenMP's thread count for the whole process, torch's too, and two
 # torch threads on a busy machine are many times slower than one. Its own layer leaves it alone.
-config.THREADING_LAYER = "workqueue"
+config.THREADING_LAYER = "workqueue"  # type: ignore[attr-defined]
 
 OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "_nrt": False}
 

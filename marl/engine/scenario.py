@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from marl.engine.yamlcheck import YamlFile
@@ -71,7 +70,7 @@ def load_scenario(name: str, maps: Path = MAPS) -> Scenario:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise EnvError(f"map {name!r} is not in {maps}{hint} It has: {', '.join(known)}")
-    file = _open(maps / f"{name}.yaml")
+    file = YamlFile.read(maps / f"{name}.yaml")
     allowed = ["source", "episode_limit", "races", "terrain", "groups", "type_columns"]
     file.keys(file.content, "", [*allowed, "enemy_order"])
     file.text(file.content["source"], "source")
@@ -91,7 +90,7 @@ def load_scenario(name: str, maps: Path = MAPS) -> Scenario:
 
 def load_terrain(name: str, maps: Path = MAPS) -> NDArray[np.uint8]:
     """The walkable grid `name` of maps/terrains.yaml, [H,W] indexed [y,x] from the south."""
-    file = _open(maps / "terrains.yaml")
+    file = YamlFile.read(maps / "terrains.yaml")
     file.keys(file.content, "", ["source", "terrains"])
     terrains = file.mapping(file.content["terrains"], "terrains")
     if name not in terrains:
@@ -104,17 +103,6 @@ def load_terrain(name: str, maps: Path = MAPS) -> NDArray[np.uint8]:
     if unknown:
         file.refuse(field, f"has {sorted(unknown)}; cells are {list(CELLS)}")
     return np.array([[CELLS[cell] for cell in row] for row in reversed(rows)], dtype=np.uint8)
-
-
-def _open(path: Path) -> YamlFile:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise EnvError(f"{path} is missing") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise EnvError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    file = YamlFile(path, {})
-    return YamlFile(path, file.mapping(content, ""))
 
 
 def _races(file: YamlFile) -> dict[str, str]:

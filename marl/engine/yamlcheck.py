@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+import yaml
+
 from marl.errors import EnvError
 
 
@@ -17,6 +19,17 @@ class YamlFile:
 
     path: Path
     content: Mapping[str, object]
+
+    @classmethod
+    def read(cls, path: Path) -> YamlFile:
+        """The parsed file, a mapping."""
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise EnvError(f"{path}: cannot be read ({error.strerror})") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise EnvError(f"{path}: is not YAML ({' '.join(str(error).split())})") from None
+        return cls(path, cls(path, {}).mapping(content, ""))
 
     def refuse(self, field: str, reason: str) -> NoReturn:
         """Stop with one line: file, field, reason."""

@@ -113,9 +113,7 @@ def test_saved_replay_samples_the_same():
     buffer.add(numbered(0, [2, 3, 9, 4]))  # wraps round
     other = EpisodeBuffer(SMALL, episodes=3)
     other.load_state_dict(copy.deepcopy(buffer.state_dict()))
-    draws = [
-        WholeEpisodes(2).sample(b, torch.Generator().manual_seed(3)) for b in (buffer, other)
-    ]
+    draws = [WholeEpisodes(2).sample(b, torch.Generator().manual_seed(3)) for b in (buffer, other)]
     for field in fields(EpisodeBatch):
         assert torch.equal(*(getattr(draw, field.name) for draw in draws)), field.name
     other.add(numbered(4, [1]))
