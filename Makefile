@@ -18,7 +18,7 @@ train: $(VENV)/.installed
 	$(BIN)/python run.py --config=$(CONFIG) --env-config=$(ENV_CONFIG) with $(if $(filter map=%,$(ARGS)),,map=3s_vs_5z) $(ARGS)
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest $(or $(ARGS),tests -m "not slow")
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(or $(ARGS),tests -m "not slow")
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -1,8 +1,8 @@
 """Work on episodes of different lengths without working on their padding.
 
-A batch sorted by falling length has its real part in a staircase. It is cut along time into a few
-rectangles, each as many rows high as episodes still run in it. Packed sequences would be tighter,
-but torch runs those several times slower on a CPU (docs/performance.md).
+A batch sorted by falling length (the learner sorts it) has its real part in a staircase. It is cut
+along time into a few rectangles, each as many rows high as episodes still run in it. Packed
+sequences would be tighter, but torch runs those several times slower on a CPU.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from marl.log import Log, open_log
 from marl.meter import Meter
 from marl.plan import Plan
 from marl.protocols import Progress, State
-from marl.runners.episodes import EpisodeRunner
+from marl.runners.episodes import EpisodeRunner, Rollout
 from marl.runners.evaluation import evaluation_seeds, play, statistics
 
 
@@ -30,7 +30,7 @@ class Counters:
     t_env: int = 0  # environment steps collected
     episode: int = 0  # episodes collected
     update: int = 0  # learner updates done
-    due: float = 0.0  # updates owed for what was collected
+    due: float = 0.0  # fraction of an update owed for what was collected
     next_test: int = 0  # t_env of the next evaluation ...
     next_log: int = 0
     next_save: int = 0
@@ -68,6 +68,7 @@ class Trainer:
         self.sampling_rng = seeding.generator(self.seed, seeding.SAMPLING)
         self.counters = Counters()
         self.meter = Meter()
+        self.owed: list[int] = []  # the episodes just played that an update is due for
         self.evaluations: list[dict[str, float]] = []
         self.stop_reason = ""
 
@@ -114,33 +115,40 @@ class Trainer:
             self.agent.controller, self.agent.exploration, progress, seeds, self.exploration_rng
         )
         with self.stopwatch.measure("replay"):
-            self.agent.buffer.add(rollout.batch)
-        recipe = self.plan.recipe
-        count.due += recipe.updates_per_episode * len(seeds)
-        count.due += recipe.updates_per_step * rollout.steps
+            self._store(rollout)
         count.t_env += rollout.steps
         count.episode += len(seeds)
-        self.meter.add(statistics([rollout]), weight=len(seeds))
+        stats = statistics([rollout])
+        stats["return_square_mean"] = stats.pop("return_std") ** 2 + stats["return_mean"] ** 2
+        self.meter.add(stats, weight=len(seeds))
         self.meter.note(self.agent.exploration.metrics(progress))
 
+    def _store(self, rollout: Rollout) -> None:
+        """Keep the episodes one by one, and owe the updates that each brings once there is a batch.
+
+        So the updates and the episodes that they follow are those of one environment at a time.
+        """
+        count, recipe, batch = self.counters, self.plan.recipe, rollout.batch
+        for row, length in enumerate(rollout.lengths.tolist()):
+            self.agent.buffer.add(batch.map(lambda tensor, row=row: tensor[row : row + 1]))
+            if self.agent.sampler.ready(self.agent.buffer):
+                count.due += recipe.updates_per_episode + recipe.updates_per_step * length
+            while count.due >= 1.0:
+                self.owed.append(count.episode + row)
+                count.due -= 1.0
+
     def _learn(self) -> None:
-        """Do the updates that are owed; each stands for its share of the episodes just played."""
+        """Do the updates that are owed."""
         count = self.counters
-        if not self.agent.sampler.ready(self.agent.buffer):
-            count.due = 0.0
-            return
-        updates = int(count.due)
-        for index in range(updates):
-            # An update's episode number is what it would be with one environment at a time.
-            behind = self.run.num_envs - index * self.run.num_envs // updates
-            progress = Progress(count.t_env, count.episode - behind, count.update)
+        for episode in self.owed:
+            progress = Progress(count.t_env, episode, count.update)
             with self.stopwatch.measure("replay"):
                 batch = self.agent.sampler.sample(self.agent.buffer, self.sampling_rng)
             with self.stopwatch.measure("learning"):
                 metrics = self.agent.learner.update(batch.to(self.device), progress)
             self.meter.add(metrics)
             count.update += 1
-        count.due -= updates
+        self.owed.clear()
 
     def _evaluate(self, log: Log) -> None:
         t_env = self.counters.t_env
@@ -155,6 +163,8 @@ class Trainer:
     def _log(self, log: Log, steps_per_second: float) -> None:
         count = self.counters
         metrics = self.meter.drain()
+        variance = metrics.pop("return_square_mean") - metrics["return_mean"] ** 2
+        metrics["return_std"] = max(0.0, variance) ** 0.5
         metrics |= {"episode": count.episode, "updates": count.update}
         metrics["steps_per_second"] = steps_per_second
         metrics |= {f"time_{part}": share for part, share in self.stopwatch.shares().items()}

@@ -81,9 +81,7 @@ class EpisodeBuffer:
         return (self.oldest + torch.arange(self.count)) % self.rows
 
     def episodes(self, rows: Tensor) -> EpisodeBatch:
-        """Copies of whole episodes, the longest first and no column longer; padding is zero."""
-        order = self.row_lengths[rows].argsort(descending=True, stable=True)
-        rows = rows[order]
+        """Copies of whole episodes, cut to the longest of them; padding is zero."""
         lengths = self.row_lengths[rows]  # [B]
         steps = max(1, int(lengths.max()))
         batch = EpisodeBatch.empty(self.spec, len(rows), steps)

@@ -93,6 +93,10 @@ def _weapon(file: YamlFile, value: object, field: str) -> Facts:
     facts["hits"] = file.whole(entry["hits"], f"{field}.hits", low=1)
     if facts["hits"] > MAX_HITS:
         file.refuse(f"{field}.hits", f"must be at most {MAX_HITS}")
+    if facts["hits"] > 1 and facts["missile_speed"] > 0.0:
+        file.refuse(f"{field}.hits", "a missile hits once; set missile_speed to 0 or hits to 1")
+    if facts["hits"] == 1 and facts["hit_delay"] > 0.0:
+        file.refuse(f"{field}.hit_delay", "belongs to a weapon of two hits; set it to 0")
     bonus = file.mapping(entry["bonus"], f"{field}.bonus")
     file_bonus = _numbers(file, bonus, f"{field}.bonus", tuple(bonus))
     for attribute in bonus:

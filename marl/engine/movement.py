@@ -20,7 +20,7 @@ from marl.engine.world import NO_UNIT, ORDER_NONE, ORDER_STOP, Table, Unit, Unit
 
 MOVED, BLOCKED, ARRIVED = 0, 1, 2  # what became of a loop's walk
 
-DETOUR_TURNS = 6  # headings tried on each side of the straight one
+DETOUR_TURNS = 8  # headings tried on each side of the straight one, up to straight back
 DETOUR_ANGLES = np.radians(22.5) * np.arange(1, DETOUR_TURNS + 1)
 DETOUR_COS, DETOUR_SIN = np.cos(DETOUR_ANGLES), np.sin(DETOUR_ANGLES)
 DETOUR_PROGRESS = 0.5  # share of a full step that a heading must at least leave free

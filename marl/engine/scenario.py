@@ -69,7 +69,7 @@ def load_scenario(name: str, maps: Path = MAPS) -> Scenario:
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise EnvError(f"map {name!r} is not in {maps}{hint} It has: {', '.join(known)}")
+        raise EnvError(f"map {name!r} is not in {maps}{hint}; it has: {', '.join(known)}")
     file = YamlFile.read(maps / f"{name}.yaml")
     allowed = ["source", "episode_limit", "races", "terrain", "groups", "type_columns"]
     file.keys(file.content, "", [*allowed, "enemy_order"])

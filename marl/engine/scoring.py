@@ -43,7 +43,13 @@ def make_scoring(scenario: Scenario, types: UnitTypes, options: Options) -> Scor
     """The rewards of `scenario` under `options`."""
     if options.reward not in REWARDS:
         raise EnvError(f"reward: {options.reward!r} is not one of {list(REWARDS)}")
-    scaled = max_reward(scenario, types, options) / options.reward_scale_rate
+    most = max_reward(scenario, types, options)
+    if options.reward_scale and most <= 0.0:
+        raise EnvError(
+            f"reward_win, reward_death_value: the most that can be earned is {most:g}, and rewards "
+            "are divided by it; raise them above 0 or set reward_scale=False"
+        )
+    scaled = most / options.reward_scale_rate
     return Scoring(
         preset=REWARDS.index(options.reward),
         n_agents=scenario.count("ally"),

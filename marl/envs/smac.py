@@ -28,7 +28,7 @@ class Sc2Config:
     map: str = "8m"
     backend: Literal["engine", "game"] = "engine"
     reward: Literal["dense", "dense_official", "sparse", "lagma_sparse"] = "dense"
-    step_mul: int = option(8, low=1)  # game loops per step, 16 a game-second
+    step_mul: int = option(8, low=1, high=1000)  # game loops per step, 16 a game-second
     move_amount: float = option(2.0, above=0)  # grid units
     obs_all_health: bool = True
     obs_own_health: bool = True

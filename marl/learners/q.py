@@ -87,27 +87,28 @@ class QLearner:
 
     def loss(self, batch: EpisodeBatch) -> tuple[Tensor, Metrics]:
         """Mean squared TD error over the real steps, and what it is made of."""
-        values = self.controller.unroll(batch)  # [B,T+1,A,U]
-        parts = chunks(batch.lengths, batch.steps)
-        chosen = taken(values[:, :-1], batch.actions)  # [B,T,A]
-        joint = map_chunks(self.mixer, parts, chosen, batch.state[:, :-1])  # [B,T,G]
+        order = batch.lengths.argsort(descending=True, stable=True)
+        rows = batch.map(lambda tensor: tensor[order])  # longest first: see marl/ragged.py
+        parts = chunks(rows.lengths, rows.steps)
+        values = self.controller.unroll(rows)  # [B,T+1,A,U]
+        chosen = taken(values[:, :-1], rows.actions)  # [B,T,A]
+        joint = map_chunks(self.mixer, parts, chosen, rows.state[:, :-1])  # [B,T,G]
         with torch.no_grad():
-            bootstrap = self._bootstrap(batch, values, parts)  # [B,T,G]
-            bonus = self.bonus.bonus(batch, bootstrap)
-            targets = td_targets(
-                batch.reward, batch.terminated, bootstrap, self.config.gamma, bonus
-            )
+            bootstrap = self._bootstrap(rows, values, parts)  # [B,T,G]
+            # The bonus knows the batch as it was sampled, in that order.
+            as_sampled = torch.empty_like(bootstrap).index_copy_(0, order, bootstrap)
+            bonus = self.bonus.bonus(batch, as_sampled).expand_as(bootstrap)[order]
+            targets = td_targets(rows.reward, rows.terminated, bootstrap, self.config.gamma, bonus)
         error = joint - targets
-        loss = masked_mean(error.square(), batch.filled)
+        loss = masked_mean(error.square(), rows.filled)
         with torch.no_grad():
-            # PyMARL divides these two by the number of agents even for a joint value.
-            per_agent = batch.actions.shape[-1] / joint.shape[-1]
+            n_agents = rows.actions.shape[-1]  # PyMARL divides both by it, joint value or not
             metrics = {
-                "td_error_abs": masked_mean(error.abs(), batch.filled),
-                "q_taken_mean": masked_mean(joint, batch.filled) / per_agent,
-                "target_mean": masked_mean(targets, batch.filled) / per_agent,
+                "td_error_abs": masked_mean(error.abs(), rows.filled),
+                "q_taken_mean": masked_mean(joint, rows.filled) / n_agents,
+                "target_mean": masked_mean(targets, rows.filled) / n_agents,
             }
-            return loss, {**metrics, **self.bonus.metrics()}
+        return loss, {**metrics, **self.bonus.metrics()}
 
     def _bootstrap(self, batch: EpisodeBatch, values: Tensor, parts: list[Chunk]) -> Tensor:
         """Value of what follows each step, by the target networks, [B,T,G]."""

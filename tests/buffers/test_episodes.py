@@ -28,7 +28,7 @@ def test_oldest_episodes_go_first():
     buffer.add(numbered(0, [2, 3]))
     buffer.add(numbered(2, [4, 1]))
     held = buffer.episodes(buffer.held_rows())
-    assert sorted(held.episode.tolist()) == [1, 2, 3]
+    assert held.episode.tolist() == [1, 2, 3]
     assert buffer.steps == 8
 
 
@@ -42,7 +42,7 @@ def test_a_limit_of_steps_drops_old_episodes():
 def test_episodes_come_back_as_they_went_in_with_zero_padding():
     buffer = EpisodeBuffer(SMALL, episodes=4)
     buffer.add(numbered(7, [9, 9, 9, 9]))  # dirty every row first
-    batch = numbered(0, [5, 4, 2, 1])
+    batch = numbered(0, [5, 2, 4, 1])
     buffer.add(batch)
     held = buffer.episodes(buffer.held_rows())
     for field in fields(EpisodeBatch):
@@ -56,15 +56,6 @@ def test_whole_episodes_are_drawn_without_repeats_and_trimmed():
     batch = WholeEpisodes(5).sample(buffer, rng)
     assert sorted(batch.episode.tolist()) == [0, 1, 2, 3, 4]
     assert batch.steps == 6
-
-
-def test_sampled_episodes_come_longest_first():
-    """So that a learner can leave out their padding (marl/ragged.py)."""
-    buffer = EpisodeBuffer(SMALL, episodes=10)
-    buffer.add(numbered(0, [2, 9, 4, 6]))
-    batch = buffer.episodes(buffer.held_rows())
-    assert batch.lengths.tolist() == [9, 6, 4, 2]
-    assert batch.episode.tolist() == [1, 3, 2, 0]
 
 
 def test_too_few_episodes_are_refused_with_what_to_do():
@@ -117,4 +108,4 @@ def test_saved_replay_samples_the_same():
     for field in fields(EpisodeBatch):
         assert torch.equal(*(getattr(draw, field.name) for draw in draws)), field.name
     other.add(numbered(4, [1]))
-    assert sorted(other.episodes(other.held_rows()).episode.tolist()) == [2, 3, 4]
+    assert other.episodes(other.held_rows()).episode.tolist() == [2, 3, 4]

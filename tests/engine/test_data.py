@@ -78,5 +78,5 @@ def test_an_unreadable_file_is_refused(tmp_path):
         load_unit_types(["Marine"], tmp_path / "none.yaml")
     broken = tmp_path / "units.yaml"
     broken.write_text("units: [")
-    with pytest.raises(EnvError, match="not valid YAML"):
+    with pytest.raises(EnvError, match="is not YAML"):
         load_unit_types(["Marine"], broken)

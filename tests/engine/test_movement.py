@@ -181,3 +181,18 @@ def test_nobody_ever_overlaps_or_enters_a_wall_in_random_battles(seed):
             assert (arena.y + inner <= 24)[alive].all()
             assert (arena.x - inner >= 0)[alive].all()
             assert np.hypot(arena.facing_x, arena.facing_y) == pytest.approx(1, abs=1e-9)
+
+
+def test_a_unit_wedged_between_fighting_friends_finds_its_way_out():
+    """The only open heading is nearly straight back; it once stood there until the battle's end."""
+    arena = Arena(
+        [("Marine", 8.6, 16.4)],
+        [("Marine", 14.25, 16.75), ("Marine", 14.25, 15.95), ("Marine", 14.589, 16.38)],
+    )
+    arena.units["health"][:] = 1000.0
+    arena.send_enemies(8.6, 16.4)
+    shot = False
+    for _ in range(160):
+        arena.run()
+        shot = shot or arena.cooldown[3] > 0
+    assert shot

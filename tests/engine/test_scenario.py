@@ -156,7 +156,7 @@ def test_a_field_that_does_not_fit_is_named_with_its_file(maps: Path, change: di
 
 def test_a_file_that_is_not_yaml_is_named(maps: Path):
     (maps / "3m.yaml").write_text("groups: [")
-    with pytest.raises(EnvError, match=r"3m\.yaml is not YAML"):
+    with pytest.raises(EnvError, match=r"3m\.yaml: is not YAML"):
         load_scenario("3m", maps)
 
 

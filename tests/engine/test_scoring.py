@@ -103,3 +103,11 @@ def test_scale_follows_its_options():
 def test_an_unknown_reward_is_refused():
     with pytest.raises(EnvError, match="'densee' is not one of"):
         scoring_of("densee")
+
+
+def test_a_scale_of_zero_or_below_is_refused():
+    """It would turn rewards into NaN or upside down. 3m: 3 * (10 + 45) + reward_win."""
+    for reward_win in (-165.0, -200.0):
+        with pytest.raises(EnvError, match="reward_win, reward_death_value"):
+            scoring_of("dense", reward_win=reward_win)
+    scoring_of("dense", reward_win=-165.0, reward_scale=False)
