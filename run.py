@@ -29,10 +29,10 @@ def execute(plan: Plan, options: Mapping[str, object]) -> None:
     @experiment.command
     def train(_run: Run) -> object:
         """Learn."""
-        from marl.train import train
+        from marl.train import INTERRUPTED, train
 
         summary = train(replace(plan, sinks=(SacredSink(_run),)))
-        if summary.stopped == "interrupted":
+        if summary.stopped == INTERRUPTED:
             raise KeyboardInterrupt  # for sacred's record and the exit code; all is saved
         return summary.evaluations[-1]
 

@@ -118,6 +118,29 @@ def prune(models: Path, keep: int = 1) -> None:
                 (folder / f"{name}.pt").unlink(missing_ok=True)
 
 
+def set_aside(run: Path, step: int) -> Path | None:
+    """Move a run's checkpoints beyond `step` out of the way, with a copy of its metrics.
+
+    For a run that goes on from an older checkpoint. Returns the folder they went to, or None where
+    there was nothing beyond.
+    """
+    later = [folder for t_env, folder in list_steps(run / MODELS).items() if t_env > step]
+    if not later:
+        return None
+    aside = run / f"abandoned-at-{step}"
+    number = 1
+    while aside.exists():
+        number += 1
+        aside = run / f"abandoned-at-{step}.{number}"
+    aside.mkdir()
+    metrics = run / "metrics.jsonl"
+    if metrics.exists():
+        shutil.copy2(metrics, aside)
+    for folder in later:
+        folder.rename(aside / folder.name)
+    return aside
+
+
 def is_intact(folder: Path) -> bool:
     """All parts are there and every byte is as it was written."""
     try:

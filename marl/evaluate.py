@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from marl.clock import Stopwatch
 from marl.errors import ConfigError
 from marl.log.console import evaluation_table
 from marl.plan import Plan
+from marl.results import EVALUATIONS
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.evaluation import evaluation_seeds, play, statistics
 from marl.train import load_into, pick_device
@@ -25,7 +27,7 @@ def evaluate(plan: Plan) -> dict[str, float]:
     torch.set_num_threads(run.torch_threads)
     device = pick_device(run.device)
     found = checkpoint.find(Path(run.checkpoint), run.load_step)
-    parts = checkpoint.load(found, map_location=device, only=("learner", "train"))
+    parts = checkpoint.load(found, only=("learner", "train"))
     seeding.seed_everything(run.seed)
     env = plan.env.build(run.num_envs, run.env_threads)
     agent = plan.recipe.build(env.spec, device)
@@ -35,5 +37,10 @@ def evaluate(plan: Plan) -> dict[str, float]:
     seeds = evaluation_seeds(run.seed, t_env, run.episodes)
     metrics = statistics(play(runner, agent.controller, agent.greedy, seeds), "test_")
     env.close()
-    evaluation_table([{"t_env": t_env, "episodes": run.episodes, **metrics}], env.spec.name, found)
+    row = {"t_env": t_env, "episodes": run.episodes, **metrics}
+    evaluation_table([row], env.spec.name, found)
+    if plan.folder is not None:
+        line = {"env": env.spec.name, "seed": run.seed, "checkpoint": str(found), **row}
+        with open(plan.folder / EVALUATIONS, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
     return metrics

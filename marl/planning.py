@@ -99,6 +99,7 @@ def open_folder(plan: Plan) -> Path | None:
     assert plan.run.seed is not None
     env = plan.env.build(1, 1)
     spec_name = env.spec.name
+    plan.recipe.check(env.spec)
     env.close()
     run = plan.run
     folder = results.create(run.results_dir, spec_name, plan.config_name, plan.run.seed, run.label)

@@ -3,6 +3,7 @@
 results/<environment>-<backend>/<map>/<config>/<time>-s<seed>[-label]/
     config.yaml     every value and where it came from
     metrics.jsonl   one line per logged point
+    evaluations.jsonl  one line per `run.py evaluate` of the run
     tb/             TensorBoard events
     models/<t_env>/ checkpoints
     sacred/<n>/     sacred's record of the run, one more for each time it was resumed
@@ -21,6 +22,7 @@ from marl.plan import Plan
 
 CONFIG = "config.yaml"
 METRICS = "metrics.jsonl"
+EVALUATIONS = "evaluations.jsonl"
 TENSORBOARD = "tb"
 MODELS = "models"
 SACRED = "sacred"

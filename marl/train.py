@@ -14,13 +14,16 @@ import torch
 
 from marl import checkpoint, seeding
 from marl.clock import Stopwatch
-from marl.errors import CheckpointError
+from marl.errors import CheckpointError, ConfigError
 from marl.log import Log, open_log
 from marl.meter import Meter
 from marl.plan import Plan
 from marl.protocols import Progress, State
 from marl.runners.episodes import EpisodeRunner, Rollout
 from marl.runners.evaluation import evaluation_seeds, play, statistics
+
+INTERRUPTED = "interrupted"
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass
@@ -71,6 +74,7 @@ class Trainer:
         self.owed: list[int] = []  # the episodes just played that an update is due for
         self.evaluations: list[dict[str, float]] = []
         self.stop_reason = ""
+        self.saved_at: int | None = None  # t_env of the newest checkpoint
 
     def train(self, log: Log) -> Summary:
         """Train until t_max, the time limit or Ctrl-C; always ends with a checkpoint."""
@@ -93,8 +97,9 @@ class Trainer:
                     self.save()
                 if time.perf_counter() >= deadline:
                     self.stop_reason = f"max_seconds={self.run.max_seconds:g} is over"
-            self._evaluate(log)
-            self.save()
+            self.save()  # before the last evaluation: a second Ctrl-C must lose nothing
+            if self.stop_reason != INTERRUPTED:
+                self._evaluate(log)
         seconds = time.perf_counter() - start
         return Summary(
             folder=self.folder,
@@ -171,7 +176,9 @@ class Trainer:
         log.write(metrics, count.t_env)
 
     def save(self) -> None:
-        """Write a checkpoint of everything."""
+        """Write a checkpoint of everything, unless that is done already."""
+        if self.saved_at == self.counters.t_env:
+            return
         with self.stopwatch.measure("saving"):
             parts = {"learner": self.agent.learner.state_dict(), "train": self._state()}
             if self.run.save_replay_buffer:
@@ -179,6 +186,7 @@ class Trainer:
             models = self.folder / "models"
             checkpoint.save(models / str(self.counters.t_env), parts)
             checkpoint.prune(models)
+        self.saved_at = self.counters.t_env
 
     def _state(self) -> State:
         return {
@@ -190,11 +198,11 @@ class Trainer:
         }
 
     def load(self, parts: dict[str, State]) -> None:
-        """Go on from a checkpoint's parts, exactly as if training had never stopped."""
+        """Go on from a checkpoint's parts (on the CPU), exactly as if training never stopped."""
         train = parts["train"]
         self.counters = Counters(**train["counters"])
-        self.exploration_rng.set_state(train["exploration_rng"].cpu())
-        self.sampling_rng.set_state(train["sampling_rng"].cpu())
+        self.exploration_rng.set_state(train["exploration_rng"])
+        self.sampling_rng.set_state(train["sampling_rng"])
         self.meter.load_state_dict(train["meter"])
         self.evaluations = list(train["evaluations"])
         load_into(self.agent.learner.load_state_dict, parts["learner"], "networks")
@@ -203,19 +211,20 @@ class Trainer:
 
     @contextmanager
     def _graceful_interrupt(self, log: Log) -> Iterator[None]:
-        """Ctrl-C ends the loop after its current round; a second one ends it at once."""
+        """Ctrl-C or SIGTERM ends the loop after its current round; a second one ends it at once."""
 
         def stop(signum: int, frame: FrameType | None) -> None:
             if self.stop_reason:
                 raise KeyboardInterrupt
-            self.stop_reason = "interrupted"
+            self.stop_reason = INTERRUPTED
             log.message("stopping after this round, then saving; Ctrl-C again to stop at once")
 
-        before = signal.signal(signal.SIGINT, stop)
+        before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def load_into(load: Callable[[State], None], state: State, what: str) -> None:
@@ -232,19 +241,37 @@ def load_into(load: Callable[[State], None], state: State, what: str) -> None:
 
 def pick_device(name: str) -> torch.device:
     """`auto` is CUDA where there is one."""
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise ConfigError("device: cuda is not available here; use device=auto or device=cpu")
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+        name = "cuda" if available else "cpu"
     return torch.device(name)
+
+
+def resume(trainer: Trainer, path: Path) -> list[str]:
+    """Load the checkpoint to go on from; returns what the user should know about it."""
+    parts = checkpoint.load(checkpoint.find(path, trainer.run.load_step))
+    trainer.load(parts)
+    t_env, notes = trainer.counters.t_env, []
+    aside = checkpoint.set_aside(trainer.folder, t_env)
+    if aside is not None:
+        notes.append(f"going on from {t_env:,}; what came after it was moved to {aside}")
+    if "replay" not in parts:
+        notes.append("the replay of this checkpoint was not kept: it fills anew, so training goes")
+        notes[-1] += " on, but not exactly as it would have"
+    trainer.saved_at = t_env
+    return notes
 
 
 def train(plan: Plan) -> Summary:
     """Run the plan (or go on with the run that it resumes) and report."""
     trainer = Trainer(plan)
-    if plan.run.resume is not None:
-        found = checkpoint.find(Path(plan.run.resume), plan.run.load_step)
-        trainer.load(checkpoint.load(found, map_location=trainer.device))
+    notes = resume(trainer, Path(plan.run.resume)) if plan.run.resume is not None else []
     log = open_log(plan, start=trainer.counters.t_env)
     try:
+        for note in notes:
+            log.message(note)
         summary = trainer.train(log)
         log.summary(summary)
     finally:

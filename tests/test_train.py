@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
+import statistics
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from marl import checkpoint
 from marl.arguments import split
-from marl.errors import CheckpointError
+from marl.errors import CheckpointError, ConfigError
 from marl.planning import make_plan, open_folder
-from marl.train import Trainer, train
+from marl.train import Trainer, pick_device, resume, train
 
 SETTINGS = {
     "num_envs": 4,
@@ -146,3 +149,73 @@ def test_checkpoint_of_other_sizes_is_refused_in_one_line(tmp_path):
     other = Trainer(plan_for(tmp_path, "vdn", "two_step", t_max=100))
     with pytest.raises(CheckpointError, match="do not fit this configuration"):
         other.load(parts)
+
+
+def test_going_on_from_an_older_checkpoint_sets_the_newer_ones_aside(tmp_path):
+    run = train(plan_for(tmp_path, "qmix", "two_step", t_max=400, save_interval=100))
+    steps = list(checkpoint.list_steps(run.folder / "models"))
+    older, newest = steps[0], steps[-1]
+    trainer = Trainer(resume_plan(run.folder, t_max=500, load_step=older))
+    notes = resume(trainer, run.folder)
+    assert trainer.counters.t_env == older
+    assert "abandoned-at" in notes[0]
+    assert "replay of this checkpoint was not kept" in notes[1]
+    assert len(trainer.agent.buffer) == 0
+    assert list(checkpoint.list_steps(run.folder / "models")) == [older]
+    aside = run.folder / f"abandoned-at-{older}"
+    assert (aside / str(newest) / "manifest.json").exists()
+    assert (aside / "metrics.jsonl").exists()
+    assert resume(trainer, run.folder)[:-1] == []  # nothing is beyond it any more
+
+
+def test_return_std_is_that_of_all_episodes_since_the_last_log(tmp_path):
+    trainer = Trainer(plan_for(tmp_path, "qmix", "matrix", num_envs=1, t_max=100))
+    returns = []
+    collect = trainer.runner.collect
+
+    def watch(*arguments):
+        rollout = collect(*arguments)
+        returns.extend(rollout.returns.tolist())
+        return rollout
+
+    trainer.runner.collect = watch
+    for _ in range(20):
+        trainer._collect()
+    logged = {}
+    trainer._log(SimpleNamespace(write=lambda metrics, t_env: logged.update(metrics)), 1.0)
+    assert logged["return_std"] == pytest.approx(statistics.pstdev(returns), rel=1e-6)
+    assert logged["return_std"] > 0
+
+
+def test_interrupted_run_saves_and_does_not_test_any_more(tmp_path):
+    trainer = Trainer(plan_for(tmp_path, "qmix", "two_step", t_max=10**6))
+    messages = []
+    log = SimpleNamespace(
+        write=lambda metrics, t_env: None,
+        progress=lambda t_env, metrics: (
+            signal.raise_signal(signal.SIGTERM) if t_env > 200 and not messages else None
+        ),
+        message=messages.append,
+    )
+    summary = trainer.train(log)
+    assert summary.stopped == "interrupted"
+    assert checkpoint.find(summary.folder).name == str(summary.t_env)
+    assert summary.evaluations[-1]["t_env"] < summary.t_env
+
+
+def test_cuda_that_is_not_there_is_one_line():
+    if torch.cuda.is_available():
+        pytest.skip("there is CUDA here")
+    with pytest.raises(ConfigError, match="device: cuda is not available here"):
+        pick_device("cuda")
+
+
+def test_a_replay_beyond_memory_is_one_line(tmp_path):
+    with pytest.raises(ConfigError, match=r"buffer\.episodes: no memory"):
+        Trainer(plan_for(tmp_path, "qmix", "two_step", **{"buffer.episodes": 10**13}))
+
+
+def test_a_recipe_that_does_not_fit_leaves_no_folder(tmp_path):
+    with pytest.raises(ConfigError, match="does not report wins"):
+        plan_for(tmp_path, "lagma", "two_step", **{"intrinsic.goal_only": True})
+    assert not list(tmp_path.iterdir())

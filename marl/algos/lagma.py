@@ -75,7 +75,9 @@ class LagmaConfig(QmixConfig):
     intrinsic: IntrinsicConfig = IntrinsicConfig()
     padding: Padding = "masked"  # whether codebook, windows and lists see what follows an end
 
-    def make_bonus(self, spec: EnvSpec, device: torch.device) -> IntrinsicReward:
+    def check(self, spec: EnvSpec) -> None:
+        """ConfigError where LAGMA can't learn like that."""
+        super().check(spec)
         if self.sampler.kind != "episodes":
             raise ConfigError(
                 f"sampler.kind: LAGMA learns from whole episodes, not {self.sampler.kind!r}; "
@@ -86,6 +88,8 @@ class LagmaConfig(QmixConfig):
                 f"intrinsic.goal_only: {spec.name} does not report wins, so that no trajectory "
                 "would ever be kept; use False"
             )
+
+    def make_bonus(self, spec: EnvSpec, device: torch.device) -> IntrinsicReward:
         size = self.codebook
         quantizer = VectorQuantizer(spec.state_dim, size.size, size.dim, size.hidden_dim)
         vq = VqLearner(quantizer.to(device), self.codebook, self.coverage, spec.episode_limit + 1)

@@ -47,6 +47,9 @@ class ValueRecipeConfig:
     updates_per_episode: float = option(1.0, low=0.0)  # learner updates per collected episode
     updates_per_step: float = option(0.0, low=0.0)  # and per collected environment step
 
+    def check(self, spec: EnvSpec) -> None:
+        """ConfigError where this recipe and that environment don't go together."""
+
     def make_mixer(self, spec: EnvSpec) -> nn.Module:
         """How the agents' values become the learnt ones."""
         raise NotImplementedError
@@ -57,6 +60,7 @@ class ValueRecipeConfig:
 
     def build(self, spec: EnvSpec, device: torch.device) -> Agent:
         """All parts, on `device` (the replay stays on the CPU)."""
+        self.check(spec)
         controller = SharedController(spec, self.agent).to(device)
         mixer = self.make_mixer(spec).to(device)
         bonus = self.make_bonus(spec, device)

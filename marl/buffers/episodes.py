@@ -9,6 +9,7 @@ from torch import Tensor
 
 from marl.batch import EPISODE_FIELDS, SLOT_FIELDS, STEP_FIELDS, EpisodeBatch
 from marl.config import option
+from marl.errors import ConfigError
 from marl.protocols import State
 from marl.spec import EnvSpec
 
@@ -21,7 +22,13 @@ class BufferConfig:
     steps: int | None = option(None, low=1)  # in all kept episodes together; null = no limit
 
     def build(self, spec: EnvSpec) -> EpisodeBuffer:
-        return EpisodeBuffer(spec, self.episodes, self.steps)
+        try:
+            return EpisodeBuffer(spec, self.episodes, self.steps)
+        except RuntimeError:  # torch's word for no memory
+            raise ConfigError(
+                f"buffer.episodes: no memory for {self.episodes:,} episodes of up to "
+                f"{spec.episode_limit} steps of {spec.name}; lower it"
+            ) from None
 
 
 class EpisodeBuffer:

@@ -19,7 +19,7 @@ def saved(arrays: dict[str, NDArray[Any]]) -> State:
 def restore(arrays: dict[str, NDArray[Any]], state: State) -> None:
     """Write what `saved` gave back into the arrays; refuses another shape."""
     for name, array in arrays.items():
-        stored = state[name].numpy()
+        stored = state[name].cpu().numpy()
         if stored.shape != array.shape:
             raise ValueError(
                 f"{name} was saved with shape {stored.shape}, and is {array.shape} here: "
