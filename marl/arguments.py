@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,5 +70,17 @@ def parse_updates(words: Sequence[str]) -> dict[str, object]:
         key, equals, _ = word.partition("=")
         if not equals or not all(part.isidentifier() for part in key.strip().split(".")):
             raise ConfigError(f"{word!r}: expects key=value after 'with', for example t_max=200000")
+        _check_section(updates, key.strip(), word)
         merge(updates, get_config_updates([word])[0])
     return updates
+
+
+def _check_section(updates: Mapping[str, object], key: str, word: str) -> None:
+    """`a=1 a.b=2` is refused: the second would replace the first."""
+    *parents, _ = key.split(".")
+    here: object = updates
+    for depth, name in enumerate(parents):
+        here = here.get(name, {}) if isinstance(here, Mapping) else {}
+        if not isinstance(here, Mapping):
+            section = ".".join(parents[: depth + 1])
+            raise ConfigError(f"{word}: {section} was already given the value {here!r}")

@@ -74,6 +74,10 @@ class EpisodeBatch:
         """The batch with `function` applied to every tensor."""
         return EpisodeBatch(**{f.name: function(getattr(self, f.name)) for f in fields(self)})
 
+    def rows(self, start: int, stop: int) -> EpisodeBatch:
+        """Episodes start..stop-1, views."""
+        return self.map(lambda tensor: tensor[start:stop])
+
     def to(self, device: torch.device) -> EpisodeBatch:
         """The batch on `device`; no copy where it is there already."""
         return self.map(lambda tensor: tensor.to(device))

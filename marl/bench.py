@@ -25,7 +25,7 @@ from marl.algos.values import ValueRecipeConfig
 from marl.batch import EpisodeBatch
 from marl.clock import Stopwatch
 from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy
-from marl.engine.sensing import random_legal_actions
+from marl.engine.play import random_legal_actions
 from marl.envs.smac import Sc2Config
 from marl.plan import Plan
 from marl.protocols import Progress

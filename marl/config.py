@@ -6,26 +6,17 @@ the nearest known one), wrong types, values out of bounds, a whole section repla
 
 from __future__ import annotations
 
-import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import Field, field, fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from marl.confighints import unknown_key, unknown_value
-from marl.errors import ConfigError
+from marl.configvalues import check_bounds, literal, scalar, shown
+from marl.errors import ConfigError, FieldError
 
 Config = TypeVar("Config")
-TRUE_FALSE = {"true": True, "false": False}  # YAML's spelling, typed on the command line
-
-
-class FieldError(ConfigError):
-    """A refused value; `path` is its dotted key, so that a caller can say where it was set."""
-
-    def __init__(self, path: str, text: str) -> None:
-        super().__init__(f"{path}: {text}" if path else text)
-        self.path = path
 
 
 def option(
@@ -39,21 +30,22 @@ def option(
     return field(default=default, metadata={"low": low, "high": high, "above": above})
 
 
-def parse(cls: type[Config], mapping: Mapping[str, object], path: str = "") -> Config:
+def parse(
+    cls: type[Config], mapping: Mapping[str, object], path: str = "", default: object = None
+) -> Config:
     """The dataclass `cls` filled from `mapping`; keys that are absent keep their defaults.
 
+    default: the section's own default, where the field that holds it has one of type `cls`.
     Field types: int, float, bool, str, Literal, tuple, list, dict[str, X], X | None, dataclasses,
     and unions of dataclasses told apart by `kind` (a ClassVar of each).
     """
     known = field_types(cls)
-    for key in mapping:
-        if key not in known:
-            hint = unknown_key(str(key), known, dotted_keys(cls, path), path)
-            raise FieldError(join(path, str(key)), hint)
-    values = {}
+    _check_known(mapping, known, dotted_keys(cls, path), path)
+    values = {name: getattr(default, name) for name in known} if type(default) is cls else {}
     for item in fields(cls):  # type: ignore[arg-type]
         if item.name in mapping:
-            values[item.name] = _field(item, known[item.name], mapping[item.name], path)
+            before = values.get(item.name, item.default)
+            values[item.name] = _field(item, known[item.name], mapping[item.name], path, before)
     try:
         return cls(**values)
     except TypeError as error:  # a field without a default
@@ -93,6 +85,14 @@ def _unknown_top_key(
         return f"belongs to {elsewhere[key]}"
     inside = [dotted for cls in parts.values() for dotted in dotted_keys(cls)]
     return unknown_key(key, known, inside, "")
+
+
+def _check_known(
+    mapping: Mapping[str, object], known: Collection[str], inside: list[str], path: str
+) -> None:
+    for key in mapping:
+        if key not in known:
+            raise FieldError(join(path, str(key)), unknown_key(str(key), known, inside, path))
 
 
 def source_of(path: str, sources: Mapping[str, str]) -> str | None:
@@ -144,8 +144,9 @@ def dotted_keys(cls: type, path: str = "") -> list[str]:
     for name, kind in field_types(cls).items():
         dotted = join(path, name)
         sections = _dataclasses_in(kind) or ([kind] if is_dataclass(kind) else [])
-        out += [dotted, *(key for section in sections for key in dotted_keys(section, dotted))]
-    return out
+        out += [dotted, *([join(dotted, "kind")] if len(sections) > 1 else [])]
+        out += [key for section in sections for key in dotted_keys(section, dotted)]
+    return list(dict.fromkeys(out))  # once each, though members of a union share keys
 
 
 def _owners(parts: Mapping[str, type]) -> dict[str, str]:
@@ -169,48 +170,38 @@ def _plain(value: object) -> object:
     return value
 
 
-def _field(item: Field[Any], kind: Any, value: object, path: str) -> object:
+def _field(item: Field[Any], kind: Any, value: object, path: str, default: object) -> object:
     path = join(path, item.name)
-    converted = _convert(kind, value, path)
+    converted = _convert(kind, value, path, default)
     for number in converted if isinstance(converted, tuple | list) else [converted]:
         if isinstance(number, int | float) and not isinstance(number, bool):
-            _check_bounds(number, item.metadata, path)
+            check_bounds(number, item.metadata, path)
     return converted
 
 
-def _check_bounds(value: float, bounds: Mapping[str, float | None], path: str) -> None:
-    low, high, above = (bounds.get(name) for name in ("low", "high", "above"))
-    if low is not None and value < low:
-        raise FieldError(path, f"{value} is too small; it must be at least {low:g}")
-    if high is not None and value > high:
-        raise FieldError(path, f"{value} is too large; it must be at most {high:g}")
-    if above is not None and value <= above:
-        raise FieldError(path, f"{value} is too small; it must be more than {above:g}")
-
-
-def _convert(kind: Any, value: object, path: str) -> object:
-    """`value` as the type `kind`, or FieldError."""
+def _convert(kind: Any, value: object, path: str, default: object = None) -> object:
+    """`value` as the type `kind`, or FieldError. default: what a section starts from."""
     origin = get_origin(kind)
     if kind is Any or kind is object:
         return value
     if origin in (Union, types.UnionType):
-        return _convert_union(kind, value, path)
+        return _convert_union(kind, value, path, default)
     if origin is Literal:
-        return _convert_literal(get_args(kind), value, path)
+        return literal(get_args(kind), value, path)
     if origin in (tuple, list):
         return _convert_sequence(kind, origin, value, path)
     if origin is dict:
         return _convert_dict(kind, value, path)
     if is_dataclass(kind):
-        return parse(typing.cast("type", kind), _section(kind, value, path), path)
-    return _convert_scalar(kind, value, path)
+        cls = typing.cast("type", kind)
+        return parse(cls, _section(list(field_types(cls)), value, path), path, default)
+    return scalar(kind, value, path)
 
 
-def _section(kind: Any, value: object, path: str) -> Mapping[str, object]:
+def _section(keys: list[str], value: object, path: str) -> Mapping[str, object]:
     """`value` if it is a mapping; anything else would replace the section's keys."""
     if isinstance(value, Mapping):
         return value
-    keys = list(field_types(kind))
     example = f"; set a key inside it, for example {path}.{keys[0]}=..." if keys else ""
     raise FieldError(path, f"a section with the keys {keys} cannot become {value!r}{example}")
 
@@ -220,47 +211,46 @@ def _dataclasses_in(kind: Any) -> list[Any]:
     return [member for member in get_args(kind) if is_dataclass(member)]
 
 
-def _convert_union(kind: Any, value: object, path: str) -> object:
+def _convert_union(kind: Any, value: object, path: str, default: object) -> object:
     members = [member for member in get_args(kind) if member is not types.NoneType]
     optional = len(members) < len(get_args(kind))
     if optional and (value is None or value in ("none", "null", "None")):
         return None
     sections = _dataclasses_in(kind)
     if len(sections) > 1:
-        return _convert_kind(sections, value, path)
+        return _convert_kind(sections, value, path, default)
     problem: FieldError | None = None
     for member in members:
         try:
-            return _convert(member, value, path)
+            return _convert(member, value, path, default)
         except FieldError as error:
             problem = problem or error
     assert problem is not None
     raise problem
 
 
-def _convert_kind(sections: list[Any], value: object, path: str) -> object:
-    """One of several dataclasses, chosen by `kind` (the name alone is enough)."""
+def _convert_kind(sections: list[Any], value: object, path: str, default: object) -> object:
+    """One of several dataclasses, chosen by `kind`; the default's where it is not given."""
     by_kind = {section.kind: section for section in sections}
-    given = value if isinstance(value, Mapping) else {"kind": value}
-    name = given.get("kind", next(iter(by_kind)))
+    given = _section(["kind", *field_types(sections[0])], value, path)
+    name = given.get("kind", getattr(default, "kind", next(iter(by_kind))))
     if not isinstance(name, str) or name not in by_kind:
         raise FieldError(join(path, "kind"), unknown_value(name, list(by_kind)))
-    return parse(by_kind[name], {k: v for k, v in given.items() if k != "kind"}, path)
-
-
-def _convert_literal(choices: tuple[Any, ...], value: object, path: str) -> object:
-    if value is None and "none" in choices:
-        return "none"  # `coverage=None` means what `coverage=none` says
-    for choice in choices:
-        if value == choice and type(value) is type(choice):
-            return choice
-    raise FieldError(path, unknown_value(value, list(choices)))
+    known = ["kind", *field_types(by_kind[name])]
+    for kind, section in by_kind.items():
+        for key in field_types(section):
+            if key in given and key not in known:
+                hint = f"belongs to {path}.kind={kind}, and this is {name}; known are: "
+                raise FieldError(join(path, key), hint + ", ".join(sorted(known)))
+    _check_known(given, known, dotted_keys(by_kind[name], path), path)
+    rest = {key: value for key, value in given.items() if key != "kind"}
+    return parse(by_kind[name], rest, path, default)
 
 
 def _convert_sequence(kind: Any, origin: Any, value: object, path: str) -> object:
     inner = get_args(kind)
     if not isinstance(value, list | tuple):
-        raise FieldError(path, f"expects a list, for example {path}=[...]; got {_shown(value)}")
+        raise FieldError(path, f"expects a list, for example {path}=[...]; got {shown(value)}")
     if origin is list or inner[-1] is Ellipsis:
         inner = (inner[0],) * len(value)
     if len(inner) != len(value):
@@ -271,46 +261,5 @@ def _convert_sequence(kind: Any, origin: Any, value: object, path: str) -> objec
 
 def _convert_dict(kind: Any, value: object, path: str) -> dict[str, object]:
     if not isinstance(value, Mapping):
-        raise FieldError(path, f"expects a mapping, got {_shown(value)}")
+        raise FieldError(path, f"expects a mapping, got {shown(value)}")
     return {str(k): _convert(get_args(kind)[1], v, join(path, str(k))) for k, v in value.items()}
-
-
-def _convert_scalar(kind: Any, value: object, path: str) -> object:
-    if kind is bool:
-        if isinstance(value, str) and value.lower() in TRUE_FALSE:
-            return TRUE_FALSE[value.lower()]
-        if isinstance(value, bool):
-            return value
-        raise FieldError(path, f"expects True or False, got {_shown(value)}")
-    if kind is str:
-        if isinstance(value, str):
-            return value
-        quoted = f"""{path}='"{value}"'"""
-        raise FieldError(path, f"expects a text, got {_shown(value)}; in a shell: {quoted}")
-    if kind in (int, float):
-        return _convert_number(kind, value, path)
-    raise TypeError(f"{path}: fields of type {kind} cannot be read from a configuration")
-
-
-def _convert_number(kind: type, value: object, path: str) -> object:
-    """A number; texts such as 5e-4 count (PyYAML reads them so), True and False do not."""
-    number = value
-    if isinstance(value, str):
-        try:
-            number = float(value)
-        except ValueError:
-            raise FieldError(path, f"expects a number, got {_shown(value)}") from None
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        raise FieldError(path, f"expects a number, got {_shown(value)}")
-    if not math.isfinite(number):
-        raise FieldError(path, f"expects a finite number, got {_shown(value)}")
-    if kind is float:
-        return float(number)
-    if number != int(number):
-        raise FieldError(path, f"expects a whole number, got {_shown(value)}")
-    return int(number)
-
-
-def _shown(value: object) -> str:
-    names: Mapping[type, str] = {str: "a text", bool: "a truth value", dict: "a section"}
-    return f"{value!r} ({names.get(type(value), type(value).__name__)})"

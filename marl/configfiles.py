@@ -29,21 +29,31 @@ class Layers:
     def lay(self, mapping: Mapping[str, object], source: str) -> None:
         """Put `mapping` on top."""
         merge(self.values, mapping)
-        for key in flatten(mapping):
-            self.sources = {k: s for k, s in self.sources.items() if not k.startswith(f"{key}.")}
-            self.sources[key] = source
+        leaves = flatten(self.values)
+        sources = self.sources | dict.fromkeys(flatten(mapping), source)
+        self.sources = {key: where for key, where in sources.items() if key in leaves}
 
 
 def merge(base: dict[str, object], top: Mapping[str, object]) -> None:
-    """Lay `top` over `base`, in place; sections merge, everything else is replaced."""
+    """Lay `top` over `base`, in place; sections merge, everything else is replaced.
+
+    A section that is given another `kind` is replaced too: what was set for the one kind (a batch
+    of episodes, a step size of Adam) is not meant for the other.
+    """
     for key, value in top.items():
         under = base.get(key)
         if isinstance(value, Mapping):
-            section = dict(under) if isinstance(under, Mapping) else {}
+            section: dict[str, object] = {}
+            if isinstance(under, Mapping) and not _changes_kind(under, value):
+                section = dict(under)
             merge(section, value)
             base[key] = section
         else:
             base[key] = value
+
+
+def _changes_kind(under: Mapping[str, object], top: Mapping[str, object]) -> bool:
+    return "kind" in under and "kind" in top and under["kind"] != top["kind"]
 
 
 class StrictLoader(yaml.SafeLoader):

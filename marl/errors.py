@@ -9,6 +9,14 @@ class ConfigError(UserError):
     """A key or a value of the configuration."""
 
 
+class FieldError(ConfigError):
+    """A refused value; `path` is its dotted key, so that a caller can say where it was set."""
+
+    def __init__(self, path: str, text: str) -> None:
+        super().__init__(f"{path}: {text}" if path else text)
+        self.path = path
+
+
 class EnvError(UserError):
     """A map, an environment or a package it needs."""
 

@@ -9,7 +9,6 @@ import torch
 
 from marl import checkpoint, seeding
 from marl.clock import Stopwatch
-from marl.errors import ConfigError
 from marl.log.console import evaluation_table
 from marl.plan import Plan
 from marl.results import EVALUATIONS
@@ -21,8 +20,7 @@ from marl.train import load_into, pick_device
 def evaluate(plan: Plan) -> dict[str, float]:
     """Play `episodes` episodes with the checkpoint's networks; prints and returns the means."""
     run = plan.run
-    if run.checkpoint is None:
-        raise ConfigError("checkpoint: evaluate needs one; add `with checkpoint=<run folder>`")
+    assert run.checkpoint is not None  # make_plan refuses to evaluate nothing
     assert run.seed is not None
     torch.set_num_threads(run.torch_threads)
     device = pick_device(run.device)

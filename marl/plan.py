@@ -5,18 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
-from marl.protocols import MetricSink, VecEnv
+from marl.protocols import EnvConfig, MetricSink
 from marl.runconfig import RunConfig
-
-
-class EnvConfig(Protocol):
-    """The configuration of an environment: a frozen dataclass that builds it."""
-
-    kind: ClassVar[str]
-
-    def build(self, num_envs: int, threads: int) -> VecEnv: ...
 
 
 @dataclass(frozen=True)

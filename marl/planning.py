@@ -11,7 +11,7 @@ from typing import Any
 
 from marl import results
 from marl.arguments import COMMANDS, EXAMPLE, Arguments
-from marl.config import field_types, flatten, join, split_parse, to_mapping
+from marl.config import field_types, flatten, split_parse, to_mapping
 from marl.configfiles import (
     CODE,
     COMMAND_LINE,
@@ -27,8 +27,14 @@ from marl.errors import ConfigError
 from marl.plan import Plan
 from marl.runconfig import RunConfig
 
-# Keys of config.yaml that name what the run is made of; everything else is a setting.
-NAMES = ("recipe", "env", "config", "env_config")
+# Keys of config.yaml that name what the run is made of, and the flag that chooses each.
+# Everything else is a setting.
+NAMES = {
+    "recipe": "--config",
+    "env": "--env-config",
+    "config": "--config",
+    "env_config": "--env-config",
+}
 # They ask for something once, so a recorded run's values are never taken over.
 ONCE = ("resume", "checkpoint", "load_step", "episodes", "max_seconds")
 # A resumed run must stay the run that it was.
@@ -108,13 +114,16 @@ def open_folder(plan: Plan) -> Path | None:
 
 
 def _check_command(arguments: Arguments) -> None:
-    """The command exists, and resume and checkpoint stand with the right one."""
+    """The command exists, and what stands after `with` may stand there."""
     command = arguments.command
     if command not in COMMANDS:
         near = difflib.get_close_matches(command, COMMANDS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(COMMANDS)}"
         raise ConfigError(f"{command!r} is not a command; {hint}")
     updates = arguments.updates
+    for name, flag in NAMES.items():
+        if name in updates:
+            raise ConfigError(f"{name}: choose it with {flag}=NAME, before the word 'with'")
     if command == "train" and updates.get("checkpoint") is not None:
         raise ConfigError("checkpoint: belongs to evaluate; to go on with a run: resume=<folder>")
     if command == "evaluate" and updates.get("resume") is not None:
@@ -225,7 +234,7 @@ def _registered(layers: Layers, key: str, known: Mapping[str, Any], flag: str) -
         near = difflib.get_close_matches(str(name), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known))}"
         source = layers.sources.get(key)
-        raise ConfigError(f"{join('', key)}: {name!r} is unknown; {hint} [{source}]")
+        raise ConfigError(f"{key}: {name!r} is unknown; {hint} [{source}]")
     return str(name)
 
 

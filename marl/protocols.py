@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -113,6 +113,14 @@ class IntrinsicReward(Protocol):
     def state_dict(self) -> State: ...
 
     def load_state_dict(self, state: State) -> None: ...
+
+
+class EnvConfig(Protocol):
+    """An environment's options, a frozen dataclass, and how to make E copies of it."""
+
+    kind: ClassVar[str]
+
+    def build(self, num_envs: int, threads: int) -> VecEnv: ...
 
 
 class Quantizer(Protocol):

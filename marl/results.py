@@ -24,7 +24,6 @@ CONFIG = "config.yaml"
 METRICS = "metrics.jsonl"
 EVALUATIONS = "evaluations.jsonl"
 TENSORBOARD = "tb"
-MODELS = "models"
 SACRED = "sacred"
 
 

@@ -135,7 +135,7 @@ class Trainer:
         """
         count, recipe, batch = self.counters, self.plan.recipe, rollout.batch
         for row, length in enumerate(rollout.lengths.tolist()):
-            self.agent.buffer.add(batch.map(lambda tensor, row=row: tensor[row : row + 1]))
+            self.agent.buffer.add(batch.rows(row, row + 1))
             if self.agent.sampler.ready(self.agent.buffer):
                 count.due += recipe.updates_per_episode + recipe.updates_per_step * length
             while count.due >= 1.0:
@@ -183,7 +183,7 @@ class Trainer:
             parts = {"learner": self.agent.learner.state_dict(), "train": self._state()}
             if self.run.save_replay_buffer:
                 parts["replay"] = self.agent.buffer.state_dict()
-            models = self.folder / "models"
+            models = self.folder / checkpoint.MODELS
             checkpoint.save(models / str(self.counters.t_env), parts)
             checkpoint.prune(models)
         self.saved_at = self.counters.t_env

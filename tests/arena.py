@@ -35,7 +35,7 @@ class Arena:
         self.all: World = empty_world(rows, len(places))
         self.units = self.all.units[row]
         for i, (name, x, y) in enumerate(places):
-            kind = data.unit_index(NAMES, name)
+            kind = NAMES.index(name)
             self.units["kind"][i], self.units["side"][i] = kind, int(i >= len(allies))
             self.units["x"][i], self.units["y"][i] = x, y
             self.units["health"][i], self.units["shield"][i] = (
@@ -51,19 +51,18 @@ class Arena:
 
     def act(self, *actions: int) -> Arena:
         """Order the allies by SMAC's action indices."""
-        orders.give_agent_orders(
-            self.all, self.row, self.n_agents, np.array(actions, dtype=np.int64), MOVE_AMOUNT
-        )
+        chosen = np.array(actions, dtype=np.int64)
+        orders.give_agent_orders(self.units, self.n_agents, chosen, MOVE_AMOUNT)
         return self
 
     def send_enemies(self, x: float, y: float) -> Arena:
         """Attack-move of all enemies to (x, y)."""
-        orders.give_attack_move(self.all, self.row, self.n_agents, len(self.units), x, y)
+        orders.give_attack_move(self.units, self.n_agents, x, y)
         return self
 
     def run(self, loops: int = 1) -> Arena:
         """Run game loops."""
-        loop.advance(self.all, self.row, self.types, self.walkable, loops)
+        loop.advance(self.all, self.row, self.types.table, self.walkable, loops)
         return self
 
     def vitality(self) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import runpy
 import shutil
 import signal
@@ -17,9 +18,11 @@ import pytest
 import yaml
 
 from marl.arguments import parse_updates, split
+from marl.buffers.samplers import EpisodeSamplerConfig
 from marl.cli import main
 from marl.configfiles import ROOT
 from marl.errors import ConfigError
+from marl.nets.agents import MlpConfig, RnnConfig
 from marl.plan import Plan
 from marl.planning import make_plan, open_folder
 from marl.results import create, read_config, run_folder
@@ -119,8 +122,25 @@ def test_updates_are_literals_or_texts_and_dots_go_inside():
         ([*GAME, "with", "env_id=x"], "env_id: belongs to env gymnasium; this run has env matrix"),
         ([*GAME, "with", "device=gpu"], "'gpu' is not one of ['auto', 'cpu', 'cuda']"),
         ([*GAME, "with", "seed=-1"], "seed: -1 is too small"),
-        ([*GAME, "with", "recipe=qmx"], "recipe: 'qmx' is unknown; did you mean 'qmix'?"),
-        ([*GAME, "with", "env=matrx"], "env: 'matrx' is unknown; did you mean 'matrix'?"),
+        ([*GAME, "with", "recipe=vdn"], "recipe: choose it with --config=NAME, before"),
+        ([*GAME, "with", "config=vdn"], "config: choose it with --config=NAME, before"),
+        ([*GAME, "with", "env=sc2"], "env: choose it with --env-config=NAME, before"),
+        ([*GAME, "with", "env_config=sc2"], "env_config: choose it with --env-config=NAME"),
+        ([*GAME, "with", "agent=mlp", "agent.agent_id=True"], "agent was already given the value"),
+        ([*GAME, "with", "agent=mlp"], "set a key inside it, for example agent.kind=..."),
+        ([*GAME, "with", "agent.hidden_dims=[8]"], "belongs to agent.kind=mlp, and this is rnn"),
+        ([*GAME, "with", "sampler.length=2"], "belongs to sampler.kind=slices, and this is"),
+        (
+            [*GAME, "with", "learner.optimizer.kind=adam", "learner.optimizer.alpha=0.9"],
+            "learner.optimizer.alpha: belongs to learner.optimizer.kind=rmsprop, and this is adam",
+        ),
+        ([*GAME, "with", "buffer.episodes=16"], "buffer.episodes: 16 can never fill a batch of 32"),
+        ([*GAME, "with", "updates_per_episode=0"], "updates_per_step: one must be more than 0"),
+        (
+            ["--config=dqn", "--env-config=gymnasium", "with", "buffer.steps=500"],
+            "buffer.steps: 500 can never hold the 1000 steps that the first update waits for",
+        ),
+        ([*GAME, "with", "obs_agent_id=False"], "PyMARL's 'obs_agent_id' is here agent.agent_id"),
         ([*GAME, "with", "checkpoint=x"], "checkpoint: belongs to evaluate"),
         ([*GAME, "with", "resume=/nowhere"], "resume: /nowhere does not exist"),
         ([*GAME, "with", "resume=/"], "resume: / is not the folder of a run"),
@@ -131,6 +151,19 @@ def test_updates_are_literals_or_texts_and_dots_go_inside():
 )
 def test_what_is_wrong_is_said(words, said):
     assert said in refused(*words)
+
+
+@pytest.mark.parametrize(
+    ("alg", "env", "said"),
+    [
+        ("recipe: qmx", "env: matrix", "recipe: 'qmx' is unknown; did you mean 'qmix'?"),
+        ("recipe: qmix", "env: matrx", "env: 'matrx' is unknown; did you mean 'matrix'?"),
+    ],
+)
+def test_an_unknown_name_in_a_file_gets_the_nearest_one(tmp_path, alg, env, said):
+    (tmp_path / "alg.yaml").write_text(alg)
+    (tmp_path / "env.yaml").write_text(env)
+    assert said in refused(f"--config={tmp_path}/alg.yaml", f"--env-config={tmp_path}/env.yaml")
 
 
 def test_a_bad_key_inside_a_yaml_file_is_refused_with_the_file(tmp_path):
@@ -158,6 +191,35 @@ def test_the_command_line_wins_over_algorithm_over_environment_over_default(tmp_
     assert plan.sources["num_envs"] == str(tmp_path / "alg.yaml")
     assert plan.sources["test_episodes"] == str(tmp_path / "env.yaml")
     assert plan.sources["log_interval"] == "configs/default.yaml"
+
+
+def test_another_kind_on_the_command_line_starts_from_its_own_defaults():
+    plan = plan_of(*GAME, "with", "agent.kind=mlp", "agent.hidden_dims=[64, 64]")
+    assert plan.recipe.agent == MlpConfig(hidden_dims=(64, 64))
+    assert plan.sources["agent.kind"] == "command line"
+    assert plan.sources["agent.agent_id"] == "default"
+    assert plan_of(*GAME, "with", "agent.kind=rnn", "agent.hidden_dim=8").recipe.agent == (
+        RnnConfig(hidden_dim=8)
+    )
+    dqn = plan_of("--config=dqn", "--env-config=gymnasium", "with", "sampler.kind=episodes")
+    assert dqn.recipe.sampler == EpisodeSamplerConfig()  # 32 episodes, not 128
+
+
+PRESETS = [path.stem for path in sorted((ROOT / "configs" / "algs").glob("lagma_*.yaml"))]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_command_at_the_top_of_a_preset_sets_its_task(preset):
+    text = (ROOT / "configs" / "algs" / f"{preset}.yaml").read_text()
+    (words,) = re.findall(r"^# python run.py (.+)$", text, flags=re.MULTILINE)
+    plan = plan_of(*words.split())
+    assert plan.config_name == preset
+    if preset == "lagma_official":
+        assert (plan.env.reward, plan.run.num_envs) == ("dense_official", 1)
+    else:
+        sparse = preset.startswith("lagma_sparse_")
+        assert plan.env.reward == ("lagma_sparse" if sparse else "dense")
+        assert plan.env.map == preset.removeprefix("lagma_").removeprefix("sparse_")
 
 
 def test_a_seed_is_drawn_where_none_is_given():

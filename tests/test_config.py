@@ -72,7 +72,6 @@ def test_absent_keys_keep_their_defaults():
         ({"pair": [2, "b"]}, Part(pair=(2, "b"))),
         ({"names": ["a"]}, Part(names=["a"])),
         ({"mixer": {"kind": "vdn"}}, Part(mixer=Sum())),
-        ({"mixer": "vdn"}, Part(mixer=Sum())),
         ({"mixer": {"embed_dim": 4}}, Part(mixer=Mix(4))),
         ({"extra": {"gravity": 9}}, Part(extra={"gravity": 9.0})),
     ],
@@ -105,7 +104,10 @@ def test_converted_numbers_have_the_type_of_the_field():
         ({"codebook": {"size": None}}, "codebook.size: expects a number, got None"),
         ({"coverage": "timesteps"}, "did you mean 'timestep'?"),
         ({"mixer": {"kind": "qmixx"}}, "mixer.kind: 'qmixx' is not one of ['qmix', 'vdn']"),
-        ({"mixer": {"kind": "vdn", "embed_dim": 3}}, "mixer.embed_dim: unknown key"),
+        ({"mixer": {"kind": "vdn", "embed_dim": 3}}, "belongs to mixer.kind=qmix, and this is vdn"),
+        ({"mixer": {"kid": "vdn"}}, "mixer.kid: unknown key; did you mean 'mixer.kind'?"),
+        ({"mixer": "vdn"}, "set a key inside it, for example mixer.kind=..."),
+        ({"kind": "vdn"}, "kind: unknown key; did you mean 'mixer.kind'?"),
         ({"widths": 64}, "widths: expects a list, for example widths=[...]; got 64"),
         ({"widths": [64, 0]}, "widths: 0 is too small"),
         ({"widths": [64, "x"]}, "widths[1]: expects a number"),
@@ -123,6 +125,26 @@ def test_what_does_not_fit_is_refused_with_its_path(mapping, said):
 def test_a_mapping_reads_back_as_the_same_config():
     part = Part(mixer=Sum(), widths=(3,), extra={"a": 1.0}, codebook=Codebook(5, 0.1))
     assert parse(Part, to_mapping(part)) == part
+
+
+@dataclass(frozen=True)
+class OwnDefaults:
+    codebook: Codebook = Codebook(size=7, rate=0.25)
+    mixer: Sum | Mix = Mix(embed_dim=5)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "expected"),
+    [
+        ({"codebook": {"size": 8}}, OwnDefaults(codebook=Codebook(8, 0.25))),
+        ({"mixer": {}}, OwnDefaults()),
+        ({"mixer": {"embed_dim": 6}}, OwnDefaults(mixer=Mix(6))),
+        ({"mixer": {"kind": "qmix"}}, OwnDefaults()),
+        ({"mixer": {"kind": "vdn"}}, OwnDefaults(mixer=Sum())),
+    ],
+)
+def test_a_section_given_in_part_keeps_the_rest_of_its_own_default(mapping, expected):
+    assert parse(OwnDefaults, mapping) == expected
 
 
 def test_flatten_gives_dotted_leaves():

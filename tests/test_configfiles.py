@@ -41,6 +41,16 @@ def test_a_later_layer_wins_inside_sections_too():
     assert layers.sources == {"a.x": "first", "a.y": "second", "b": "first"}
 
 
+def test_a_section_of_another_kind_starts_afresh():
+    layers = Layers()
+    layers.lay({"agent": {"kind": "rnn", "width": 8, "ids": True}}, "first")
+    layers.lay({"agent": {"kind": "rnn", "width": 9}}, "second")
+    assert layers.values == {"agent": {"kind": "rnn", "width": 9, "ids": True}}
+    layers.lay({"agent": {"kind": "mlp", "layers": 2}}, "third")
+    assert layers.values == {"agent": {"kind": "mlp", "layers": 2}}
+    assert layers.sources == {"agent.kind": "third", "agent.layers": "third"}
+
+
 def test_laying_does_not_change_the_layers_below():
     first = {"a": {"x": 1}}
     layers = Layers()

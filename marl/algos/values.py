@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 from marl.buffers.episodes import BufferConfig, EpisodeBuffer
-from marl.buffers.samplers import SamplerConfig, Slices, WholeEpisodes
+from marl.buffers.samplers import EpisodeSamplerConfig, SamplerConfig, Slices, WholeEpisodes
 from marl.config import option
 from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy, Greedy
 from marl.controllers.shared import SharedController
 from marl.intrinsic.none import NoBonus
 from marl.learners.q import QLearner, QLearnerConfig
-from marl.nets.agents import AgentConfig
+from marl.nets.agents import AgentConfig, RnnConfig
 from marl.protocols import IntrinsicReward
 from marl.spec import EnvSpec
 
@@ -39,13 +39,29 @@ class ValueRecipeConfig:
     environments run in parallel.
     """
 
-    agent: AgentConfig = AgentConfig()
+    agent: AgentConfig = RnnConfig()
     learner: QLearnerConfig = QLearnerConfig()
     epsilon: EpsilonConfig = EpsilonConfig()
     buffer: BufferConfig = BufferConfig()
-    sampler: SamplerConfig = SamplerConfig()
+    sampler: SamplerConfig = EpisodeSamplerConfig()
     updates_per_episode: float = option(1.0, low=0.0)  # learner updates per collected episode
     updates_per_step: float = option(0.0, low=0.0)  # and per collected environment step
+
+    def __post_init__(self) -> None:
+        """Refuse a run whose first update could never come."""
+        sampler, kept = self.sampler, self.buffer
+        if sampler.episodes_needed > kept.episodes:
+            raise ValueError(
+                f"buffer.episodes: {kept.episodes} can never fill a batch of "
+                f"{sampler.episodes_needed} episodes; raise it or lower sampler.batch_size"
+            )
+        if kept.steps is not None and sampler.steps_needed > kept.steps:
+            raise ValueError(
+                f"buffer.steps: {kept.steps} can never hold the {sampler.steps_needed} steps that "
+                "the first update waits for; raise it or lower sampler.start and sampler.batch_size"
+            )
+        if self.updates_per_episode + self.updates_per_step == 0:
+            raise ValueError("updates_per_episode and updates_per_step: one must be more than 0")
 
     def check(self, spec: EnvSpec) -> None:
         """ConfigError where this recipe and that environment don't go together."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar
 
 import torch
 
@@ -13,18 +13,51 @@ from marl.config import option
 
 
 @dataclass(frozen=True)
-class SamplerConfig:
-    """How batches are drawn from the replay, uniformly."""
+class EpisodeSamplerConfig:
+    """Whole episodes, each drawn as often as any other."""
 
-    kind: Literal["episodes", "slices"] = "episodes"
-    batch_size: int = option(32, low=1)  # episodes, or slices
-    length: int = option(1, low=1)  # steps of a slice; 1 = transitions; slices only
+    kind: ClassVar[str] = "episodes"
+    batch_size: int = option(32, low=1)  # episodes
     start: int = option(0, low=0)  # steps that must be stored before the first update
 
-    def build(self) -> WholeEpisodes | Slices:
-        if self.kind == "episodes":
-            return WholeEpisodes(self.batch_size, self.start)
+    @property
+    def episodes_needed(self) -> int:
+        """Episodes that must be stored before the first update."""
+        return self.batch_size
+
+    @property
+    def steps_needed(self) -> int:
+        """Steps that must be stored before the first update."""
+        return self.start
+
+    def build(self) -> WholeEpisodes:
+        return WholeEpisodes(self.batch_size, self.start)
+
+
+@dataclass(frozen=True)
+class SliceSamplerConfig:
+    """Slices of episodes, every stored step as often the first of one as any other."""
+
+    kind: ClassVar[str] = "slices"
+    batch_size: int = option(32, low=1)  # slices
+    length: int = option(1, low=1)  # steps of a slice; 1 = transitions
+    start: int = option(0, low=0)  # steps that must be stored before the first update
+
+    @property
+    def episodes_needed(self) -> int:
+        """Episodes that must be stored before the first update."""
+        return 1
+
+    @property
+    def steps_needed(self) -> int:
+        """Steps that must be stored before the first update."""
+        return max(self.start, self.batch_size)
+
+    def build(self) -> Slices:
         return Slices(self.batch_size, self.length, self.start)
+
+
+SamplerConfig = EpisodeSamplerConfig | SliceSamplerConfig
 
 
 class WholeEpisodes:

@@ -2,28 +2,62 @@
 
 numba keeps compiled functions on disk but compares only the file of the function itself with what
 it kept, not the files of the functions it calls. So each state of the engine's sources has a folder
-of its own: a changed rule is never run from an old copy.
+of its own: a changed rule is never run from an old copy. numba's config.CACHE_DIR, which names that
+folder, is process-wide: whatever else the process compiles for keeping lies there too.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from numba import config
 
+PREFIX = "compiled-"
+DIGITS = 16
+STALE_SECONDS = (
+    3 * 24 * 3600
+)  # a folder takes tens of megabytes and serves one state of the sources
 
-def _sources_digest(folder: Path) -> str:
+
+def sources_digest(folder: Path) -> str:
     """A name for the present state of the Python files in `folder`."""
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.py")):
         digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()[:DIGITS]
+
+
+def open_cache(folder: Path) -> None:
+    """Mark the cache folder as used now; where it is new, remove its stale siblings."""
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    os.utime(folder)
+    if is_new:
+        remove_stale(folder)
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove the cache folders beside `folder` that no process opened for STALE_SECONDS.
+
+    A process that still runs from one has its code in memory and makes the folder anew to save
+    more. Others may remove the same folders at the same time.
+    """
+    oldest = time.time() - STALE_SECONDS
+    for other in folder.parent.glob(PREFIX + "[0-9a-f]" * DIGITS):
+        with suppress(FileNotFoundError):
+            if other != folder and other.stat().st_mtime < oldest:
+                shutil.rmtree(other, ignore_errors=True)
 
 
 _FOLDER = Path(__file__).resolve().parent
 _chosen = getattr(config, "CACHE_DIR", "")  # NUMBA_CACHE_DIR of the environment
 _BESIDE = _FOLDER / "__pycache__" if os.access(_FOLDER, os.W_OK) else Path.home() / ".cache/marl"
-_CACHE = Path(_chosen) if _chosen else _BESIDE
-setattr(config, "CACHE_DIR", str(_CACHE / f"compiled-{_sources_digest(_FOLDER)}"))  # noqa: B010
+_CACHE = (Path(_chosen) if _chosen else _BESIDE) / f"{PREFIX}{sources_digest(_FOLDER)}"
+with suppress(OSError):  # where nothing can be written numba looks for a place itself
+    open_cache(_CACHE)
+setattr(config, "CACHE_DIR", str(_CACHE))  # noqa: B010

@@ -169,7 +169,7 @@ def _order_enemy_wave(rules: Rules, world: World, e: int) -> None:
         share = rng.uniform(world.rng[e])
     x = start[0] + share * (end[0] - start[0])
     y = start[1] + share * (end[1] - start[1])
-    orders.give_attack_move(world, e, rules.senses.n_agents, world.x.shape[1], x, y)
+    orders.give_attack_move(world.units[e], rules.senses.n_agents, x, y)
 
 
 @compiled
@@ -228,10 +228,8 @@ def _step_one(rules: Rules, world: World, record: Record, e: int, actions: Ints)
     n_agents = rules.senses.n_agents
     for a in range(n_agents):
         record.last_actions[e, a] = actions[a]
-    orders.give_agent_orders(world, e, n_agents, actions, rules.senses.move_amount)
-    world.clock[e, 0] += rules.step_mul
-    walkable = rules.senses.walkable
-    loop.run_loops(world.units[e], rules.table, walkable, world.rng[e], rules.step_mul)
+    orders.give_agent_orders(world.units[e], n_agents, actions, rules.senses.move_amount)
+    loop.advance(world, e, rules.table, rules.senses.walkable, rules.step_mul)
     record.steps[e] += 1
     health, shield = world.health[e], world.shield[e]
     code = scoring.outcome(n_agents, health)

@@ -11,13 +11,12 @@ import numpy as np
 
 from marl.engine.world import ATTRIBUTES, LOOPS_PER_SECOND, UnitTypes, make_unit_types
 from marl.engine.yamlcheck import YamlFile
-from marl.errors import EnvError
 
 UNITS_FILE = Path(__file__).resolve().parents[2] / "maps" / "units.yaml"
 MAX_HITS = 2  # the engine keeps one pending hit per unit
 
 WHOLE = ("client_id",)
-BODY: tuple[str, ...] = (
+BODY = (
     "max_cooldown",
     "health",
     "shield",
@@ -25,9 +24,14 @@ BODY: tuple[str, ...] = (
     "shield_delay",
     "shield_rate",
     "health_rate",
+    "radius",
+    "separation_radius",
+    "inner_radius",
+    "speed",
+    "turn_rate",
+    "sight",
 )
-BODY += ("radius", "separation_radius", "inner_radius", "speed", "turn_rate", "sight")
-WEAPON: tuple[str, ...] = (
+WEAPON = (
     "range",
     "range_slop",
     "min_scan_range",
@@ -35,19 +39,13 @@ WEAPON: tuple[str, ...] = (
     "period",
     "damage_point",
     "damage",
+    "hit_delay",
+    "missile_speed",
 )
-WEAPON += ("hit_delay", "missile_speed")
 SIGNED = ("delay_min", "delay_max")  # a period may become shorter
 POSITIVE = ("health", "radius", "separation_radius", "inner_radius", "turn_rate", "period")
 
 Facts = dict[str, float]
-
-
-def unit_index(names: Sequence[str], name: str) -> int:
-    """The type index of `name` among the types loaded as `names`."""
-    if name not in names:
-        raise EnvError(f"unit type {name!r} is not among the loaded types {list(names)}")
-    return list(names).index(name)
 
 
 def load_unit_types(names: Sequence[str], path: Path = UNITS_FILE) -> UnitTypes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from marl.engine.geometry import Cells
-from marl.engine.jit import compiled
+from marl.engine.jit import compiled, inlined
 from marl.engine.movement import ARRIVED, stand, walk
 from marl.engine.rng import State, shuffle
 from marl.engine.targeting import opponent
@@ -16,19 +16,18 @@ from marl.engine.world import (
     ORDER_NONE,
     Table,
     Units,
-    UnitTypes,
     World,
 )
 
 
-@compiled
-def advance(world: World, e: int, types: UnitTypes, walkable: Cells, loops: int) -> None:
+@inlined
+def advance(world: World, e: int, table: Table, walkable: Cells, loops: int) -> None:
     """Run `loops` game loops of battle e; nothing outside row e is read or written.
 
     walkable: [H,W], indexed [y,x], y from the south; see `marl.engine.geometry`.
     """
     world.clock[e, 0] += loops
-    run_loops(world.units[e], types.table, walkable, world.rng[e], loops)
+    run_loops(world.units[e], table, walkable, world.rng[e], loops)
 
 
 @compiled

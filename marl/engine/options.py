@@ -24,6 +24,6 @@ class Options:
     reward_death_value: float = 10.0
     reward_win: float = 200.0
     reward_defeat: float = 0.0
-    reward_negative_scale: float = 0.5  # weight of the agents' own losses, where they count
+    reward_negative_scale: float = 0.5  # weight of the agents' own deaths; lagma_sparse only
     reward_scale: bool = True  # so that max_reward becomes reward_scale_rate
     reward_scale_rate: float = 20.0

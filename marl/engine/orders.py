@@ -16,7 +16,6 @@ from marl.engine.world import (
     ORDER_STOP,
     Ints,
     Units,
-    World,
 )
 
 ACTION_NO_OP = 0
@@ -29,16 +28,13 @@ FIRST_ATTACK = 6  # on the first enemy
 
 
 @compiled
-def give_agent_orders(
-    world: World, e: int, n_agents: int, actions_row: Ints, move_amount: float
-) -> None:
-    """Order the living agents of battle e. actions_row: [A] action indices.
+def give_agent_orders(units: Units, n_agents: int, actions: Ints, move_amount: float) -> None:
+    """Order the living agents of one battle. actions: [A] action indices.
 
     No-op changes nothing; an attack on a dead enemy is a stop.
     """
-    units = world.units[e]
     for i in range(n_agents):
-        action = actions_row[i]
+        action = actions[i]
         if action != ACTION_NO_OP and is_alive(units, i):
             if action >= FIRST_ATTACK:
                 order_attack(units, i, n_agents + action - FIRST_ATTACK)
@@ -47,10 +43,9 @@ def give_agent_orders(
 
 
 @compiled
-def give_attack_move(world: World, e: int, first: int, last: int, x: float, y: float) -> None:
-    """Send the living units first..last-1 of battle e to (x, y), fighting whatever they meet."""
-    units = world.units[e]
-    for i in range(first, last):
+def give_attack_move(units: Units, first: int, x: float, y: float) -> None:
+    """Send the living units of one battle from `first` on to (x, y), fighting what they meet."""
+    for i in range(first, units.size):
         if is_alive(units, i):
             give(units, i, ORDER_ATTACK_MOVE, x, y, NO_UNIT)
 

@@ -51,7 +51,7 @@ class UnitTypes(NamedTuple):
     speed: Floats  # per loop
     turn_cos: Floats  # of the angle turned per loop
     turn_sin: Floats
-    sight: Floats
+    sight: Floats  # for SMAC v2, where each type sees as far as its own; v1 has sensing.SIGHT
     weapon_range: Floats  # between edges
     range_slop: Floats
     scan_range: Floats  # max(min_scan_range, weapon_range)
@@ -69,7 +69,7 @@ class UnitTypes(NamedTuple):
     shield_rate: Floats  # per loop
     health_rate: Floats  # per loop
     max_cooldown: Floats  # SMAC client's normaliser of weapon_cooldown, loops
-    client_id: Ints  # the stock unit id the SMAC client knows (Marine 48 ...)
+    client_id: Ints  # the game's unit type id (Marine 48 ...), for clients that ask by it
     touch_range: Floats  # units farther apart, centre to centre, do not touch: both separations
     table: Table  # all of the above once more, as records
 
@@ -112,11 +112,23 @@ class World(NamedTuple):
     near_contact: Floats
     units: NDArray[np.record]  # [E,N] all of the above; they are views of its fields
     rng: NDArray[np.uint64]  # [E,1] generator state of each battle
-    clock: Ints  # [E,1] loops since the episode began
+    clock: Ints  # [E,1] loops since the episode began, for traces of battles; no rule reads it
 
 
-UNIT_INTS = {"kind", "side", "detour", "blocked", "order", "order_target", "target"}
-UNIT_INTS |= {"burst_target", "missile_target", "attacker", "sequence", "near"}
+UNIT_INTS = (
+    "kind",
+    "side",
+    "detour",
+    "blocked",
+    "order",
+    "order_target",
+    "target",
+    "burst_target",
+    "missile_target",
+    "attacker",
+    "sequence",
+    "near",
+)
 NO_UNIT_FIELDS = ("order_target", "target", "burst_target", "missile_target", "attacker")
 NOTHING_PENDING = ("swing", "burst", "missile")
 UNIT_FIELDS = tuple(name for name in World._fields if name not in ("units", "rng", "clock"))

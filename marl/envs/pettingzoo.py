@@ -131,6 +131,10 @@ class ParallelView(ParallelEnv[str, Seen, int]):
 
     def _joint(self, actions: Mapping[str, int]) -> tuple[NDArray[np.int64], set[str]]:
         """Actions [1,A] (0 for those who have left), and whose were not available."""
+        for name in actions:
+            if name not in self._index:
+                raise ValueError(f"{name} is no agent; agents: {', '.join(self.possible_agents)}")
+        n_actions = self._env.spec.n_actions
         avail = self._env.observe().avail[0]
         joint = np.zeros((1, self._env.spec.n_agents), dtype=np.int64)
         illegal = set()
@@ -138,6 +142,8 @@ class ParallelView(ParallelEnv[str, Seen, int]):
             if name not in actions:
                 raise ValueError(f"{name} is in agents but has no action")
             a, action = self._index[name], int(actions[name])
+            if not 0 <= action < n_actions:
+                raise ValueError(f"{name}: action {action} is not within 0..{n_actions - 1}")
             if not avail[a, action]:
                 illegal.add(name)
                 action = int(avail[a].argmax())
@@ -181,19 +187,31 @@ class PettingZooConfig:
     time_limit: int = option(100, low=1)  # steps; the environment may end sooner by itself
 
     def build(self, num_envs: int, threads: int) -> PettingZooEnv:
-        package = self.module.split(".")[0]
+        make = maker(self.module)
         try:
-            make = importlib.import_module(self.module).parallel_env
-        except ModuleNotFoundError as error:
+            envs = [make(**self.options) for _ in range(num_envs)]
+        except TypeError as error:
             raise EnvError(
-                f"module: {self.module!r} cannot be imported ({error}); check its name and that"
-                f" the package is there: pip install {package}"
+                f"options: {self.module}.parallel_env does not take {self.options} ({error})"
             ) from error
-        except AttributeError as error:
-            raise EnvError(f"module: {self.module!r} has no parallel_env") from error
-        envs = [make(**self.options) for _ in range(num_envs)]
         name = f"pettingzoo/{self.module.split('.')[-1]}"
         return PettingZooEnv(name, envs, self.reward, self.time_limit)
+
+
+def maker(module: str) -> Callable[..., ParallelEnv]:
+    """The `parallel_env` of the module with that name."""
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise EnvError(
+            f"module: {module!r} cannot be imported ({error}); check its name and that"
+            f" the package is there: pip install {module.split('.')[0]}"
+        ) from error
+    except (ImportError, TypeError, ValueError) as error:  # the last two: ".x" and ""
+        raise EnvError(f"module: {module!r} cannot be imported ({error})") from error
+    if not hasattr(found, "parallel_env"):
+        raise EnvError(f"module: {module!r} has no parallel_env")
+    return found.parallel_env
 
 
 class PettingZooEnv:

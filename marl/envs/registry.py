@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
 from marl.envs.pettingzoo import PettingZooConfig
 from marl.envs.smac import Sc2Config
-from marl.protocols import VecEnv
-
-
-class EnvConfig(Protocol):
-    """An environment's options, and how to make E copies of it."""
-
-    def build(self, num_envs: int, threads: int) -> VecEnv: ...
-
+from marl.protocols import EnvConfig
 
 ENVS: dict[str, type[EnvConfig]] = {
     "sc2": Sc2Config,

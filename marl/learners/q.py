@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -27,17 +27,27 @@ from marl.ragged import Chunk, chunks, map_chunks
 
 
 @dataclass(frozen=True)
-class OptimizerConfig:
-    """Gradient descent on the networks."""
+class RmspropConfig:
+    """Gradient descent divided by a running size of the gradients, PyMARL's."""
 
-    kind: Literal["rmsprop", "adam"] = "rmsprop"
+    kind: ClassVar[str] = "rmsprop"
     lr: float = option(0.0005, above=0.0)
-    alpha: float = option(0.99, low=0.0, high=1.0)  # smoothing of the squares; rmsprop only
+    alpha: float = option(0.99, low=0.0, high=1.0)  # smoothing of the squares
     eps: float = option(0.00001, above=0.0)
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        if self.kind == "rmsprop":
-            return torch.optim.RMSprop(parameters, lr=self.lr, alpha=self.alpha, eps=self.eps)
+        return torch.optim.RMSprop(parameters, lr=self.lr, alpha=self.alpha, eps=self.eps)
+
+
+@dataclass(frozen=True)
+class AdamConfig:
+    """Adam with its usual smoothing (0.9, 0.999)."""
+
+    kind: ClassVar[str] = "adam"
+    lr: float = option(0.0005, above=0.0)
+    eps: float = option(0.00001, above=0.0)
+
+    def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.Adam(parameters, lr=self.lr, eps=self.eps)
 
 
@@ -47,7 +57,7 @@ class QLearnerConfig:
 
     gamma: float = option(0.99, low=0.0, high=1.0)
     double_q: bool = True  # choose the next action with the online network
-    optimizer: OptimizerConfig = OptimizerConfig()
+    optimizer: RmspropConfig | AdamConfig = RmspropConfig()
     grad_norm_clip: float = option(10.0, above=0.0)
     target_update_interval: int = option(200, low=1)
     target_update_unit: Literal["episodes", "updates"] = "episodes"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -56,16 +56,33 @@ class MlpAgent(nn.Module):
 
 
 @dataclass(frozen=True)
-class AgentConfig:
-    """The agents' network and what it is told beside the observation."""
+class AgentInputs:
+    """What every agent network is told beside the observation."""
 
-    kind: Literal["rnn", "mlp"] = "rnn"
-    hidden_dim: int = option(64, low=1)  # width of the GRU; the rnn only
-    hidden_dims: tuple[int, ...] = (64, 64)  # widths of the layers; the mlp only
     agent_id: bool = True  # append the agent's one-hot number
     last_action: bool = True  # append the agent's own last action, one-hot
 
-    def build(self, input_dim: int, n_actions: int) -> RnnAgent | MlpAgent:
-        if self.kind == "rnn":
-            return RnnAgent(input_dim, n_actions, self.hidden_dim)
+
+@dataclass(frozen=True)
+class RnnConfig(AgentInputs):
+    """Agents with a memory."""
+
+    kind: ClassVar[str] = "rnn"
+    hidden_dim: int = option(64, low=1)  # width of the GRU and of the layer before it
+
+    def build(self, input_dim: int, n_actions: int) -> RnnAgent:
+        return RnnAgent(input_dim, n_actions, self.hidden_dim)
+
+
+@dataclass(frozen=True)
+class MlpConfig(AgentInputs):
+    """Agents that know only the slot at hand."""
+
+    kind: ClassVar[str] = "mlp"
+    hidden_dims: tuple[int, ...] = option((64, 64), low=1)  # widths of the layers
+
+    def build(self, input_dim: int, n_actions: int) -> MlpAgent:
         return MlpAgent(input_dim, n_actions, self.hidden_dims)
+
+
+AgentConfig = RnnConfig | MlpConfig

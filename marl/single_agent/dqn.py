@@ -26,27 +26,25 @@ from dataclasses import dataclass
 
 from marl.algos.iql import IqlConfig
 from marl.buffers.episodes import BufferConfig
-from marl.buffers.samplers import SamplerConfig
+from marl.buffers.samplers import SamplerConfig, SliceSamplerConfig
 from marl.config import option
 from marl.controllers.exploration import EpsilonConfig
-from marl.learners.q import OptimizerConfig, QLearnerConfig
-from marl.nets.agents import AgentConfig
+from marl.learners.q import AdamConfig, QLearnerConfig
+from marl.nets.agents import AgentConfig, MlpConfig
 
 
 @dataclass(frozen=True)
 class DqnConfig(IqlConfig):
     """Deep Q-learning; CleanRL's classic-control values are the defaults."""
 
-    agent: AgentConfig = AgentConfig(
-        kind="mlp", hidden_dims=(120, 84), agent_id=False, last_action=False
-    )
+    agent: AgentConfig = MlpConfig(hidden_dims=(120, 84), agent_id=False, last_action=False)
     learner: QLearnerConfig = QLearnerConfig(
-        optimizer=OptimizerConfig(kind="adam", lr=0.00025, eps=0.00000001),
+        optimizer=AdamConfig(lr=0.00025, eps=0.00000001),
         target_update_interval=50,
         target_update_unit="updates",
     )
     epsilon: EpsilonConfig = EpsilonConfig(anneal=250_000)
     buffer: BufferConfig = BufferConfig(steps=10_000)
-    sampler: SamplerConfig = SamplerConfig(kind="slices", batch_size=128, start=10_000)
+    sampler: SamplerConfig = SliceSamplerConfig(batch_size=128, start=1_000)
     updates_per_episode: float = option(0.0, low=0.0)
     updates_per_step: float = option(0.1, low=0.0)

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from marl.engine import sensing
 from marl.engine.battle import Battles
 from marl.engine.options import Options
+from marl.engine.play import random_legal_actions
 from marl.engine.scenario import load_scenario
 from marl.errors import EnvError
 
@@ -36,7 +36,7 @@ def play(battles: Battles, seeds: Sequence[int], steps: int) -> list[list[bytes]
     actions = np.zeros(battles.record.last_actions.shape, dtype=np.int64)
     shown: list[list[bytes]] = [[] for _ in seeds]
     for _ in range(steps):
-        sensing.random_legal_actions(battles.record.avail, state, actions)
+        random_legal_actions(battles.record.avail, state, actions)
         battles.step(actions)
         for e in range(len(seeds)):
             parts = (array[e].tobytes() for array in battles.record)
@@ -206,6 +206,6 @@ def test_random_play_shows_numbers_and_always_leaves_an_action(
         assert np.isfinite(record.obs).all()
         assert np.isfinite(record.state).all()
         assert (record.reward >= 0).all()
-        sensing.random_legal_actions(record.avail, state, actions)
+        random_legal_actions(record.avail, state, actions)
         battles.step(actions)
     assert battles.record.terminated.all()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from marl.engine.data import UNITS_FILE, load_unit_types, unit_index
+from marl.engine.data import UNITS_FILE, load_unit_types
 from marl.errors import EnvError
 
 
@@ -41,7 +41,6 @@ def test_types_come_in_the_order_asked_for_in_arrays_and_records():
     types = load_unit_types(["Zealot", "Marine"])
     assert types.health.tolist() == types.table["health"].tolist() == [100, 45]
     assert types.scan_range.tolist() == [5, 5]
-    assert unit_index(["Zealot", "Marine"], "Marine") == 1
 
 
 @pytest.mark.parametrize(
@@ -55,6 +54,7 @@ def test_types_come_in_the_order_asked_for_in_arrays_and_records():
         ("healht", 45, "units.Marine.healht: unknown key; did you mean 'health'?"),
         ("weapon.damage", -6, "units.Marine.weapon.damage: must not be negative"),
         ("weapon.hits", 3, "units.Marine.weapon.hits: must be at most 2"),
+        ("weapon.hit_delay", 0.28, "Marine.weapon.hit_delay: belongs to a weapon of two hits"),
         ("weapon.delay_min", 1, "units.Marine.weapon.delay_min: must not exceed delay_max"),
         ("weapon.bonus", {"Heavy": 4}, "units.Marine.weapon.bonus: 'Heavy' is not one of"),
         ("attributes", ["Light", "Tiny"], "units.Marine.attributes: 'Tiny' is not one of"),
@@ -66,6 +66,12 @@ def test_a_bad_fact_names_file_unit_and_field(tmp_path, field, value, message):
         load_unit_types(["Stalker"], path)
     assert str(path) in str(caught.value)
     assert message in str(caught.value)
+
+
+def test_a_missile_of_two_hits_is_refused(tmp_path):
+    path = changed(tmp_path, "Stalker", "weapon.hits", 2)
+    with pytest.raises(EnvError, match=r"Stalker\.weapon\.hits: a missile hits once; set missile"):
+        load_unit_types(["Marine"], path)
 
 
 def test_an_unknown_unit_type_is_refused_with_the_nearest_name():

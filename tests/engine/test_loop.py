@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from arena import Arena
 
-from marl.engine import loop, rng
+from marl.engine import rng
 from marl.engine.world import empty_world
 
 ALLIES = [("Stalker", 9, 14.5), ("Zealot", 9, 16), ("Marine", 9, 17.5)]
@@ -86,8 +86,3 @@ def test_uniform_numbers_fill_the_unit_interval():
     assert drawn.max() < 1
     assert drawn.mean(1) == pytest.approx(0.5, abs=0.025)
     assert abs(np.corrcoef(drawn)[0, 1]) < 0.08
-
-
-def test_advance_is_compiled_without_allocation():
-    # Without numba's run-time, code that allocates does not compile at all.
-    assert loop.advance.targetoptions["_nrt"] is False

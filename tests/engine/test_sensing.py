@@ -213,17 +213,3 @@ def test_state_options():
     assert_allclose(short, see("3m", MARINES).state[:21])
     joined = see("3m", MARINES, Options(obs_instead_of_state=True))
     assert_allclose(joined.state, joined.obs.ravel())
-
-
-def test_random_actions_are_legal_and_reach_every_legal_action():
-    avail = np.zeros((2, 1, 6), dtype=np.bool_)
-    avail[0, 0, [1, 3, 5]] = True
-    avail[1, 0, 0] = True
-    state = np.array([[1], [2]], dtype=np.uint64)
-    out = np.zeros((2, 1), dtype=np.int64)
-    drawn = set()
-    for _ in range(60):
-        sensing.random_legal_actions(avail, state, out)
-        drawn.add(int(out[0, 0]))
-        assert out[1, 0] == 0
-    assert drawn == {1, 3, 5}  # each missed with probability (2/3)^60

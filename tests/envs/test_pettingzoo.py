@@ -135,6 +135,23 @@ def test_a_missing_action_is_refused():
         view.step({"agent_0": 0})
 
 
+@pytest.mark.parametrize("action", [-1, 9])
+def test_an_action_out_of_range_is_refused(action: int):
+    view = parallel_env("3m")  # 6 actions and 3 enemies
+    view.reset(seed=0)
+    before = view.state()
+    with pytest.raises(ValueError, match=rf"marine_1: action {action} is not within 0\.\.8"):
+        view.step({"marine_0": 1, "marine_1": action, "marine_2": 1})
+    np.testing.assert_array_equal(view.state(), before)
+
+
+def test_an_action_of_nobody_is_refused():
+    view = ParallelView(MatrixConfig().build(1, 1))
+    view.reset(seed=0)
+    with pytest.raises(ValueError, match="agent_7 is no agent; agents: agent_0, agent_1"):
+        view.step({"agent_0": 0, "agent_1": 0, "agent_7": 0})
+
+
 def test_a_masked_action_becomes_stop_and_infos_say_so():
     told, stopped = parallel_env("3m"), parallel_env("3m")
     seen, _ = told.reset(seed=0)
@@ -240,3 +257,15 @@ def test_a_module_that_cannot_be_played_is_refused():
         PettingZooConfig("no_such_package").build(1, 1)
     with pytest.raises(EnvError, match="'math' has no parallel_env"):
         PettingZooConfig("math").build(1, 1)
+    for name in ("", ".x"):
+        with pytest.raises(EnvError, match=f"^module: '{name}' cannot be imported [^\n]*$"):
+            PettingZooConfig(name).build(1, 1)
+
+
+def test_options_that_the_module_does_not_take_are_refused(monkeypatch: pytest.MonkeyPatch):
+    module = ModuleType("leavers_v0")
+    module.parallel_env = Leavers  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "leavers_v0", module)
+    message = r"^options: leavers_v0.parallel_env does not take \{'speed': 2\} [^\n]*'speed'[^\n]*$"
+    with pytest.raises(EnvError, match=message):
+        PettingZooConfig("leavers_v0", options={"speed": 2}).build(1, 1)

@@ -8,7 +8,7 @@ from builders import SMALL, STALKERS, random_batch
 
 from marl.algos.lagma import LagmaConfig
 from marl.algos.qmix import QmixConfig
-from marl.buffers.samplers import SamplerConfig
+from marl.buffers.samplers import SliceSamplerConfig
 from marl.cli import split
 from marl.controllers.exploration import EpsilonConfig
 from marl.errors import ConfigError
@@ -117,7 +117,7 @@ def test_wrong_flag_is_refused_with_its_path(flag, message):
 
 
 def test_slices_are_refused():
-    recipe = LagmaConfig(sampler=SamplerConfig(kind="slices"))
+    recipe = LagmaConfig(sampler=SliceSamplerConfig())
     with pytest.raises(ConfigError, match="whole episodes"):
         recipe.build(SMALL, CPU)
 
