@@ -19,9 +19,7 @@ from numba import config
 
 PREFIX = "compiled-"
 DIGITS = 16
-STALE_SECONDS = (
-    3 * 24 * 3600
-)  # a folder takes tens of megabytes and serves one state of the sources
+STALE_SECONDS = 3 * 24 * 3600
 
 
 def sources_digest(folder: Path) -> str:
@@ -44,6 +42,7 @@ def open_cache(folder: Path) -> None:
 def remove_stale(folder: Path) -> None:
     """Remove the cache folders beside `folder` that no process opened for STALE_SECONDS.
 
+    Each takes tens of megabytes and serves one state of the sources.
     A process that still runs from one has its code in memory and makes the folder anew to save
     more. Others may remove the same folders at the same time.
     """

@@ -264,7 +264,7 @@ def test_a_module_that_cannot_be_played_is_refused():
 
 def test_options_that_the_module_does_not_take_are_refused(monkeypatch: pytest.MonkeyPatch):
     module = ModuleType("leavers_v0")
-    module.parallel_env = Leavers  # type: ignore[attr-defined]
+    module.parallel_env = lambda agents=3: Leavers()  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "leavers_v0", module)
     message = r"^options: leavers_v0.parallel_env does not take \{'speed': 2\} [^\n]*'speed'[^\n]*$"
     with pytest.raises(EnvError, match=message):
