@@ -76,6 +76,15 @@ class Trainer:
         self.stop_reason = ""
         self.saved_at: int | None = None  # t_env of the newest checkpoint
 
+    def introduction(self) -> str:
+        """What is about to be trained, in one line."""
+        size = sum(parameter.numel() for parameter in self.agent.learner.parameters)
+        return (
+            f"{self.plan.config_name} on {self.env.spec.name}, seed {self.seed}: "
+            f"{self.run.num_envs} environments, {size:,} parameters on {self.device.type}; "
+            f"results in {self.folder}"
+        )
+
     def train(self, log: Log) -> Summary:
         """Train until t_max, the time limit or Ctrl-C; always ends with a checkpoint."""
         count = self.counters
@@ -270,7 +279,7 @@ def train(plan: Plan) -> Summary:
     notes = resume(trainer, Path(plan.run.resume)) if plan.run.resume is not None else []
     log = open_log(plan, start=trainer.counters.t_env)
     try:
-        for note in notes:
+        for note in [trainer.introduction(), *notes]:
             log.message(note)
         summary = trainer.train(log)
         log.summary(summary)
