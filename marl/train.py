@@ -90,6 +90,10 @@ class Trainer:
         count = self.counters
         start, first = time.perf_counter(), count.t_env
         deadline = start + (self.run.max_seconds or float("inf"))
+
+        def speed() -> float:
+            return (count.t_env - first) / (time.perf_counter() - start)
+
         with self._graceful_interrupt(log):
             while count.t_env < self.run.t_max and not self.stop_reason:
                 if count.t_env >= count.next_test:
@@ -99,7 +103,7 @@ class Trainer:
                 self._learn()
                 log.progress(count.t_env, self.meter.latest)
                 if count.t_env >= count.next_log:
-                    self._log(log, (count.t_env - first) / (time.perf_counter() - start))
+                    self._log(log, speed())
                     count.next_log = count.t_env + self.run.log_interval
                 if count.t_env >= count.next_save:
                     count.next_save = count.t_env + self.run.save_interval
@@ -107,6 +111,8 @@ class Trainer:
                 if time.perf_counter() >= deadline:
                     self.stop_reason = f"max_seconds={self.run.max_seconds:g} is over"
             self.save()  # before the last evaluation: a second Ctrl-C must lose nothing
+            if not self.meter.is_empty:
+                self._log(log, speed())  # what came since the last line; the checkpoint has it too
             if self.stop_reason != INTERRUPTED:
                 self._evaluate(log)
         seconds = time.perf_counter() - start
@@ -115,7 +121,7 @@ class Trainer:
             t_env=count.t_env,
             evaluations=self.evaluations,
             seconds={**self.stopwatch.seconds, "total": seconds},
-            steps_per_second=(count.t_env - first) / seconds,
+            steps_per_second=(count.t_env - first) / max(seconds, 1e-9),
             stopped=self.stop_reason,
         )
 

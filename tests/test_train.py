@@ -219,3 +219,10 @@ def test_a_recipe_that_does_not_fit_leaves_no_folder(tmp_path):
     with pytest.raises(ConfigError, match="does not report wins"):
         plan_for(tmp_path, "lagma", "two_step", **{"intrinsic.goal_only": True})
     assert not list(tmp_path.iterdir())
+
+
+def test_a_short_run_logs_what_it_learnt_before_it_ends(tmp_path):
+    summary = train(plan_for(tmp_path, "qmix", "two_step", t_max=100, log_interval=10**6))
+    lines = [json.loads(line) for line in (summary.folder / "metrics.jsonl").open()]
+    learnt = [line["t_env"] for line in lines if "loss" in line]
+    assert learnt[-1] == summary.t_env

@@ -1,6 +1,6 @@
 """Whom a unit fights: agents only whom they are told to, stock units the nearest threat.
 
-Sources: the rules of spec "Automatic Targeting" (Liquipedia) and pysc2's documentation; where they
+Sources: "Automatic Targeting" (Liquipedia) and pysc2's documentation; where they
 are silent, docs/fidelity.md says what we chose. Chase limits (leash 21) exceed every arena but the
 open ones, where a chase beyond LEASH ends.
 """
