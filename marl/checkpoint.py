@@ -124,7 +124,8 @@ def set_aside(run: Path, step: int) -> Path | None:
     For a run that goes on from an older checkpoint. Returns the folder they went to, or None where
     there was nothing beyond.
     """
-    later = [folder for t_env, folder in list_steps(run / MODELS).items() if t_env > step]
+    matches = [(path, STEP_FOLDER.fullmatch(path.name)) for path in (run / MODELS).iterdir()]
+    later = [path for path, match in matches if match and int(match[1]) > step]
     if not later:
         return None
     aside = run / f"abandoned-at-{step}"

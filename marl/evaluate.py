@@ -9,12 +9,13 @@ import torch
 
 from marl import checkpoint, seeding
 from marl.clock import Stopwatch
+from marl.device import pick_device
 from marl.log.console import evaluation_table
 from marl.plan import Plan
 from marl.results import EVALUATIONS
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.evaluation import evaluation_seeds, play, statistics
-from marl.train import load_into, pick_device
+from marl.train import load_into
 
 
 def evaluate(plan: Plan) -> dict[str, float]:

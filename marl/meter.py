@@ -22,11 +22,6 @@ class Meter:
         self.noted: dict[str, float] = {}
         self.latest: dict[str, float] = {}  # of the last drain, for the progress bar
 
-    @property
-    def is_empty(self) -> bool:
-        """Nothing was added since the last drain."""
-        return not self.sums
-
     def add(self, metrics: Mapping[str, Tensor | float], weight: float = 1.0) -> None:
         """Count each metric `weight` times."""
         for name, value in metrics.items():

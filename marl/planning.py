@@ -23,6 +23,7 @@ from marl.configfiles import (
     read,
     shown,
 )
+from marl.device import pick_device
 from marl.errors import ConfigError
 from marl.plan import Plan
 from marl.runconfig import RunConfig
@@ -103,10 +104,13 @@ def open_folder(plan: Plan) -> Path | None:
     if plan.command != "train":
         return None
     assert plan.run.seed is not None
+    pick_device(plan.run.device)
     env = plan.env.build(1, 1)
     spec_name = env.spec.name
-    plan.recipe.check(env.spec)
-    env.close()
+    try:
+        plan.recipe.check(env.spec)
+    finally:
+        env.close()
     run = plan.run
     folder = results.create(run.results_dir, spec_name, plan.config_name, plan.run.seed, run.label)
     results.write_config(folder, plan)

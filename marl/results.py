@@ -6,6 +6,7 @@ results/<environment>-<backend>/<map>/<config>/<time>-s<seed>[-label]/
     evaluations.jsonl  one line per `run.py evaluate` of the run
     tb/             TensorBoard events
     models/<t_env>/ checkpoints
+    abandoned-at-<t_env>/ what was beyond a checkpoint that the run went on from
     sacred/<n>/     sacred's record of the run, one more for each time it was resumed
 """
 

@@ -14,7 +14,8 @@ import torch
 
 from marl import checkpoint, seeding
 from marl.clock import Stopwatch
-from marl.errors import CheckpointError, ConfigError
+from marl.device import pick_device
+from marl.errors import CheckpointError
 from marl.log import Log, open_log
 from marl.meter import Meter
 from marl.plan import Plan
@@ -90,10 +91,6 @@ class Trainer:
         count = self.counters
         start, first = time.perf_counter(), count.t_env
         deadline = start + (self.run.max_seconds or float("inf"))
-
-        def speed() -> float:
-            return (count.t_env - first) / (time.perf_counter() - start)
-
         with self._graceful_interrupt(log):
             while count.t_env < self.run.t_max and not self.stop_reason:
                 if count.t_env >= count.next_test:
@@ -103,18 +100,17 @@ class Trainer:
                 self._learn()
                 log.progress(count.t_env, self.meter.latest)
                 if count.t_env >= count.next_log:
-                    self._log(log, speed())
+                    self._log(log, (count.t_env - first) / (time.perf_counter() - start))
                     count.next_log = count.t_env + self.run.log_interval
                 if count.t_env >= count.next_save:
                     count.next_save = count.t_env + self.run.save_interval
                     self.save()
                 if time.perf_counter() >= deadline:
                     self.stop_reason = f"max_seconds={self.run.max_seconds:g} is over"
-            self.save()  # before the last evaluation: a second Ctrl-C must lose nothing
-            if not self.meter.is_empty:
-                self._log(log, speed())  # what came since the last line; the checkpoint has it too
-            if self.stop_reason != INTERRUPTED:
-                self._evaluate(log)
+            self.save()  # before the last evaluation, so that whatever stops that loses nothing
+            if self.stop_reason != INTERRUPTED and self._evaluate(log):
+                self.saved_at = None
+                self.save()  # with that evaluation
         seconds = time.perf_counter() - start
         return Summary(
             folder=self.folder,
@@ -170,15 +166,17 @@ class Trainer:
             count.update += 1
         self.owed.clear()
 
-    def _evaluate(self, log: Log) -> None:
+    def _evaluate(self, log: Log) -> bool:
+        """Test the greedy policy, unless that was just done; whether it was tested."""
         t_env = self.counters.t_env
         if self.evaluations and self.evaluations[-1]["t_env"] == t_env:
-            return
+            return False
         seeds = evaluation_seeds(self.seed, t_env, self.run.test_episodes)
         rollouts = play(self.runner, self.agent.controller, self.agent.greedy, seeds)
         metrics = statistics(rollouts, "test_")
         self.evaluations.append({"t_env": t_env, "episodes": len(seeds), **metrics})
         log.write(metrics, t_env)
+        return True
 
     def _log(self, log: Log, steps_per_second: float) -> None:
         count = self.counters
@@ -229,7 +227,7 @@ class Trainer:
         """Ctrl-C or SIGTERM ends the loop after its current round; a second one ends it at once."""
 
         def stop(signum: int, frame: FrameType | None) -> None:
-            if self.stop_reason:
+            if self.stop_reason == INTERRUPTED:
                 raise KeyboardInterrupt
             self.stop_reason = INTERRUPTED
             log.message("stopping after this round, then saving; Ctrl-C again to stop at once")
@@ -254,27 +252,25 @@ def load_into(load: Callable[[State], None], state: State, what: str) -> None:
         ) from error
 
 
-def pick_device(name: str) -> torch.device:
-    """`auto` is CUDA where there is one."""
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise ConfigError("device: cuda is not available here; use device=auto or device=cpu")
-    if name == "auto":
-        name = "cuda" if available else "cpu"
-    return torch.device(name)
-
-
 def resume(trainer: Trainer, path: Path) -> list[str]:
     """Load the checkpoint to go on from; returns what the user should know about it."""
-    parts = checkpoint.load(checkpoint.find(path, trainer.run.load_step))
+    found = checkpoint.find(path, trainer.run.load_step)
+    if found.resolve().parent != (trainer.folder / checkpoint.MODELS).resolve():
+        raise CheckpointError(
+            f"{found} is not in the run's {checkpoint.MODELS} folder; move it there"
+        )
+    parts = checkpoint.load(found)
     trainer.load(parts)
-    t_env, notes = trainer.counters.t_env, []
+    t_env = trainer.counters.t_env
+    notes: list[str] = []
     aside = checkpoint.set_aside(trainer.folder, t_env)
     if aside is not None:
         notes.append(f"going on from {t_env:,}; what came after it was moved to {aside}")
     if "replay" not in parts:
-        notes.append("the replay of this checkpoint was not kept: it fills anew, so training goes")
-        notes[-1] += " on, but not exactly as it would have"
+        notes.append(
+            "the replay of this checkpoint was not kept: it fills anew, so training goes on, "
+            "but not exactly as it would have"
+        )
     trainer.saved_at = t_env
     return notes
 

@@ -14,9 +14,10 @@ import torch
 
 from marl import checkpoint
 from marl.arguments import split
+from marl.device import pick_device
 from marl.errors import CheckpointError, ConfigError
 from marl.planning import make_plan, open_folder
-from marl.train import Trainer, pick_device, resume, train
+from marl.train import Trainer, resume, train
 
 SETTINGS = {
     "num_envs": 4,
@@ -221,8 +222,16 @@ def test_a_recipe_that_does_not_fit_leaves_no_folder(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_short_run_logs_what_it_learnt_before_it_ends(tmp_path):
-    summary = train(plan_for(tmp_path, "qmix", "two_step", t_max=100, log_interval=10**6))
-    lines = [json.loads(line) for line in (summary.folder / "metrics.jsonl").open()]
-    learnt = [line["t_env"] for line in lines if "loss" in line]
-    assert learnt[-1] == summary.t_env
+def test_resuming_a_finished_run_repeats_nothing(tmp_path):
+    summary = train(plan_for(tmp_path, "qmix", "two_step", t_max=400))
+    before = (summary.folder / "metrics.jsonl").read_text()
+    again = train(resume_plan(summary.folder))
+    assert (summary.folder / "metrics.jsonl").read_text() == before
+    assert again.evaluations == summary.evaluations
+
+
+def test_a_replay_too_small_for_the_episodes_is_refused(tmp_path):
+    """33 steps hold 16 episodes of two steps, and a batch is 32 episodes."""
+    settings = {"buffer.steps": 33, "sampler.batch_size": 32}
+    with pytest.raises(ConfigError, match=r"buffer\.steps: 33 may never hold"):
+        plan_for(tmp_path, "qmix", "two_step", **settings)

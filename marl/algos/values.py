@@ -12,6 +12,7 @@ from marl.buffers.samplers import EpisodeSamplerConfig, SamplerConfig, Slices, W
 from marl.config import option
 from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy, Greedy
 from marl.controllers.shared import SharedController
+from marl.errors import ConfigError
 from marl.intrinsic.none import NoBonus
 from marl.learners.q import QLearner, QLearnerConfig
 from marl.nets.agents import AgentConfig, RnnConfig
@@ -65,6 +66,14 @@ class ValueRecipeConfig:
 
     def check(self, spec: EnvSpec) -> None:
         """ConfigError where this recipe and that environment don't go together."""
+        kept, limit = self.buffer.steps, spec.episode_limit
+        # A whole episode may have to go to make room for one, so that many steps may be missing.
+        needed = max(self.sampler.steps_needed, self.sampler.episodes_needed * limit) + limit - 1
+        if kept is not None and kept < needed:
+            raise ConfigError(
+                f"buffer.steps: {kept} may never hold what an update needs in {spec.name}, whose "
+                f"episodes have up to {limit} steps; set it to {needed} or more"
+            )
 
     def make_mixer(self, spec: EnvSpec) -> nn.Module:
         """How the agents' values become the learnt ones."""

@@ -287,7 +287,7 @@ class PettingZooEnv:
         ended = not env.agents
         # One agent cut short is enough: the value of what follows still counts for the team.
         cut = any(truncations.values()) if ended else self._steps[e] == self.spec.episode_limit
-        return total / len(rewards) if self._mean else total, ended and not cut, bool(cut)
+        return total / max(1, len(rewards)) if self._mean else total, ended and not cut, bool(cut)
 
     def _look(self, e: int, observations: Mapping[str, Any]) -> None:
         """Write down what environment e shows; after its end, what those who ended it saw."""

@@ -16,7 +16,7 @@ class TensorBoardSink:
         # Only imported here: it takes a second, and a run without TensorBoard need not wait.
         from torch.utils.tensorboard import SummaryWriter
 
-        purge = start if start > 0 else None
+        purge = start + 1 if start > 0 else None
         self.writer = SummaryWriter(str(folder), purge_step=purge)
 
     def write(self, metrics: Mapping[str, float], t_env: int) -> None:

@@ -59,7 +59,7 @@ def test_a_resumed_tensorboard_hides_what_is_played_anew(tmp_path):
         (file,) = (tmp_path / start).iterdir()
         file.rename(tmp_path / "both" / f"events.out.tfevents.{index}")
     events = EventAccumulator(str(tmp_path / "both")).Reload()
-    assert [e.step for e in events.Scalars("loss")] == [10, 25]
+    assert [e.step for e in events.Scalars("loss")] == [10, 20, 25]
 
 
 class RunOfSacred:
