@@ -22,7 +22,7 @@ from marl import machine, seeding
 from marl.algos.lagma import LagmaConfig
 from marl.algos.qmix import QmixConfig
 from marl.algos.values import ValueRecipeConfig
-from marl.batch import EpisodeBatch
+from marl.batch import SLOT_FIELDS, STEP_FIELDS, EpisodeBatch
 from marl.clock import Stopwatch
 from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy
 from marl.engine.play import random_legal_actions
@@ -157,8 +157,8 @@ def repeat_to(batch: EpisodeBatch, steps: int) -> EpisodeBatch:
     step = torch.arange(steps) % lengths  # [B,steps]
     slot = torch.arange(steps + 1) % (lengths + 1)
     rows = torch.arange(batch.size)[:, None]
-    changes = {name: getattr(batch, name)[rows, slot] for name in ("obs", "state", "avail")}
-    for name in ("actions", "reward", "terminated", "filled"):
+    changes = {name: getattr(batch, name)[rows, slot] for name in SLOT_FIELDS}
+    for name in STEP_FIELDS:
         changes[name] = getattr(batch, name)[rows, step]
     return replace(batch, **changes)
 

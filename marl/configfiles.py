@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from marl.config import flatten, join
-from marl.errors import ConfigError
+from marl.errors import ConfigError, nearest_or_all
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs"
@@ -108,8 +107,7 @@ def find(flag: str, name: str) -> Path:
         return Path(name).resolve()
     path = CONFIGS / FOLDERS[flag] / f"{name}.yaml"
     if name not in available(flag):
-        near = difflib.get_close_matches(name, available(flag), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(available(flag))}"
+        hint = nearest_or_all(name, available(flag))
         raise ConfigError(f"--{flag}: no {shown(path)}; {hint}")
     return path
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from marl.configfiles import (
     shown,
 )
 from marl.device import pick_device
-from marl.errors import ConfigError
+from marl.errors import ConfigError, nearest_or_all
 from marl.plan import Plan
 from marl.runconfig import RunConfig
 
@@ -121,9 +120,7 @@ def _check_command(arguments: Arguments) -> None:
     """The command exists, and what stands after `with` may stand there."""
     command = arguments.command
     if command not in COMMANDS:
-        near = difflib.get_close_matches(command, COMMANDS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(COMMANDS)}"
-        raise ConfigError(f"{command!r} is not a command; {hint}")
+        raise ConfigError(f"{command!r} is not a command; {nearest_or_all(command, COMMANDS)}")
     updates = arguments.updates
     for name, flag in NAMES.items():
         if name in updates:
@@ -235,8 +232,7 @@ def _registered(layers: Layers, key: str, known: Mapping[str, Any], flag: str) -
     if name is None:
         raise ConfigError(f"{flag}: the file has no line '{key}: NAME'; known: {sorted(known)}")
     if name not in known:
-        near = difflib.get_close_matches(str(name), known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known))}"
+        hint = nearest_or_all(str(name), sorted(known))
         source = layers.sources.get(key)
         raise ConfigError(f"{key}: {name!r} is unknown; {hint} [{source}]")
     return str(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from marl.engine.world import ATTRIBUTES, LOOPS_PER_SECOND, UnitTypes, make_unit_types
 from marl.engine.yamlcheck import YamlFile
+from marl.errors import nearest_or_all
 
 UNITS_FILE = Path(__file__).resolve().parents[2] / "maps" / "units.yaml"
 MAX_HITS = 2  # the engine keeps one pending hit per unit
@@ -60,8 +60,7 @@ def load_unit_types(names: Sequence[str], path: Path = UNITS_FILE) -> UnitTypes:
     facts = {name: _facts(file, name, entry) for name, entry in units.items()}
     for name in names:
         if name not in facts:
-            near = difflib.get_close_matches(name, list(facts), n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(facts)}"
+            hint = nearest_or_all(name, facts, "known")
             file.refuse(f"units.{name}", f"no such unit type; {hint}")
     return _table([facts[name] for name in names])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import NoReturn
 
 import yaml
 
-from marl.errors import EnvError
+from marl.errors import EnvError, nearest_or_all
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,7 @@ class YamlFile:
         prefix = f"{field}." if field else ""
         for key in entry:
             if key not in names:
-                near = difflib.get_close_matches(key, names, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+                hint = nearest_or_all(key, names, "known")
                 self.refuse(f"{prefix}{key}", f"unknown key; {hint}")
         for name in names:
             if name not in entry:

@@ -65,11 +65,11 @@ class EpisodeRunner:
         returns = np.zeros(env.num_envs)
         carry = controller.initial_carry(env.num_envs)
         last_actions = torch.full((env.num_envs, env.spec.n_agents), -1, device=self.device)
-        self._store_slot(0, env.observe(), running)
+        observation = env.observe()
+        self._store_slot(0, observation, running)
         step = 0
         while running.any():
             with measure(clock_prefix or "acting"):
-                observation = env.observe()
                 values, carry = controller.step(self._tensor(observation.obs), last_actions, carry)
                 avail = self._tensor(observation.avail)
                 last_actions = exploration.select(values, avail, progress, rng)
@@ -78,7 +78,8 @@ class EpisodeRunner:
                 result = env.step(actions)
                 self._store_step(step, actions, result.reward, result.terminated, running)
                 returns += np.where(running, result.reward, 0.0)
-                self._store_slot(step + 1, env.observe(), running)
+                observation = env.observe()
+                self._store_slot(step + 1, observation, running)
                 running &= ~(result.terminated | result.truncated)
             step += 1
         return self._rollout(count, progress, returns)
@@ -115,5 +116,5 @@ class EpisodeRunner:
         self.staging.episode[:] = progress.episode + torch.arange(self.env.num_envs)
         if "battle_won" in outcomes:
             self.staging.won[:count] = torch.from_numpy(outcomes["battle_won"] > 0)
-        batch = self.staging.map(lambda tensor: tensor[:count]).trim()
+        batch = self.staging.rows(0, count).trim()
         return Rollout(batch, returns[:count], batch.lengths.numpy(), outcomes)
