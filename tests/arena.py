@@ -7,12 +7,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from marl.engine import data, loop, orders, rng
-from marl.engine.world import UnitTypes, World, empty_world
+from marl.engine.choices import Choices
+from marl.engine.wave import Wave, make_wave
+from marl.engine.world import Field, UnitTypes, World, empty_world
 
-NAMES = ("Marine", "Stalker", "Zealot")
+NAMES = (
+    "Baneling",
+    "Colossus",
+    "Hydralisk",
+    "Marauder",
+    "Marine",
+    "Medivac",
+    "SpineCrawler",
+    "Stalker",
+    "Zealot",
+    "Zergling",
+)
 TYPES = data.load_unit_types(NAMES)
 OPEN = np.ones((32, 32), dtype=np.uint8)
 MOVE_AMOUNT = 2.0
+
+NO_WAVE = make_wave("none", ((0.0, 0.0), (0.0, 0.0)))
 
 Place = tuple[str, float, float]
 
@@ -29,9 +44,12 @@ class Arena:
         walkable: np.ndarray = OPEN,
         row: int = 0,
         rows: int = 1,
+        choices: Choices = Choices(),  # noqa: B008
+        wave: Wave = NO_WAVE,
     ) -> None:
         places = [*allies, *enemies]
-        self.n_agents, self.types, self.walkable, self.row = len(allies), types, walkable, row
+        self.n_agents, self.types, self.row, self.wave = len(allies), types, row, wave
+        self.field = Field(types.table, walkable, choices.record())
         self.all: World = empty_world(rows, len(places))
         self.units = self.all.units[row]
         for i, (name, x, y) in enumerate(places):
@@ -42,8 +60,9 @@ class Arena:
                 types.health[kind],
                 types.shield[kind],
             )
+            self.units["energy"][i] = types.energy[kind]
             self.units["facing_y"][i] = -1.0
-        rng.seed_battle(self.all, row, np.uint64(seed))
+        rng.seed_battle(self.units, self.all.rng[row], np.uint64(seed))
 
     def __getattr__(self, name: str) -> np.ndarray:
         """A field of the units, [N], e.g. arena.health."""
@@ -62,7 +81,8 @@ class Arena:
 
     def run(self, loops: int = 1) -> Arena:
         """Run game loops."""
-        loop.advance(self.all, self.row, self.types.table, self.walkable, loops)
+        clock, state = self.all.clock[self.row], self.all.rng[self.row]
+        loop.run_loops(self.field, self.wave, self.units, state, clock, loops)
         return self
 
     def vitality(self) -> np.ndarray:

@@ -7,20 +7,24 @@ its row, or the number of threads.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine import data, loop, orders, rng, scoring, sensing, spawn
-from marl.engine.jit import compiled
+from marl.engine import loop, orders, rng, scoring, sensing, spawn, wave, workers
+from marl.engine.choices import Choices
+from marl.engine.data import load_unit_types
+from marl.engine.jit import OPTIONS, compiled
 from marl.engine.options import Options
 from marl.engine.orders import ACTION_NO_OP
 from marl.engine.scenario import MAPS, Scenario
 from marl.engine.scoring import RUNNING, WON, Scoring, make_scoring
 from marl.engine.senses import Facts, Senses, make_senses
-from marl.engine.world import Floats, Ints, Table, UnitTypes, World, empty_world
+from marl.engine.wave import Wave
+from marl.engine.world import Field, Floats, Ints, Units, UnitTypes, empty_world
 from marl.errors import EnvError
 
 # Below this many battles starting the threads costs more than they bring.
@@ -32,11 +36,19 @@ MOST_THREADS = nb.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
 class Rules(NamedTuple):
     """What is the same in every battle of a scenario."""
 
-    table: Table  # [K] the unit types
-    attack_between: Floats  # [2,2], the ends of the segment that the enemy wave attack-moves to
+    field: Field
+    wave: Wave
     senses: Senses
     scoring: Scoring
     step_mul: int
+
+
+class Battlefields(NamedTuple):
+    """The part of World that the compiled step needs."""
+
+    units: NDArray[np.record]  # [E,N]
+    rng: NDArray[np.uint64]  # [E,1]
+    clock: Ints  # [E,1]
 
 
 class Record(NamedTuple):
@@ -60,7 +72,12 @@ class Battles:
     """E battles of one scenario; the arrays are overwritten by the next reset or step."""
 
     def __init__(
-        self, scenario: Scenario, options: Options, num_envs: int, threads: int = 1
+        self,
+        scenario: Scenario,
+        options: Options,
+        num_envs: int,
+        threads: int = 1,
+        choices: Choices | None = None,
     ) -> None:
         if not 1 <= threads <= MOST_THREADS:
             raise EnvError(
@@ -69,36 +86,35 @@ class Battles:
             )
         self.scenario = scenario
         self.num_envs = num_envs
-        self.threads = threads
-        types = data.load_unit_types(scenario.unit_names, MAPS / "units.yaml")
-        self.rules = make_rules(scenario, types, options)
-        self.start = spawn.make_start(scenario, types)
-        self.world = empty_world(num_envs, self.start.kind.size)
+        types = load_unit_types(scenario.unit_names, MAPS / "units.yaml")
+        self.rules = make_rules(scenario, types, options, choices or Choices())
+        self.starts = spawn.Starts(scenario, types, self.rules.field)
+        self.world = empty_world(num_envs, self.starts.n_units)
         self.record = _empty_record(num_envs, self.rules)
+        self._state = Battlefields(self.world.units, self.world.rng, self.world.clock)
         self._actions = np.zeros(self.record.last_actions.shape, dtype=np.int64)
         self.parallel = num_envs >= PARALLEL_FROM and threads > 1
+        self._team = workers.Team(threads if self.parallel else 1, self._serve())
+
+    def _serve(self) -> Callable[[workers.Words, int, int], int]:
+        """What a worker runs; it holds the arrays, not the battles, so that these can go."""
+        arguments = (self.rules, self._state, self.record, self._actions)
+        return lambda control, worker, ticket: serve_steps(*arguments, control, worker, ticket)
 
     def reset(self, seeds: NDArray[np.uint64]) -> None:
         """Start battle e from seeds[e]; battles from len(seeds) on stay idle (ended)."""
         if len(seeds) > self.num_envs:
             raise ValueError(f"got {len(seeds)} seeds for {self.num_envs} battles")
         seeds = np.ascontiguousarray(seeds, dtype=np.uint64)
-        spawn.place_units(self.world, self.start, len(seeds))
-        reset_all(self.rules, self.world, self.record, seeds)
+        self.starts.place(self.world, seeds)
+        reset_all(self.rules, self._state, self.record, seeds)
 
     def step(self, actions: NDArray[np.int64]) -> None:
         """Advance all running battles by one step. actions: [E,A]; illegal ones are refused."""
         if actions.shape != self._actions.shape:
             raise ValueError(f"actions have shape {actions.shape}, need {self._actions.shape}")
         self._actions[:] = actions
-        if self.parallel:
-            nb.set_num_threads(self.threads)
-            table, segment, senses, scoring, step_mul = self.rules
-            illegal = step_parallel(
-                table, segment, senses, scoring, step_mul, self.world, self.record, self._actions
-            )
-        else:
-            illegal = step_serial(self.rules, self.world, self.record, self._actions)
+        illegal = first_illegal(self.record, self._actions)
         if illegal != ALL_LEGAL:
             e, agent = divmod(int(illegal), self.rules.senses.n_agents)
             legal = np.flatnonzero(self.record.avail[e, agent]).tolist()
@@ -106,13 +122,24 @@ class Battles:
                 f"environment {e}, agent {agent}: action {self._actions[e, agent]} is not "
                 f"available; available: {legal}"
             )
+        control = self._team.control
+        if self.parallel:
+            workers.open_step(control, self.num_envs)
+            self._team.wake()
+            step_shared(self.rules, self._state, self.record, self._actions, control)
+        else:
+            step_all(self.rules, self._state, self.record, self._actions)
+
+    def close(self) -> None:
+        """End the worker threads; the battles can still be looked at."""
+        self._team.close()
 
 
-def make_rules(scenario: Scenario, types: UnitTypes, options: Options) -> Rules:
+def make_rules(scenario: Scenario, types: UnitTypes, options: Options, choices: Choices) -> Rules:
     """Everything a battle of `scenario` needs to know. types: those of scenario.unit_names."""
     return Rules(
-        table=types.table,
-        attack_between=np.array(scenario.attack_between),
+        field=Field(types.table, scenario.walkable, choices.record()),
+        wave=wave.make_wave(scenario.enemy_order, scenario.attack_between),
         senses=make_senses(scenario, types, options),
         scoring=make_scoring(scenario, types, options),
         step_mul=options.step_mul,
@@ -141,10 +168,11 @@ def _empty_record(num_envs: int, rules: Rules) -> Record:
 
 
 @compiled
-def reset_all(rules: Rules, world: World, record: Record, seeds: NDArray[np.uint64]) -> None:
+def reset_all(rules: Rules, state: Battlefields, record: Record, seeds: NDArray[np.uint64]) -> None:
     """Start the first len(seeds) battles, units placed; the others are over and show nothing."""
     for e in range(record.steps.size):
         running = e < seeds.size
+        units = state.units[e]
         record.reward[e] = 0.0
         record.terminated[e] = not running
         record.truncated[e] = False
@@ -153,61 +181,68 @@ def reset_all(rules: Rules, world: World, record: Record, seeds: NDArray[np.uint
         record.dead_enemies[e] = 0.0
         record.steps[e] = 0
         record.last_actions[e, :] = -1
+        state.clock[e, 0] = 0
         if running:
-            rng.seed_battle(world, e, seeds[e])
-            _order_enemy_wave(rules, world, e)
-        _remember_vitality(world, record, e)
-        _sense(rules, world, record, e)
+            rng.seed_battle(units, state.rng[e], seeds[e])
+            wave.begin(rules.field, rules.wave, units, rules.senses.n_agents, state.rng[e])
+        _remember_vitality(units, record.vitality[e])
+        _sense(rules, units, record, e)
 
 
 @compiled
-def _order_enemy_wave(rules: Rules, world: World, e: int) -> None:
-    """The one order that the enemy gets: attack-move to a point of the scenario's segment."""
-    start, end = rules.attack_between[0], rules.attack_between[1]
-    share = 0.0
-    if start[0] != end[0] or start[1] != end[1]:
-        share = rng.uniform(world.rng[e])
-    x = start[0] + share * (end[0] - start[0])
-    y = start[1] + share * (end[1] - start[1])
-    orders.give_attack_move(world.units[e], rules.senses.n_agents, x, y)
+def step_all(rules: Rules, state: Battlefields, record: Record, actions: Ints) -> None:
+    """One step of all battles, one after the other. actions: [E,A], legal ones."""
+    for e in range(record.steps.size):
+        _step_one(rules, state, record, e, actions[e])
 
 
-@compiled
-def step_serial(rules: Rules, world: World, record: Record, actions: Ints) -> int:
-    """One step of all battles, one after the other; see `step_parallel`."""
-    illegal = _first_illegal(record, actions)
-    if illegal == ALL_LEGAL:
-        for e in range(record.steps.size):
-            _step_one(rules, world, record, e, actions[e])
-    return illegal
+@nb.njit(**OPTIONS, nogil=True)
+def step_shared(
+    rules: Rules, state: Battlefields, record: Record, actions: Ints, control: workers.Words
+) -> None:
+    """The caller's share of a step that was opened, then the wait for the others'."""
+    _take_battles(rules, state, record, actions, control)
+    workers.wait_done(control)
 
 
-@nb.njit(cache=True, error_model="numpy", parallel=True)
-def step_parallel(
-    table: Table,
-    attack_between: Floats,
-    senses: Senses,
-    scoring: Scoring,
-    step_mul: int,
-    world: World,
+@nb.njit(**OPTIONS, nogil=True)
+def serve_steps(
+    rules: Rules,
+    state: Battlefields,
     record: Record,
     actions: Ints,
+    control: workers.Words,
+    worker: int,
+    ticket: int,
 ) -> int:
-    """One step of all battles, one battle per iteration. actions: [E,A].
-
-    The fields of Rules come apart: numba's parallel loop takes tuples, but no tuples of tuples.
-    Gives ALL_LEGAL, or the flat index e * A + a of the first illegal action; then nothing moved.
-    """
-    illegal = _first_illegal(record, actions)
-    if illegal == ALL_LEGAL:
-        for e in nb.prange(record.steps.size):
-            rules = Rules(table, attack_between, senses, scoring, step_mul)
-            _step_one(rules, world, record, e, actions[e])
-    return illegal
+    """A worker's share of each step after `ticket`, until none comes; the last step's ticket."""
+    while True:
+        now = workers.await_step(control, worker, ticket)
+        if now == ticket:
+            return ticket
+        ticket = now
+        _take_battles(rules, state, record, actions, control)
 
 
 @compiled
-def _first_illegal(record: Record, actions: Ints) -> int:
+def _take_battles(
+    rules: Rules, state: Battlefields, record: Record, actions: Ints, control: workers.Words
+) -> None:
+    """Step the battles that nobody has taken yet, a few at a time."""
+    n_envs = record.steps.size
+    while True:
+        first = workers.take(control)
+        if first >= n_envs:
+            return
+        last = min(first + workers.CHUNK, n_envs)
+        for e in range(first, last):
+            _step_one(rules, state, record, e, actions[e])
+        workers.finish(control, last - first)
+
+
+@compiled
+def first_illegal(record: Record, actions: Ints) -> int:
+    """The flat index e * A + a of the first action outside the mask, or ALL_LEGAL."""
     n_envs, n_agents, n_actions = record.avail.shape
     for e in range(n_envs):
         if record.terminated[e] or record.truncated[e]:
@@ -220,23 +255,24 @@ def _first_illegal(record: Record, actions: Ints) -> int:
 
 
 @compiled
-def _step_one(rules: Rules, world: World, record: Record, e: int, actions: Ints) -> None:
+def _step_one(rules: Rules, state: Battlefields, record: Record, e: int, actions: Ints) -> None:
     """One step of battle e; a battle that is over stays as it is, with reward 0."""
     if record.terminated[e] or record.truncated[e]:
         record.reward[e] = 0.0
         return
-    n_agents = rules.senses.n_agents
+    units, n_agents = state.units[e], rules.senses.n_agents
     for a in range(n_agents):
         record.last_actions[e, a] = actions[a]
-    orders.give_agent_orders(world.units[e], n_agents, actions, rules.senses.move_amount)
-    loop.advance(world, e, rules.table, rules.senses.walkable, rules.step_mul)
+    orders.give_agent_orders(units, n_agents, actions, rules.senses.move_amount)
+    loop.run_loops(rules.field, rules.wave, units, state.rng[e], state.clock[e], rules.step_mul)
     record.steps[e] += 1
-    health, shield = world.health[e], world.shield[e]
-    code = scoring.outcome(n_agents, health)
-    record.reward[e] = scoring.step_reward(rules.scoring, record.vitality[e], health, shield, code)
-    _conclude(rules, record, e, code, health)
-    _remember_vitality(world, record, e)
-    _sense(rules, world, record, e)
+    code = scoring.outcome(n_agents, units["health"])
+    record.reward[e] = scoring.step_reward(
+        rules.scoring, record.vitality[e], units["health"], units["shield"], code
+    )
+    _conclude(rules, record, e, code, units["health"])
+    _remember_vitality(units, record.vitality[e])
+    _sense(rules, units, record, e)
 
 
 @compiled
@@ -252,18 +288,18 @@ def _conclude(rules: Rules, record: Record, e: int, code: int, health: Floats) -
 
 
 @compiled
-def _remember_vitality(world: World, record: Record, e: int) -> None:
-    for i in range(record.vitality.shape[1]):
-        alive = world.health[e, i] > 0
-        vitality = world.health[e, i] + world.shield[e, i]
-        record.vitality[e, i] = vitality if alive else 0.0
+def _remember_vitality(units: Units, vitality: Floats) -> None:
+    """vitality [N]: health + shield of the living, 0 of the dead."""
+    for i in range(units.size):
+        alive = units[i].health > 0
+        vitality[i] = units[i].health + units[i].shield if alive else 0.0
 
 
 @compiled
-def _sense(rules: Rules, world: World, record: Record, e: int) -> None:
+def _sense(rules: Rules, units: Units, record: Record, e: int) -> None:
     """Write the mask, the observations and the state of battle e."""
     facts = Facts(
-        world.kind[e], world.x[e], world.y[e], world.health[e], world.shield[e], world.cooldown[e]
+        units["kind"], units["x"], units["y"], units["health"], units["shield"], units["cooldown"]
     )
     senses, last_actions, steps = rules.senses, record.last_actions[e], record.steps[e]
     sensing.write_mask(senses, facts, record.avail[e])

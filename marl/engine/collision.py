@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import math
 
-from marl.engine.jit import inlined
-from marl.engine.world import NO_UNIT, Table, Unit, Units
+from marl.engine.jit import compiled, inlined
+from marl.engine.world import NO_UNIT, Field, Unit, Units
+
+APART = -1.0  # units that are never in each other's way
 
 
 @inlined
-def contact_distance(table: Table, unit: Unit, other: Unit) -> float:
-    """How close the centres of two units may come."""
-    kind, other_kind = table[unit.kind], table[other.kind]
+def contact_distance(field: Field, unit: Unit, other: Unit) -> float:
+    """How close the centres of two units may come: friends squeeze. APART: as they like."""
+    kind, other_kind = field.table[unit.kind], field.table[other.kind]
+    if (kind.body & other_kind.collides) == 0 and (kind.collides & other_kind.body) == 0:
+        return APART
     if unit.side == other.side:
         return kind.inner_radius + other_kind.inner_radius
     return kind.separation + other_kind.separation
 
 
+@compiled
+def separation_distance(field: Field, unit: Unit, other: Unit) -> float:
+    """How close the centres of two units are put; 0: as one likes."""
+    if contact_distance(field, unit, other) == APART:
+        return 0.0
+    return field.table[unit.kind].separation + field.table[other.kind].separation
+
+
 @inlined
-def gather_near(units: Units, table: Table, i: int, length: float) -> int:
+def gather_near(field: Field, units: Units, i: int, length: float) -> int:
     """List the living units that unit i may touch within `length`; their count.
 
     The list stands in the fields near (the unit), near_x, near_y (from unit i to it) and
@@ -26,16 +38,18 @@ def gather_near(units: Units, table: Table, i: int, length: float) -> int:
     """
     unit = units[i]
     x, y = unit.x, unit.y
-    reach = table[unit.kind].touch_range + length
+    reach = field.table[unit.kind].touch_range + length
     count = 0
     for j in range(units.size):
         other = units[j]
         gap_x, gap_y = other.x - x, other.y - y
         if gap_x * gap_x + gap_y * gap_y < reach * reach and other.health > 0.0 and j != i:
-            entry = units[count]
-            entry.near, entry.near_x, entry.near_y = j, gap_x, gap_y
-            entry.near_contact = contact_distance(table, unit, other)
-            count += 1
+            contact = contact_distance(field, unit, other)
+            if contact != APART:
+                entry = units[count]
+                entry.near, entry.near_x, entry.near_y = j, gap_x, gap_y
+                entry.near_contact = contact
+                count += 1
     return count
 
 

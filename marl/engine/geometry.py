@@ -13,6 +13,7 @@ from marl.engine.jit import compiled, inlined
 BLOCKED = 0
 OPEN = 1
 DIAGONAL = 2  # cut by its diagonal; the half towards its open neighbours is open
+CLIFF = 3  # blocked but for cliff walkers
 
 SQRT_HALF = 0.5**0.5
 

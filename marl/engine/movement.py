@@ -13,10 +13,10 @@ import math
 import numpy as np
 
 from marl.engine.collision import contact_distance, free_way, gather_near
-from marl.engine.geometry import Cells, is_free_of_walls
+from marl.engine.geometry import is_free_of_walls
 from marl.engine.jit import compiled, inlined
 from marl.engine.targeting import squared_gap
-from marl.engine.world import NO_UNIT, ORDER_NONE, ORDER_STOP, Table, Unit, Units, UnitType
+from marl.engine.world import NO_UNIT, ORDER_NONE, ORDER_STOP, Field, Unit, Units, UnitType
 
 MOVED, BLOCKED, ARRIVED = 0, 1, 2  # what became of a loop's walk
 
@@ -48,10 +48,10 @@ def stand(unit: Unit) -> None:
 
 
 @compiled
-def walk(units: Units, table: Table, walkable: Cells, i: int, goal_x: float, goal_y: float) -> int:
+def walk(field: Field, units: Units, i: int, goal_x: float, goal_y: float) -> int:
     """One loop's walk of unit i towards the goal: MOVED, BLOCKED or ARRIVED."""
     unit = units[i]
-    kind = table[unit.kind]
+    kind = field.table[unit.kind]
     stand(unit)
     dx, dy = goal_x - unit.x, goal_y - unit.y
     distance = math.sqrt(dx * dx + dy * dy)
@@ -61,22 +61,21 @@ def walk(units: Units, table: Table, walkable: Cells, i: int, goal_x: float, goa
     step = min(kind.speed, distance)
     # A detour ends where the way is open for a while, not at the first gap in a row.
     ahead = step if unit.detour == 0 else min(step + LOOK_AHEAD, distance)
-    count = gather_near(units, table, i, step + LOOK_AHEAD)
+    count = gather_near(field, units, i, step + LOOK_AHEAD)
     free, blocker = free_way(units, count, dx, dy, ahead)
     if blocker != NO_UNIT:
-        return pass_unit(units, table, walkable, i, blocker, count, dx, dy, free, distance)
+        return pass_unit(field, units, i, blocker, count, dx, dy, free, distance)
     unit.detour = 0
     turn_to(unit, kind, dx, dy)
-    if not go(unit, kind, walkable, dx, dy, step):
-        return slide(units, table, walkable, i, count, dx, dy, step)
+    if not go(field, unit, kind, dx, dy, step):
+        return slide(field, units, i, count, dx, dy, step)
     return ARRIVED if step == distance else MOVED
 
 
 @compiled
 def pass_unit(
+    field: Field,
     units: Units,
-    table: Table,
-    walkable: Cells,
     i: int,
     blocker: int,
     count: int,
@@ -87,7 +86,7 @@ def pass_unit(
 ) -> int:
     """Walk where `blocker` leaves only `free` of the step along (dx, dy) to the goal."""
     unit, other = units[i], units[blocker]
-    kind = table[unit.kind]
+    kind = field.table[unit.kind]
     step = min(kind.speed, distance)
     free = min(free, step)
     is_friend = unit.side == other.side
@@ -95,30 +94,29 @@ def pass_unit(
     if is_friend and flow > DETOUR_PROGRESS * step:
         unit.detour = 0
         turn_to(unit, kind, dx, dy)
-        go(unit, kind, walkable, dx, dy, free)
+        go(field, unit, kind, dx, dy, free)
         return MOVED
     if is_friend and is_idle(other):
         is_there = unit.order_x == other.order_x and unit.order_y == other.order_y
         if is_there and unit.target == NO_UNIT:
-            go(unit, kind, walkable, dx, dy, free)
+            go(field, unit, kind, dx, dy, free)
             return ARRIVED  # as near as it gets to where the other went too
-        if push(units, table, walkable, i, blocker, dx, dy, step - free):
-            go(unit, kind, walkable, dx, dy, free)
+        if push(field, units, i, blocker, dx, dy, step - free):
+            go(field, unit, kind, dx, dy, free)
             return MOVED
-        count = gather_near(units, table, i, step + LOOK_AHEAD)  # push made a list of its own
-    covers_goal = distance < contact_distance(table, unit, other)
-    if not covers_goal and go_round(units, table, walkable, i, blocker, count, dx, dy, step):
+        count = gather_near(field, units, i, step + LOOK_AHEAD)  # push made a list of its own
+    covers_goal = distance < contact_distance(field, unit, other)
+    if not covers_goal and go_round(field, units, i, blocker, count, dx, dy, step):
         return MOVED
     turn_to(unit, kind, dx, dy)
-    go(unit, kind, walkable, dx, dy, free)
+    go(field, unit, kind, dx, dy, free)
     return BLOCKED
 
 
 @compiled
 def go_round(
+    field: Field,
     units: Units,
-    table: Table,
-    walkable: Cells,
     i: int,
     blocker: int,
     count: int,
@@ -128,10 +126,10 @@ def go_round(
 ) -> bool:
     """Take a heading beside (dx, dy), on the side begun, else on the other; whether it could."""
     unit = units[i]
-    kind = table[unit.kind]
+    kind = field.table[unit.kind]
     side = unit.detour if unit.detour != 0 else emptier_side(units, i, blocker, dx, dy)
     for turn in (side, -side):
-        if take_side(units, kind, walkable, i, turn, count, dx, dy, step):
+        if take_side(field, units, kind, i, turn, count, dx, dy, step):
             return True
     unit.detour = 0
     return False
@@ -139,9 +137,9 @@ def go_round(
 
 @compiled
 def take_side(
+    field: Field,
     units: Units,
     kind: UnitType,
-    walkable: Cells,
     i: int,
     side: int,
     count: int,
@@ -164,7 +162,7 @@ def take_side(
             best_x, best_y, best = to_x, to_y, min(free, step)
         if is_open:
             break
-    if best == 0.0 or not go(unit, kind, walkable, best_x, best_y, best):
+    if best == 0.0 or not go(field, unit, kind, best_x, best_y, best):
         return False
     turn_to(unit, kind, best_x, best_y)
     unit.detour = side
@@ -193,11 +191,11 @@ def emptier_side(units: Units, i: int, blocker: int, dx: float, dy: float) -> in
 
 
 @inlined
-def go(unit: Unit, kind: UnitType, walkable: Cells, dx: float, dy: float, length: float) -> bool:
+def go(field: Field, unit: Unit, kind: UnitType, dx: float, dy: float, length: float) -> bool:
     """Displace the unit by `length` along (dx, dy) unless a wall is there; whether it moved."""
     x, y = unit.x + dx * length, unit.y + dy * length
-    if not is_free_of_walls(walkable, x, y, kind.inner_radius) and not leaves_wall(
-        unit, kind, walkable, x, y
+    if not is_free_of_walls(field.walkable, x, y, kind.inner_radius) and not leaves_wall(
+        field, unit, kind, x, y
     ):
         return False
     unit.velocity_x, unit.velocity_y = x - unit.x, y - unit.y
@@ -206,17 +204,16 @@ def go(unit: Unit, kind: UnitType, walkable: Cells, dx: float, dy: float, length
 
 
 @compiled
-def leaves_wall(unit: Unit, kind: UnitType, walkable: Cells, x: float, y: float) -> bool:
+def leaves_wall(field: Field, unit: Unit, kind: UnitType, x: float, y: float) -> bool:
     """Whether the unit, put too near to a wall, would come onto open ground at (x, y)."""
-    is_stuck = not is_free_of_walls(walkable, unit.x, unit.y, kind.inner_radius)
-    return is_stuck and is_free_of_walls(walkable, x, y, 0.0)
+    is_stuck = not is_free_of_walls(field.walkable, unit.x, unit.y, kind.inner_radius)
+    return is_stuck and is_free_of_walls(field.walkable, x, y, 0.0)
 
 
 @compiled
 def slide(
+    field: Field,
     units: Units,
-    table: Table,
-    walkable: Cells,
     i: int,
     count: int,
     dx: float,
@@ -230,7 +227,7 @@ def slide(
         if length > 0.0:
             to_x, to_y = along_x / length, along_y / length
             free, _ = free_way(units, count, to_x, to_y, length * step)
-            if free > 0.0 and go(unit, table[unit.kind], walkable, to_x, to_y, free):
+            if free > 0.0 and go(field, unit, field.table[unit.kind], to_x, to_y, free):
                 return MOVED
     return BLOCKED
 
@@ -244,9 +241,8 @@ def is_idle(unit: Unit) -> bool:
 
 @compiled
 def push(
+    field: Field,
     units: Units,
-    table: Table,
-    walkable: Cells,
     i: int,
     j: int,
     dx: float,
@@ -263,9 +259,9 @@ def push(
     to_x, to_y = to_x - side * dy, to_y + side * dx
     norm = math.sqrt(to_x * to_x + to_y * to_y)
     to_x, to_y = to_x / norm, to_y / norm
-    count = gather_near(units, table, j, length)
+    count = gather_near(field, units, j, length)
     free, _ = free_way(units, count, to_x, to_y, length)
-    if free > 0.0 and go(other, table[other.kind], walkable, to_x, to_y, free):
+    if free > 0.0 and go(field, other, field.table[other.kind], to_x, to_y, free):
         stand(other)
         return True
     return False

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.engine.jit import compiled, inlined
-from marl.engine.world import Units, World
+from marl.engine.world import Units
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -19,13 +19,13 @@ State = NDArray[np.uint64]
 
 
 @compiled
-def seed_battle(world: World, e: int, seed: int) -> None:
-    """Start battle e's random numbers from `seed`, whatever came before."""
-    world.rng[e, 0] = np.uint64(seed)
-    next_word(world.rng[e])  # neighbouring seeds part here
-    world.rng[e, 0] ^= next_word(world.rng[e])
-    for i in range(world.sequence.shape[1]):
-        world.sequence[e, i] = i
+def seed_battle(units: Units, state: State, seed: int) -> None:
+    """Start a battle's random numbers from `seed`, whatever came before."""
+    state[0] = np.uint64(seed)
+    next_word(state)  # neighbouring seeds part here
+    state[0] ^= next_word(state)
+    for i in range(units.size):
+        units[i].sequence = i
 
 
 @inlined

@@ -7,8 +7,10 @@ south-west corner of the map, x to the east, y to the north.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,9 @@ NOT_SCENARIOS = ("units", "terrains")
 SIDES = ("ally", "enemy")
 RACES = ("T", "P", "Z")
 # Cells of a walkable grid: blocked, walkable, and the inner half of a diagonal cliff.
-CELLS = {"#": 0, ".": 1, "+": 2}
+# ... and cliffs, which only cliff walkers cross.
+CELLS = {"#": 0, ".": 1, "+": 2, "^": 3}
+FLOOR = 8.0  # height of level 1, on which all but the ravine's plateau lies
 
 Point = tuple[float, float]
 
@@ -37,25 +41,41 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Deployment:
+    """The units of one drawn battle and what is peculiar to them; A agents first, then M enemies.
+
+    Places are asked for; units that would overlap are moved to the nearest free ground.
+    """
+
+    kinds: NDArray[np.int64]  # [N] index of Scenario.unit_names, in the order of creation
+    x: NDArray[np.float64]  # [N]
+    y: NDArray[np.float64]
+    attack_probability: NDArray[np.float64]  # [A] that an attack order is carried out
+    health_level: NDArray[np.float64]  # [A] share of its health at which an agent dies
+    enemy_mask: NDArray[np.uint8]  # [A,M] 1: the agent does not see that enemy's health and type
+
+
+@dataclass(frozen=True)
 class Scenario:
     """One battle's facts."""
 
     name: str
+    map_type: str  # the client's name for the mix of units: marines, MMM ...
     episode_limit: int  # environment steps
     races: dict[str, str]  # by side; race P has a shield column
     walkable: NDArray[np.uint8]  # [H,W], indexed [y,x] from the south: a value of CELLS
-    groups: tuple[Group, ...]  # in the order of creation
+    height: NDArray[np.float64]  # [H,W] of the ground, grid units
+    counts: dict[str, int]  # by side: units
+    unit_names: tuple[str, ...]  # the types that may occur, alphabetically: the type index
     type_columns: dict[str, tuple[str, ...]]  # by side: unit type of each one-hot column
-    attack_between: tuple[Point, Point]  # the enemy wave attack-moves to a point between these
-
-    @property
-    def unit_names(self) -> tuple[str, ...]:
-        """The unit types present, alphabetically: the type index of the battle."""
-        return tuple(sorted({group.unit for group in self.groups}))
+    enemy_order: str  # one of wave.WAVES
+    attack_between: tuple[Point, Point]  # an attack-move goes to a point between these
+    groups: tuple[Group, ...] = ()  # in the order of creation; none where battles are drawn
+    deploy: Callable[[int], Deployment] | None = None  # draws a battle's units from its seed
 
     def count(self, side: str) -> int:
         """Units of one side."""
-        return sum(group.count for group in self.groups if group.side == side)
+        return self.counts[side]
 
 
 def scenario_names(maps: Path = MAPS) -> list[str]:
@@ -71,38 +91,68 @@ def load_scenario(name: str, maps: Path = MAPS) -> Scenario:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise EnvError(f"map {name!r} is not in {maps}{hint}; it has: {', '.join(known)}")
     file = YamlFile.read(maps / f"{name}.yaml")
-    allowed = ["source", "episode_limit", "races", "terrain", "groups", "type_columns"]
+    allowed = ["source", "map_type", "episode_limit", "races", "terrain", "groups", "type_columns"]
     file.keys(file.content, "", [*allowed, "enemy_order"])
     file.text(file.content["source"], "source")
     groups = _groups(file)
+    terrain = load_terrain(file.text(file.content["terrain"], "terrain"), maps)
+    order, segment = _enemy_order(file)
     scenario = Scenario(
         name=name,
+        map_type=file.text(file.content["map_type"], "map_type"),
         episode_limit=file.whole(file.content["episode_limit"], "episode_limit", low=1),
         races=_races(file),
-        walkable=load_terrain(file.text(file.content["terrain"], "terrain"), maps),
-        groups=groups,
+        walkable=terrain.walkable,
+        height=terrain.height,
+        counts={side: sum(g.count for g in groups if g.side == side) for side in SIDES},
+        unit_names=tuple(sorted({group.unit for group in groups})),
         type_columns=_type_columns(file, groups),
-        attack_between=_attack_between(file),
+        enemy_order=order,
+        attack_between=segment,
+        groups=groups,
     )
     _check_ground(file, scenario)
     return scenario
 
 
-def load_terrain(name: str, maps: Path = MAPS) -> NDArray[np.uint8]:
-    """The walkable grid `name` of maps/terrains.yaml, [H,W] indexed [y,x] from the south."""
+class Terrain(NamedTuple):
+    """The ground of a map."""
+
+    walkable: NDArray[np.uint8]  # [H,W], indexed [y,x] from the south: a value of CELLS
+    height: NDArray[np.float64]  # [H,W] grid units
+
+
+def load_terrain(name: str, maps: Path = MAPS) -> Terrain:
+    """The terrain `name` of maps/terrains.yaml."""
     file = YamlFile.read(maps / "terrains.yaml")
     file.keys(file.content, "", ["source", "terrains"])
     terrains = file.mapping(file.content["terrains"], "terrains")
     if name not in terrains:
         file.refuse(f"terrains.{name}", f"is missing; the file has {', '.join(terrains)}")
     field = f"terrains.{name}"
-    rows = [file.text(row, field) for row in file.items(terrains[name], field)]
+    entry = file.mapping(terrains[name], field)
+    file.keys(entry, field, ["rows", "heights"])
+    rows = _rows(file, entry["rows"], f"{field}.rows", CELLS)
+    walkable = np.array(rows, dtype=np.uint8)
+    height = np.where(walkable == 0, 0.0, FLOOR)
+    if entry["heights"] is not None:
+        digits = {character: int(character, 16) for character in "0123456789abcdef"}
+        heights = _rows(file, entry["heights"], f"{field}.heights", digits)
+        height = np.array(heights, dtype=np.float64)
+        if height.shape != walkable.shape:
+            file.refuse(f"{field}.heights", "must be a grid of the same size as rows")
+    return Terrain(walkable, height)
+
+
+def _rows(file: YamlFile, value: object, field: str, cells: Mapping[str, int]) -> list[list[int]]:
+    """A grid written north to south, as numbers [H][W] from the south."""
+    rows = [file.text(row, field) for row in file.items(value, field)]
     if not rows or len({len(row) for row in rows}) != 1:
         file.refuse(field, "rows must all be of one length")
-    unknown = set("".join(rows)) - set(CELLS)
+    unknown = set("".join(rows)) - set(cells)
     if unknown:
-        file.refuse(field, f"has {sorted(unknown)}; cells are {list(CELLS)}")
-    return np.array([[CELLS[cell] for cell in row] for row in reversed(rows)], dtype=np.uint8)
+        file.refuse(field, f"has {sorted(unknown)}; cells are {list(cells)}")
+    return [[cells[cell] for cell in row] for row in reversed(rows)]
 
 
 def _races(file: YamlFile) -> dict[str, str]:
@@ -147,22 +197,27 @@ def _type_columns(file: YamlFile, groups: tuple[Group, ...]) -> dict[str, tuple[
     return columns
 
 
-def _attack_between(file: YamlFile) -> tuple[Point, Point]:
+def _enemy_order(file: YamlFile) -> tuple[str, tuple[Point, Point]]:
+    """The kind of order, and the ends of the segment that an attack-move goes to."""
+    nowhere = ((0.0, 0.0), (0.0, 0.0))
+    if file.content["enemy_order"] in ("none", "attack_group"):
+        return str(file.content["enemy_order"]), nowhere
     entry = file.mapping(file.content["enemy_order"], "enemy_order")
     if list(entry) == ["attack_move"]:
         point = file.point(entry["attack_move"], "enemy_order.attack_move")
-        return point, point
+        return "attack_move", (point, point)
     field = "enemy_order.attack_move_between"
     file.keys(entry, "enemy_order", ["attack_move_between"])
     ends = file.items(entry["attack_move_between"], field)
     if len(ends) != 2:
         file.refuse(field, "must be two points")
-    return file.point(ends[0], field), file.point(ends[1], field)
+    return "attack_move", (file.point(ends[0], field), file.point(ends[1], field))
 
 
 def _check_ground(file: YamlFile, scenario: Scenario) -> None:
     points = [(f"groups[{i}].at", group.at) for i, group in enumerate(scenario.groups)]
-    points += [("enemy_order", point) for point in scenario.attack_between]
+    if scenario.enemy_order == "attack_move":
+        points += [("enemy_order", point) for point in scenario.attack_between]
     for field, (x, y) in points:
         if not is_walkable(scenario.walkable, x, y):
             file.refuse(field, f"({x:g}, {y:g}) is not on walkable ground")
@@ -171,4 +226,4 @@ def _check_ground(file: YamlFile, scenario: Scenario) -> None:
 def is_walkable(walkable: NDArray[np.uint8], x: float, y: float) -> bool:
     """Whether a point lies on the map, on a cell that is not blocked."""
     height, width = walkable.shape
-    return 0 <= x < width and 0 <= y < height and bool(walkable[int(y), int(x)])
+    return 0 <= x < width and 0 <= y < height and int(walkable[int(y), int(x)]) in (1, 2)

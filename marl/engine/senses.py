@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from marl.engine.geometry import DIAGONAL, OPEN
 from marl.engine.options import Options
 from marl.engine.orders import FIRST_ATTACK
 from marl.engine.scenario import Scenario
@@ -75,7 +76,7 @@ def make_senses(scenario: Scenario, types: UnitTypes, options: Options) -> Sense
         health_max=np.ascontiguousarray(types.health),
         shield_max=np.maximum(types.shield, 1.0),  # a unit without a shield shows 0 of 1
         cooldown_max=np.ascontiguousarray(types.max_cooldown),
-        walkable=scenario.walkable,
+        walkable=np.isin(scenario.walkable, (OPEN, DIAGONAL)).astype(np.uint8),
         episode_limit=scenario.episode_limit,
         move_amount=options.move_amount,
         others_health=options.obs_all_health,

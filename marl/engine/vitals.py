@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from marl.engine.jit import compiled, inlined
-from marl.engine.world import ATTRIBUTES, NO_UNIT, ORDER_NONE, Table, Units, UnitType
+from marl.engine.world import ATTRIBUTES, NO_UNIT, ORDER_NONE, Field, Units, UnitType
 
 MIN_DAMAGE = 0.5  # of a hit that reaches life (core game data)
 CALL_RADIUS = 4.0  # centre to centre: who hears a unit that is hit (core game data)
@@ -19,9 +19,9 @@ def is_alive(units: Units, i: int) -> bool:
 
 
 @inlined
-def recover(units: Units, table: Table, i: int) -> None:
+def recover(field: Field, units: Units, i: int) -> None:
     """One loop of cooling down and of shield and life regeneration."""
-    unit, kind = units[i], table[units[i].kind]
+    unit, kind = units[i], field.table[units[i].kind]
     unit.cooldown = max(unit.cooldown - 1.0, 0.0)
     unit.help_wait = max(unit.help_wait - 1.0, 0.0)
     if unit.shield < kind.shield:
@@ -33,7 +33,7 @@ def recover(units: Units, table: Table, i: int) -> None:
 
 
 @compiled
-def hit(units: Units, table: Table, shooter: int, victim: int) -> None:
+def hit(field: Field, units: Units, shooter: int, victim: int) -> None:
     """One hit of the shooter's weapon: shields absorb first, armour lessens what reaches life.
 
     Shields have no armour. The rest of a hit that a shield did not absorb takes at least
@@ -41,8 +41,8 @@ def hit(units: Units, table: Table, shooter: int, victim: int) -> None:
     """
     if not is_alive(units, victim):
         return
-    unit, kind = units[victim], table[units[victim].kind]
-    attack = attack_on(table[units[shooter].kind], kind)
+    unit, kind = units[victim], field.table[units[victim].kind]
+    attack = attack_on(field.table[units[shooter].kind], kind)
     absorbed = min(unit.shield, attack)
     unit.shield -= absorbed
     unit.shield_wait = kind.shield_delay

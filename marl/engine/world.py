@@ -25,6 +25,17 @@ ORDER_ATTACK = 2  # attack the unit order_target
 ORDER_ATTACK_MOVE = 3  # walk to (order_x, order_y), fighting whatever is met
 ORDER_STOP = 4  # stand
 
+# Planes: bits of UnitTypes.plane (where a type can be hit) and .targets (what its weapon can hit)
+PLANES = ("Ground", "Air")
+# Bodies: bits of UnitTypes.body and .collides; two units are in each other's way if one's body is
+# among what the other collides with.
+BODIES = ("Ground", "Colossus", "Structure", "Flying")
+# How a weapon's hit comes about: UnitTypes.delivery
+INSTANT = 0
+MISSILE = 1
+SWEEP = 2  # the colossus: a line across the target
+SUICIDE = 3  # the baneling: all around itself
+
 # Attributes: bits of UnitTypes.attributes, columns of UnitTypes.bonus
 ATTRIBUTES = ("Light", "Armored", "Biological", "Mechanical", "Massive", "Structure")
 
@@ -48,10 +59,18 @@ class UnitTypes(NamedTuple):
     radius: Floats
     separation: Floats
     inner_radius: Floats
+    plane: Ints  # bit mask over PLANES
+    body: Ints  # one bit of BODIES
+    collides: Ints  # bit mask over BODIES
+    cliff_walk: Ints  # 1: cliffs are no walls
     speed: Floats  # per loop
+    acceleration: Floats  # per loop and loop
     turn_cos: Floats  # of the angle turned per loop
     turn_sin: Floats
     sight: Floats  # for SMAC v2, where each type sees as far as its own; v1 has sensing.SIGHT
+    always_threatens: Ints  # 1: counts as a threat though it has no weapon
+    targets: Ints  # bit mask over PLANES of what the weapon can hit; 0 = no weapon
+    delivery: Ints  # INSTANT ...
     weapon_range: Floats  # between edges
     range_slop: Floats
     scan_range: Floats  # max(min_scan_range, weapon_range)
@@ -64,7 +83,27 @@ class UnitTypes(NamedTuple):
     bonus: Floats  # [K, len(ATTRIBUTES)]
     hits: Ints
     hit_delay: Floats  # between the first and the second hit of one attack
-    missile_speed: Floats  # per loop; 0 = the hit is instant
+    missile_speed: Floats  # per loop; 0 = no missile
+    fires_moving: Ints  # 1: it need not stand nor face its target
+    close_range: Floats  # of a second weapon against what is this near; < 0 = none
+    close_damage_point: Floats
+    splash_radius: Floats  # of a suicide, from its centre
+    structure_damage: Floats  # of a suicide
+    sweep_half_width: Floats  # of a sweep: the line reaches so far to both sides of the target
+    sweep_step: Floats  # between the points of the line
+    sweep_point_period: Floats  # loops from one point to the next
+    sweep_point_radius: Floats
+    sweep_delay: Floats  # loops from a point to the hit on who stood there
+    sweep_main_delay: Floats  # loops from the end of a pass to the hit on the target itself
+    energy: Floats  # at the start
+    energy_max: Floats
+    energy_rate: Floats  # per loop
+    heal_range: Floats  # between edges
+    heal_rate: Floats  # life per loop; 0 = it does not heal
+    heal_cost: Floats  # energy per life
+    heal_scan: Floats  # between edges: a unit that heals by itself looks this far
+    heal_min_energy: Floats  # to begin with
+    heal_arc_cos: Floats
     shield_delay: Floats  # loops without damage before the shield regenerates
     shield_rate: Floats  # per loop
     health_rate: Floats  # per loop
@@ -72,6 +111,14 @@ class UnitTypes(NamedTuple):
     client_id: Ints  # the game's unit type id (Marine 48 ...), for clients that ask by it
     touch_range: Floats  # units farther apart, centre to centre, do not touch: both separations
     table: Table  # all of the above once more, as records
+
+
+class Field(NamedTuple):
+    """What a battle's rules read and never change."""
+
+    table: Table  # [K]
+    walkable: NDArray[np.uint8]  # [H,W], indexed [y,x] from the south: marl.engine.geometry
+    choices: NDArray[np.record]  # [1] how the uncertain rules go: marl.engine.choices
 
 
 class World(NamedTuple):
@@ -83,6 +130,7 @@ class World(NamedTuple):
     y: Floats
     health: Floats
     shield: Floats
+    energy: Floats
     facing_x: Floats  # unit vector
     facing_y: Floats
     velocity_x: Floats  # the last loop's displacement
@@ -136,7 +184,19 @@ UNIT_RECORD = np.dtype(
     [(name, np.int64 if name in UNIT_INTS else np.float64) for name in UNIT_FIELDS]
 )
 
-TYPE_INTS = ("attributes", "hits", "client_id")
+TYPE_INTS = (
+    "attributes",
+    "hits",
+    "client_id",
+    "plane",
+    "body",
+    "collides",
+    "cliff_walk",
+    "always_threatens",
+    "targets",
+    "delivery",
+    "fires_moving",
+)
 TYPE_FIELDS = tuple(name for name in UnitTypes._fields if name != "table")
 
 

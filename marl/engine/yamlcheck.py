@@ -71,6 +71,12 @@ class YamlFile:
             self.refuse(field, f"{value!r} is not one of {list(allowed)}")
         return str(value)
 
+    def flag(self, value: object, field: str) -> bool:
+        """True or false."""
+        if not isinstance(value, bool):
+            self.refuse(field, f"must be true or false, not {value!r}")
+        return value
+
     def whole(self, value: object, field: str, low: int) -> int:
         """A whole number, at least `low`."""
         if not isinstance(value, int) or isinstance(value, bool) or value < low:

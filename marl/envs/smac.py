@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from marl.config import option
 from marl.engine.battle import Battles
+from marl.engine.choices import Choices
 from marl.engine.options import Options
 from marl.engine.scenario import load_scenario
 from marl.errors import EnvError
@@ -45,6 +46,7 @@ class Sc2Config:
     reward_negative_scale: float = 0.5
     reward_scale: bool = True
     reward_scale_rate: float = option(20.0, above=0)
+    choices: Choices = field(default_factory=Choices)  # the engine's uncertain rules
 
     def engine_options(self) -> Options:
         """The same values, as the engine takes them."""
@@ -55,7 +57,8 @@ class Sc2Config:
         if self.backend == "game":
             raise EnvError("backend=game is not built yet; use backend=engine")
         scenario = load_scenario(self.map)
-        return SmacEnv(Battles(scenario, self.engine_options(), num_envs, threads))
+        battles = Battles(scenario, self.engine_options(), num_envs, threads, self.choices)
+        return SmacEnv(battles)
 
 
 class SmacEnv:
@@ -100,4 +103,5 @@ class SmacEnv:
         }
 
     def close(self) -> None:
-        """Nothing to free: the arrays go with the object."""
+        """End the worker threads."""
+        self.battles.close()

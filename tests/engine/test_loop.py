@@ -68,7 +68,7 @@ def test_mirrored_sides_win_about_equally_often():
 
 def test_every_unit_acts_once_per_loop_in_a_uniformly_random_order():
     world = empty_world(1, 4)
-    rng.seed_battle(world, 0, np.uint64(3))
+    rng.seed_battle(world.units[0], world.rng[0], np.uint64(3))
     first = np.zeros((4, 4))
     for _ in range(4000):
         rng.shuffle(world.units[0], world.rng[0])
@@ -79,8 +79,8 @@ def test_every_unit_acts_once_per_loop_in_a_uniformly_random_order():
 
 def test_uniform_numbers_fill_the_unit_interval():
     world = empty_world(2, 1)
-    rng.seed_battle(world, 0, np.uint64(0))
-    rng.seed_battle(world, 1, np.uint64(1))
+    rng.seed_battle(world.units[0], world.rng[0], np.uint64(0))
+    rng.seed_battle(world.units[1], world.rng[1], np.uint64(1))
     drawn = np.array([[rng.uniform(world.rng[e]) for _ in range(4000)] for e in range(2)])
     assert drawn.min() >= 0
     assert drawn.max() < 1

@@ -9,12 +9,21 @@ import numpy as np
 import pytest
 import yaml
 
+from marl.engine.choices import Choices
 from marl.engine.data import load_unit_types
 from marl.engine.options import Options
-from marl.engine.scenario import MAPS, is_walkable, load_scenario, load_terrain, scenario_names
+from marl.engine.scenario import (
+    MAPS,
+    Scenario,
+    is_walkable,
+    load_scenario,
+    load_terrain,
+    scenario_names,
+)
 from marl.engine.scoring import max_reward
 from marl.engine.senses import make_senses
-from marl.engine.spawn import lattice, make_start
+from marl.engine.spawn import fixed_start, lattice
+from marl.engine.world import Field
 from marl.errors import EnvError
 
 # agents, enemies, limit, obs, state, actions, max_reward: the sizes that oxwhirl/smac @d6aab33
@@ -77,10 +86,10 @@ def test_sizes_and_max_reward_are_those_of_smac(name: str):
 
 
 def test_terrain_rows_are_read_from_the_north():
-    strip = load_terrain("strip")
+    strip = load_terrain("strip").walkable
     assert strip.shape == (32, 32)
     assert [y for y in range(32) if strip[y].all()] == list(range(8, 24))
-    octagon = load_terrain("octagon22")
+    octagon = load_terrain("octagon22").walkable
     assert octagon[6].tolist() == [0] * 10 + [1] * 12 + [0] * 10
     assert (octagon == 2).sum() == 8  # the half cells at the corners
 
@@ -94,29 +103,34 @@ def test_a_lattice_is_square_centred_and_spaced():
     assert distances.min() == pytest.approx(0.8)
 
 
+def start_of(scenario: Scenario) -> np.ndarray:
+    types = load_unit_types(scenario.unit_names)
+    return fixed_start(scenario, types, Field(types.table, scenario.walkable, Choices().record()))
+
+
 @pytest.mark.parametrize("name", SIZES)
 def test_units_start_apart_on_walkable_ground(name: str):
     scenario = load_scenario(name)
     types = load_unit_types(scenario.unit_names)
-    start = make_start(scenario, types)
-    x, y, kind = start.x[0], start.y[0], start.kind[0]
+    start = start_of(scenario)
+    x, y, kind = start["x"], start["y"], start["kind"]
     assert all(is_walkable(scenario.walkable, *point) for point in zip(x, y, strict=True))
     apart = types.separation[kind][:, None] + types.separation[kind][None]
     distance = np.hypot(x[:, None] - x, y[:, None] - y) + 9 * np.eye(x.size)
     assert (distance > apart).all()
-    assert (start.health[0] == types.health[kind]).all()
+    assert (start["health"] == types.health[kind]).all()
 
 
 def test_agents_are_sorted_by_type_then_place_and_enemies_are_mirrored():
     scenario = load_scenario("2s3z")
-    start = make_start(scenario, load_unit_types(scenario.unit_names))
-    agents = list(zip(start.kind[0], start.x[0], start.y[0], strict=True))[:5]
+    start = start_of(scenario)
+    agents = list(zip(start["kind"], start["x"], start["y"], strict=True))[:5]
     assert [scenario.unit_names[kind] for kind, _, _ in agents] == ["Stalker"] * 2 + ["Zealot"] * 3
     assert agents == sorted(agents)
     allies = {(round(x - 9, 6), round(y - 16, 6), k) for k, x, y in agents}
-    enemies = zip(start.kind[0, 5:], start.x[0, 5:], start.y[0, 5:], strict=True)
+    enemies = zip(start["kind"][5:], start["x"][5:], start["y"][5:], strict=True)
     assert {(round(23 - x, 6), round(16 - y, 6), k) for k, x, y in enemies} == allies
-    assert start.side[0].tolist() == [0] * 5 + [1] * 5
+    assert start["side"].tolist() == [0] * 5 + [1] * 5
 
 
 def test_an_unknown_map_names_the_nearest_and_what_there_is():
@@ -165,4 +179,4 @@ def test_a_group_too_large_for_its_ground_is_refused(maps: Path):
     path.write_text(path.read_text().replace("count: 3", "count: 900"))
     scenario = load_scenario("3m", maps)
     with pytest.raises(EnvError, match="not walkable; move its group"):
-        make_start(scenario, load_unit_types(scenario.unit_names))
+        start_of(scenario)

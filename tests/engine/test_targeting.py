@@ -34,7 +34,7 @@ def test_the_nearest_is_taken_and_kept_while_it_is_in_range():
 
 def test_threats_come_before_the_harmless():
     table = TYPES.table.copy()
-    table["damage"][1] = 0  # stalkers without a weapon
+    table["damage"][NAMES.index("Stalker")] = 0  # stalkers without a weapon
     types = TYPES._replace(damage=table["damage"].copy(), table=table)
     arena = Arena([("Stalker", 11, 16), ("Marine", 14, 16)], [("Marine", 10, 16)], types=types)
     assert arena.run(1).target[2] == 1

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from arena import TYPES, Arena
+from arena import Arena
 
 from marl.engine.vitals import hit
 
@@ -14,7 +14,7 @@ def hits_needed(shooter: str, victim: str) -> list[float]:
     losses = []
     while arena.health[1] > 0:
         before = arena.vitality()[1]
-        hit(arena.units, TYPES.table, 0, 1)
+        hit(arena.field, arena.units, 0, 1)
         losses.append(before - arena.vitality()[1])
     return losses
 
@@ -42,7 +42,7 @@ def test_the_bonus_counts_only_against_its_attribute():
 def test_a_hit_takes_at_least_half_a_life_point():
     arena = Arena([("Marine", 4, 4)], [("Zealot", 20, 20)])
     arena.shield[1] = 5.5  # the rest of 0.5 is below the armour of 1
-    hit(arena.units, TYPES.table, 0, 1)
+    hit(arena.field, arena.units, 0, 1)
     assert arena.health[1] == 99.5
     assert arena.shield[1] == 0
 
@@ -50,15 +50,15 @@ def test_a_hit_takes_at_least_half_a_life_point():
 def test_a_shield_that_takes_the_whole_hit_leaves_life_alone():
     arena = Arena([("Marine", 4, 4)], [("Zealot", 20, 20)])
     arena.shield[1] = 6
-    hit(arena.units, TYPES.table, 0, 1)
+    hit(arena.field, arena.units, 0, 1)
     assert (arena.health[1], arena.shield[1]) == (100, 0)
 
 
 def test_a_shield_regenerates_an_eighth_per_loop_ten_seconds_after_the_last_hit():
     arena = Arena([("Marine", 4, 4)], [("Zealot", 20, 20)])
-    hit(arena.units, TYPES.table, 0, 1)
+    hit(arena.field, arena.units, 0, 1)
     arena.run(100)
-    hit(arena.units, TYPES.table, 0, 1)  # the wait starts anew
+    hit(arena.field, arena.units, 0, 1)  # the wait starts anew
     assert arena.run(159).shield[1] == 50 - 12
     assert arena.run(1).shield[1] == 38.125
     assert arena.run(7).shield[1] == 39

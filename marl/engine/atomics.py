@@ -1,0 +1,72 @@
+"""Words that threads share: loads, stores, adds and exchanges that no other thread can split."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+ORDER = "seq_cst"
+WORD_BYTES = 8
+
+
+def _word(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """The address of word args[1] of the int64 array args[0]."""
+    array_type = signature.args[0]
+    array = context.make_array(array_type)(context, builder, args[0])
+    return cgutils.get_item_pointer(context, builder, array_type, array, [args[1]])
+
+
+def _load(typing_context: Any, words: Any, at: Any) -> Any:
+    """words[at]. words: int64 [*]."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _word(context, builder, signature, args)
+        return builder.load_atomic(pointer, ORDER, WORD_BYTES)
+
+    return types.int64(words, types.intp), generate
+
+
+load: Any = intrinsic(_load)
+
+
+def _store(typing_context: Any, words: Any, at: Any, value: Any) -> Any:
+    """words[at] = value."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _word(context, builder, signature, args)
+        builder.store_atomic(args[2], pointer, ORDER, WORD_BYTES)
+        return context.get_dummy_value()
+
+    return types.void(words, types.intp, types.int64), generate
+
+
+store: Any = intrinsic(_store)
+
+
+def _add(typing_context: Any, words: Any, at: Any, value: Any) -> Any:
+    """words[at] += value; gives what stood there before."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _word(context, builder, signature, args)
+        return builder.atomic_rmw("add", pointer, args[2], ORDER)
+
+    return types.int64(words, types.intp, types.int64), generate
+
+
+add: Any = intrinsic(_add)
+
+
+def _exchange(typing_context: Any, words: Any, at: Any, value: Any) -> Any:
+    """words[at] = value; gives what stood there before."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _word(context, builder, signature, args)
+        return builder.atomic_rmw("xchg", pointer, args[2], ORDER)
+
+    return types.int64(words, types.intp, types.int64), generate
+
+
+exchange: Any = intrinsic(_exchange)

@@ -1,0 +1,49 @@
+"""How the rules go that nothing public settles: each one named, with the choice as its default.
+
+docs/fidelity.md gives for each what speaks for it and how much battles depend on it, as
+benchmarks/sensitivity.py measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Choices:
+    """One claim per uncertain rule of the game."""
+
+    # Weapons
+    reissue_resets_swing: bool = False  # the same attack, ordered again, begins its swing anew
+    damage_point_extends_period: bool = False  # a swing begins only when the weapon is ready
+    order_cuts_burst: bool = True  # another order takes away a zealot's second hit
+    missile_edge_to_edge: bool = True  # else it flies from centre to centre
+    overflow_minimum: bool = True  # what a shield leaves of a hit takes at least the minimum
+    sweep_counts_radius: bool = True  # a colossus's beam hits whose edge it touches
+    splash_counts_radius: bool = True  # a baneling hits whose edge is within its radius
+    # Whom units fight
+    target_kept: bool = True  # while in weapon range; else the nearest, again in each loop
+    threats_first: bool = True  # what can hit back, before what is nearer
+    helpers_rerank: bool = False  # a call for help changes the target of who has one
+    answer_beyond_scan: bool = True  # a unit hit from afar goes for who did it
+    blocked_repick: bool = True  # who cannot get at its target looks for one with a free way
+    acquire_margin: float = 0.0  # added to weapon range where units look for targets
+    enemy_medivac_follows: bool = True  # no faster than the army; else straight to the goal
+    ally_medivac_autocast: bool = False  # the agents' medivacs heal by themselves too
+    # Movement
+    idle_pushed: bool = True  # idle friends make way
+    queue_behind_friends: bool = True  # who go the same way; else round them
+    wave_stops_on_touch: bool = True  # at a friend that has arrived
+
+    def record(self) -> NDArray[np.record]:
+        """The choices [1], as the compiled rules take them: flags as 0 or 1."""
+        values = [(item.name, getattr(self, item.name)) for item in fields(self)]
+        dtype = [(n, np.int64 if isinstance(v, bool) else np.float64) for n, v in values]
+        record: Any = np.zeros(1, dtype=np.dtype(dtype))
+        for name, value in values:
+            record[name] = value
+        return record
