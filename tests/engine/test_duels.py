@@ -20,7 +20,11 @@ from arena import TYPES, Arena
 from marl.engine.world import UnitTypes, make_unit_types
 
 NO_DELAY = make_unit_types(
-    {**TYPES._asdict(), "delay_min": np.zeros(3), "delay_max": np.zeros(3)},
+    {
+        **TYPES._asdict(),
+        "delay_min": np.zeros_like(TYPES.period),
+        "delay_max": np.zeros_like(TYPES.period),
+    },
 )
 LONGEST = 400  # loops
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from arena import TYPES, Arena
+from arena import NAMES, TYPES, Arena
 
 from marl.engine.world import NO_UNIT, ORDER_NONE
 
