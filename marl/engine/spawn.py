@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.engine.collision import separation_distance
-from marl.engine.geometry import is_free_of_walls
+from marl.engine.geometry import OPEN, is_free_of_walls
 from marl.engine.jit import compiled
-from marl.engine.scenario import SIDES, Deployment, Point, Scenario, is_walkable
+from marl.engine.scenario import SIDES, Deployment, Point, Scenario
 from marl.engine.world import BODIES, Field, Units, UnitTypes, World, empty_world
 from marl.errors import EnvError
 
@@ -66,12 +66,13 @@ def fixed_start(scenario: Scenario, types: UnitTypes, field: Field) -> Units:
     Source of the orders: oxwhirl/smac @d6aab33, starcraft2.py init_units.
     """
     units = _places(scenario, types, "ally") + _places(scenario, types, "enemy")
-    for _, x, y in units:
-        if not is_walkable(scenario.walkable, x, y):
-            raise EnvError(
-                f"map {scenario.name}: a unit would start at ({x:.2f}, {y:.2f}), which is not "
-                "walkable; move its group away from the wall or lower its count"
-            )
+    room = np.count_nonzero(scenario.walkable == OPEN)
+    needed = sum((2 * types.separation[kind]) ** 2 for kind, _, _ in units)
+    if needed > room:
+        raise EnvError(
+            f"map {scenario.name}: its units need {needed:.0f} cells of ground, and it has {room} "
+            "walkable ones; lower a count"
+        )
     n_agents = scenario.count("ally")
     return _sort_agents(settled(field, types, units, n_agents), n_agents)
 
