@@ -178,5 +178,5 @@ def test_a_group_too_large_for_its_ground_is_refused(maps: Path):
     path = maps / "3m.yaml"
     path.write_text(path.read_text().replace("count: 3", "count: 900"))
     scenario = load_scenario("3m", maps)
-    with pytest.raises(EnvError, match="need 577 cells of ground, and it has 512"):
+    with pytest.raises(EnvError, match="need 1012 cells of ground, and it has 512"):
         start_of(scenario)
