@@ -53,7 +53,8 @@ def help_text() -> str:
 
 commands
   train         learn (the default); `with resume=<run folder>` goes on with a run
-  evaluate      play `with checkpoint=<run folder> episodes=32`, no exploration
+  evaluate      play `with checkpoint=<run folder> episodes=32`, no exploration; or a scripted
+                player: `evaluate --config=heuristic --env-config=sc2 with map=3m episodes=1000`
   bench         measure the engine and the learners
   print_config  show every setting and where it was set
 

@@ -1,4 +1,8 @@
-"""Greedy test of a trained policy: `python run.py evaluate with checkpoint=<run> episodes=32`."""
+"""Test of a trained policy or of a scripted player.
+
+python run.py evaluate with checkpoint=<run> episodes=32
+python run.py evaluate --config=heuristic --env-config=sc2 with map=3m episodes=1000
+"""
 
 from __future__ import annotations
 
@@ -14,16 +18,36 @@ from marl.log.console import evaluation_table
 from marl.plan import Plan
 from marl.results import EVALUATIONS
 from marl.runners.episodes import EpisodeRunner
-from marl.runners.evaluation import evaluation_seeds, play, statistics
+from marl.runners.evaluation import evaluation_seeds, play, play_script, statistics
+from marl.scripted.players import PlayerConfig
 from marl.train import load_into
 
 
 def evaluate(plan: Plan) -> dict[str, float]:
-    """Play `episodes` episodes with the checkpoint's networks; prints and returns the means."""
+    """Play `episodes` episodes, without exploration; prints and returns the means."""
+    torch.set_num_threads(plan.run.torch_threads)
+    if isinstance(plan.recipe, PlayerConfig):
+        return _evaluate_player(plan)
+    return _evaluate_policy(plan)
+
+
+def _evaluate_player(plan: Plan) -> dict[str, float]:
+    run = plan.run
+    assert run.seed is not None
+    env = plan.env.build(run.num_envs, run.env_threads)
+    seeds = evaluation_seeds(run.seed, 0, run.episodes)
+    metrics = statistics(play_script(env, plan.recipe.build(env), seeds), "test_")
+    env.close()
+    evaluation_table(
+        [{"episodes": run.episodes, **metrics}], env.spec.name, "player", plan.config_name
+    )
+    return metrics
+
+
+def _evaluate_policy(plan: Plan) -> dict[str, float]:
     run = plan.run
     assert run.checkpoint is not None  # make_plan refuses to evaluate nothing
     assert run.seed is not None
-    torch.set_num_threads(run.torch_threads)
     device = pick_device(run.device)
     found = checkpoint.find(Path(run.checkpoint), run.load_step)
     parts = checkpoint.load(found, only=("learner", "train"))
@@ -37,7 +61,7 @@ def evaluate(plan: Plan) -> dict[str, float]:
     metrics = statistics(play(runner, agent.controller, agent.greedy, seeds), "test_")
     env.close()
     row = {"t_env": t_env, "episodes": run.episodes, **metrics}
-    evaluation_table([row], env.spec.name, found)
+    evaluation_table([row], env.spec.name, "checkpoint", found)
     if plan.folder is not None:
         line = {"env": env.spec.name, "seed": run.seed, "checkpoint": str(found), **row}
         with open(plan.folder / EVALUATIONS, "a", encoding="utf-8") as file:

@@ -59,6 +59,7 @@ def make_plan(arguments: Arguments) -> Plan:
     draft = _recorded(arguments) or _fresh(arguments)
     layers = draft.layers
     recipe_name = _registered(layers, "recipe", RECIPES, f"--config={draft.config}")
+    _check_recipe(arguments, recipe_name)
     env_name = _registered(layers, "env", ENVS, f"--env-config={draft.env_config}")
     _draw_seed(layers)
     settings = {key: value for key, value in layers.values.items() if key not in NAMES}
@@ -129,8 +130,29 @@ def _check_command(arguments: Arguments) -> None:
         raise ConfigError("checkpoint: belongs to evaluate; to go on with a run: resume=<folder>")
     if command == "evaluate" and updates.get("resume") is not None:
         raise ConfigError("resume: belongs to train; to evaluate a run: checkpoint=<folder>")
-    if command == "evaluate" and updates.get("checkpoint") is None:
-        raise ConfigError("checkpoint: evaluate needs one: with checkpoint=<run folder>")
+    if command == "evaluate" and updates.get("checkpoint") is None and arguments.config is None:
+        raise ConfigError(
+            "checkpoint: evaluate needs one: with checkpoint=<run folder>; or a player that needs "
+            "none, for example --config=heuristic --env-config=sc2"
+        )
+
+
+def _check_recipe(arguments: Arguments, recipe: str) -> None:
+    """A learner is evaluated from a checkpoint; a scripted player has none and isn't trained."""
+    from marl.recipe import PLAYERS
+
+    flag = f"--config={arguments.config}"
+    if recipe in PLAYERS:
+        if arguments.command == "train":
+            raise ConfigError(
+                f"{flag}: a scripted player has nothing to learn; to see how it fares: "
+                f"python run.py evaluate {flag} --env-config={arguments.env_config}"
+            )
+    elif arguments.command == "evaluate" and arguments.updates.get("checkpoint") is None:
+        raise ConfigError(
+            f"checkpoint: evaluate needs one for {flag}: with checkpoint=<run folder>; "
+            f"players that need none: {', '.join(PLAYERS)}"
+        )
 
 
 def _fresh(arguments: Arguments) -> Draft:

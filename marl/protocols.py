@@ -73,6 +73,19 @@ class VecEnv(Protocol):
         """Free what the environments hold."""
 
 
+class Player(Protocol):
+    """Plays one environment by a script: it has nothing to learn and needs no observations.
+
+    What it does in an episode follows from the episode's seed alone, whatever E is.
+    """
+
+    def reset(self, seeds: NDArray[np.uint64]) -> None:
+        """Start episode i of its environment from seeds[i]."""
+
+    def step(self) -> Step:
+        """Order all agents and advance all running episodes by one step."""
+
+
 class Controller(Protocol):
     """Maps observations to per-agent action values; carries no memory of its own."""
 

@@ -7,14 +7,30 @@ from marl.algos.lagma import LagmaConfig
 from marl.algos.qmix import QmixConfig
 from marl.algos.values import Agent, ValueRecipeConfig
 from marl.algos.vdn import VdnConfig
+from marl.scripted.players import (
+    FocusFireConfig,
+    HeuristicConfig,
+    KiteConfig,
+    PlayerConfig,
+    RandomConfig,
+)
 from marl.single_agent.dqn import DqnConfig
 
-RECIPES: dict[str, type[ValueRecipeConfig]] = {
+# What learns from experience.
+LEARNERS: dict[str, type[ValueRecipeConfig]] = {
     "iql": IqlConfig,
     "vdn": VdnConfig,
     "qmix": QmixConfig,
     "lagma": LagmaConfig,
     "dqn": DqnConfig,
 }
+# What plays by a script.
+PLAYERS: dict[str, type[PlayerConfig]] = {
+    "random": RandomConfig,
+    "heuristic": HeuristicConfig,
+    "focus_fire": FocusFireConfig,
+    "kite": KiteConfig,
+}
+RECIPES: dict[str, type[ValueRecipeConfig] | type[PlayerConfig]] = {**LEARNERS, **PLAYERS}
 
-__all__ = ["RECIPES", "Agent"]
+__all__ = ["LEARNERS", "PLAYERS", "RECIPES", "Agent"]

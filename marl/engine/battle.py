@@ -109,12 +109,16 @@ class Battles:
         self.starts.place(self.world, seeds)
         reset_all(self.rules, self._state, self.record, seeds)
 
-    def step(self, actions: NDArray[np.int64]) -> None:
-        """Advance all running battles by one step. actions: [E,A]; illegal ones are refused."""
+    def step(self, actions: NDArray[np.int64], trusted: bool = False) -> None:
+        """Advance all running battles by one step. actions: [E,A]; illegal ones are refused.
+
+        trusted: actions outside the mask are orders like any other, as SMAC's scripted agents give
+        them; only numbers that mean no action are refused.
+        """
         if actions.shape != self._actions.shape:
             raise ValueError(f"actions have shape {actions.shape}, need {self._actions.shape}")
         self._actions[:] = actions
-        illegal = first_illegal(self.record, self._actions)
+        illegal = first_illegal(self.record, self._actions, trusted)
         if illegal != ALL_LEGAL:
             e, agent = divmod(int(illegal), self.rules.senses.n_agents)
             legal = np.flatnonzero(self.record.avail[e, agent]).tolist()
@@ -241,15 +245,19 @@ def _take_battles(
 
 
 @compiled
-def first_illegal(record: Record, actions: Ints) -> int:
-    """The flat index e * A + a of the first action outside the mask, or ALL_LEGAL."""
+def first_illegal(record: Record, actions: Ints, trusted: bool) -> int:
+    """The flat index e * A + a of the first action outside the mask, or ALL_LEGAL.
+
+    trusted: the mask does not matter, only whether there is such an action.
+    """
     n_envs, n_agents, n_actions = record.avail.shape
     for e in range(n_envs):
         if record.terminated[e] or record.truncated[e]:
             continue
         for a in range(n_agents):
             action = actions[e, a]
-            if action < 0 or action >= n_actions or not record.avail[e, a, action]:
+            exists = 0 <= action < n_actions
+            if not exists or not (trusted or record.avail[e, a, action]):
                 return e * n_agents + a
     return ALL_LEGAL
 

@@ -125,23 +125,34 @@ class ConsoleSink:
         return (last - first) / (now - then) if now > then else 0.0
 
 
-def evaluation_table(rows: Sequence[Mapping[str, float]], title: str, checkpoint: Path) -> None:
-    """Print the evaluations `rows` of one checkpoint."""
+def evaluation_table(
+    rows: Sequence[Mapping[str, float]], title: str, who: str, name: str | Path
+) -> None:
+    """Print the evaluations `rows`, and whose they are: `checkpoint  <path>`, `player  <name>`."""
     console = terminal()
     print_evaluations(console, rows, title)
-    console.print(f"checkpoint   {checkpoint}", soft_wrap=True, markup=False)
+    console.print(f"{who:12} {name}", soft_wrap=True, markup=False)
 
 
 def print_evaluations(console: Console, rows: Sequence[Mapping[str, float]], title: str) -> None:
-    """A table: t_env, win rate with its 95 % Wilson interval, return, length of episodes."""
+    """A table: t_env, win rate with its 95 % Wilson interval, return, length of episodes.
+
+    Rows of a player that has not been trained have no t_env.
+    """
     if not rows:
         return
-    wins = "test_battle_won_mean" in rows[-1]
+    wins, trained = "test_battle_won_mean" in rows[-1], "t_env" in rows[-1]
     table = Table(title=title, title_justify="left", title_style="bold")
-    for heading in ["t_env", *["win rate (95 %)"] * wins, "return", "length", "episodes"]:
+    for heading in [
+        *["t_env"] * trained,
+        *["win rate (95 %)"] * wins,
+        "return",
+        "length",
+        "episodes",
+    ]:
         table.add_column(heading, justify="right")
     for row in thinned(rows):
-        cells = [f"{int(row['t_env']):,}"]
+        cells = [f"{int(row['t_env']):,}"] if trained else []
         if wins:
             low, high = wilson(row["test_battle_won_mean"], int(row["episodes"]))
             cells.append(f"{row['test_battle_won_mean']:.3f} ({low:.2f}-{high:.2f})")

@@ -15,13 +15,20 @@ from marl.protocols import Controller, Exploration, Observation, Progress, VecEn
 
 
 @dataclass(frozen=True)
-class Rollout:
-    """Episodes just played. `batch` is a view that the next collection overwrites."""
+class Episodes:
+    """How episodes just played went."""
 
-    batch: EpisodeBatch
     returns: NDArray[np.float64]  # [E] sum of rewards
     lengths: NDArray[np.int64]  # [E] steps
     outcomes: dict[str, NDArray[np.float32]]  # [E] each, e.g. battle_won
+    truncated: NDArray[np.bool_]  # [E] cut off by a limit
+
+
+@dataclass(frozen=True)
+class Rollout(Episodes):
+    """The episodes themselves too. `batch` is a view that the next collection overwrites."""
+
+    batch: EpisodeBatch
 
     @property
     def steps(self) -> int:
@@ -62,7 +69,7 @@ class EpisodeRunner:
             env.reset(seeds)
         running = np.zeros(env.num_envs, dtype=np.bool_)
         running[:count] = True
-        returns = np.zeros(env.num_envs)
+        returns, cut = np.zeros(env.num_envs), np.zeros(env.num_envs, dtype=np.bool_)
         carry = controller.initial_carry(env.num_envs)
         last_actions = torch.full((env.num_envs, env.spec.n_agents), -1, device=self.device)
         observation = env.observe()
@@ -80,9 +87,10 @@ class EpisodeRunner:
                 returns += np.where(running, result.reward, 0.0)
                 observation = env.observe()
                 self._store_slot(step + 1, observation, running)
+                cut |= running & result.truncated
                 running &= ~(result.terminated | result.truncated)
             step += 1
-        return self._rollout(count, progress, returns)
+        return self._rollout(count, progress, returns, cut)
 
     def _tensor(self, array: NDArray) -> Tensor:
         return torch.from_numpy(array).to(self.device)
@@ -111,10 +119,12 @@ class EpisodeRunner:
         np.copyto(self.staging.terminated[:, step].numpy(), terminated[:, None], where=where)
         self.staging.filled[:, step].numpy()[:] = where
 
-    def _rollout(self, count: int, progress: Progress, returns: NDArray[np.float64]) -> Rollout:
+    def _rollout(
+        self, count: int, progress: Progress, returns: NDArray[np.float64], cut: NDArray[np.bool_]
+    ) -> Rollout:
         outcomes = {name: values[:count].copy() for name, values in self.env.outcomes().items()}
         self.staging.episode[:] = progress.episode + torch.arange(self.env.num_envs)
         if "battle_won" in outcomes:
             self.staging.won[:count] = torch.from_numpy(outcomes["battle_won"] > 0)
         batch = self.staging.rows(0, count).trim()
-        return Rollout(batch, returns[:count], batch.lengths.numpy(), outcomes)
+        return Rollout(returns[:count], batch.lengths.numpy(), outcomes, cut[:count], batch)

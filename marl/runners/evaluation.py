@@ -1,4 +1,4 @@
-"""Greedy test episodes and their statistics, under PyMARL's metric names."""
+"""Test episodes, greedy or scripted, and their statistics, under PyMARL's metric names."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from marl import seeding
-from marl.protocols import Controller, Exploration, Progress
-from marl.runners.episodes import EpisodeRunner, Rollout
+from marl.protocols import Controller, Exploration, Player, Progress, VecEnv
+from marl.runners.episodes import EpisodeRunner, Episodes, Rollout
 
 
 def play(
@@ -34,12 +34,36 @@ def play(
     ]
 
 
+def play_script(env: VecEnv, player: Player, seeds: NDArray[np.uint64]) -> list[Episodes]:
+    """One episode per seed of the player's environment, E at a time."""
+    size = env.num_envs
+    return [
+        _script(env, player, seeds[first : first + size]) for first in range(0, len(seeds), size)
+    ]
+
+
+def _script(env: VecEnv, player: Player, seeds: NDArray[np.uint64]) -> Episodes:
+    count = len(seeds)
+    player.reset(seeds)
+    running = np.arange(env.num_envs) < count
+    returns, cut = np.zeros(env.num_envs), np.zeros(env.num_envs, dtype=np.bool_)
+    lengths = np.zeros(env.num_envs, dtype=np.int64)
+    while running.any():
+        result = player.step()
+        returns += np.where(running, result.reward, 0.0)
+        lengths += running
+        cut |= running & result.truncated
+        running &= ~(result.terminated | result.truncated)
+    outcomes = {name: values[:count].copy() for name, values in env.outcomes().items()}
+    return Episodes(returns[:count], lengths[:count], outcomes, cut[:count])
+
+
 def evaluation_seeds(seed: int, t_env: int, count: int) -> NDArray[np.uint64]:
     """Seeds of the test at `t_env`: the same whether or not other tests came before."""
     return seeding.episode_seeds(seed, seeding.TEST_EPISODES, t_env * 1000, count)
 
 
-def statistics(rollouts: Sequence[Rollout], prefix: str = "") -> dict[str, float]:
+def statistics(rollouts: Sequence[Episodes], prefix: str = "") -> dict[str, float]:
     """return_mean, return_std, ep_length_mean and <outcome>_mean over all episodes."""
     returns = np.concatenate([rollout.returns for rollout in rollouts])
     lengths = np.concatenate([rollout.lengths for rollout in rollouts])

@@ -76,7 +76,7 @@ def row(t_env: int) -> dict[str, float]:
 
 
 def test_the_table_has_the_interval(capsys):
-    evaluation_table([row(1000)], "sc2-engine/3m", Path("models/1000"))
+    evaluation_table([row(1000)], "sc2-engine/3m", "checkpoint", Path("models/1000"))
     out = capsys.readouterr().out
     assert "1,000" in out
     assert "0.500 (0.24-0.76)" in out

@@ -1,0 +1,161 @@
+"""Scripted players: what they are called, what may be set, and how they play.
+
+A player is evaluated like a trained policy and has nothing to learn. All but `random` read the true
+facts of a battle, as SMAC's own scripted agents do, and not the agents' observations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl.engine.orders import FIRST_ATTACK
+from marl.engine.play import random_legal_actions
+from marl.engine.world import NO_UNIT
+from marl.envs.smac import SmacEnv
+from marl.errors import ConfigError
+from marl.protocols import Player, Step, VecEnv
+from marl.scripted import orders
+from marl.scripted.orders import Scene
+
+# Keeps what a random player draws apart from what its battle draws from the same seed.
+PLAYER_STREAM = np.uint64(0xD1B54A32D192ED03)
+
+
+@dataclass(frozen=True)
+class PlayerConfig:
+    """A scripted player's options, and the player itself."""
+
+    def build(self, env: VecEnv) -> Player:
+        """The player of all E episodes of `env`; ConfigError where it can't play that."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class RandomConfig(PlayerConfig):
+    """Every agent draws uniformly from its legal actions, in any environment."""
+
+    def build(self, env: VecEnv) -> Player:
+        return RandomPlayer(env)
+
+
+@dataclass(frozen=True)
+class HeuristicConfig(PlayerConfig):
+    """SMAC's heuristic_ai: the nearest enemy until it is dead, from whatever distance.
+
+    Source: oxwhirl/smac @d6aab33, starcraft2.py get_agent_action_heuristic.
+    """
+
+    rest: bool = False  # SMAC's heuristic_rest: walk instead where the mask forbids the attack
+
+    def build(self, env: VecEnv) -> Player:
+        return HeuristicPlayer(battles_of(env, "heuristic"), self.rest)
+
+
+@dataclass(frozen=True)
+class FocusFireConfig(PlayerConfig):
+    """All fire on the weakest enemy in reach until it is dead; legal actions only."""
+
+    def build(self, env: VecEnv) -> Player:
+        return FocusPlayer(battles_of(env, "focus_fire"), steps_back=False)
+
+
+@dataclass(frozen=True)
+class KiteConfig(PlayerConfig):
+    """As focus_fire, and ranged units step back from melee enemies while they cool down."""
+
+    def build(self, env: VecEnv) -> Player:
+        return FocusPlayer(battles_of(env, "kite"), steps_back=True)
+
+
+def battles_of(env: VecEnv, name: str) -> SmacEnv:
+    """The environment, if it is one whose units a player can read."""
+    if not isinstance(env, SmacEnv):
+        raise ConfigError(
+            f"--config={name}: plays StarCraft battles on the engine, not {env.spec.name}; "
+            "choose --env-config=sc2 or --config=random"
+        )
+    return env
+
+
+class RandomPlayer:
+    """Draws legal actions, each battle from random numbers of its own."""
+
+    def __init__(self, env: VecEnv) -> None:
+        self.env = env
+        self.rng = np.zeros((env.num_envs, 1), dtype=np.uint64)
+        self.actions = np.zeros((env.num_envs, env.spec.n_agents), dtype=np.int64)
+
+    def reset(self, seeds: NDArray[np.uint64]) -> None:
+        """Start episode i from seeds[i]."""
+        self.env.reset(seeds)
+        self.rng[: len(seeds), 0] = seeds ^ PLAYER_STREAM
+
+    def step(self) -> Step:
+        """One step of all running episodes."""
+        random_legal_actions(self.env.observe().avail, self.rng, self.actions)
+        return self.env.step(self.actions)
+
+
+def scene_of(env: SmacEnv) -> Scene:
+    """The facts of the environment's scenario that scripts ask for."""
+    rules = env.battles.rules
+    return Scene(
+        table=rules.field.table,
+        walkable=rules.field.walkable,
+        n_agents=rules.senses.n_agents,
+        first_target=FIRST_ATTACK,
+        step_mul=rules.step_mul,
+    )
+
+
+class HeuristicPlayer:
+    """Each agent with a target of its own; `rest` as in HeuristicConfig."""
+
+    def __init__(self, env: SmacEnv, rest: bool) -> None:
+        self.env, self.rest, self.scene = env, rest, scene_of(env)
+        shape = (env.num_envs, env.spec.n_agents)
+        self.targets = np.full(shape, NO_UNIT, dtype=np.int64)
+        self.actions = np.zeros(shape, dtype=np.int64)
+
+    def reset(self, seeds: NDArray[np.uint64]) -> None:
+        """Start episode i from seeds[i], without targets."""
+        self.env.reset(seeds)
+        self.targets[:] = NO_UNIT
+
+    def step(self) -> Step:
+        """One step of all running episodes; the mask does not bind."""
+        units, avail = self.env.battles.world.units, self.env.observe().avail
+        orders.heuristic(self.scene, self.rest, units, avail, self.targets, self.actions)
+        return self.env.command(self.actions)
+
+
+class FocusPlayer:
+    """All agents with one target; `steps_back` as in KiteConfig."""
+
+    def __init__(self, env: SmacEnv, steps_back: bool) -> None:
+        self.env, self.steps_back, self.scene = env, steps_back, scene_of(env)
+        units = env.battles.world.units
+        self.targets = np.full((env.num_envs, 1), NO_UNIT, dtype=np.int64)
+        self.pledged = np.zeros(units.shape)
+        self.actions = np.zeros((env.num_envs, env.spec.n_agents), dtype=np.int64)
+
+    def reset(self, seeds: NDArray[np.uint64]) -> None:
+        """Start episode i from seeds[i], without a target."""
+        self.env.reset(seeds)
+        self.targets[:] = NO_UNIT
+
+    def step(self) -> Step:
+        """One step of all running episodes."""
+        orders.focus_fire(
+            self.scene,
+            self.steps_back,
+            self.env.battles.world.units,
+            self.env.observe().avail,
+            self.targets,
+            self.pledged,
+            self.actions,
+        )
+        return self.env.step(self.actions)
