@@ -17,10 +17,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from marl.engine.places import Places, StartPositions
-from marl.engine.scenario import MAPS, RACES, SIDES, Point
+from marl.engine.scenario import (
+    MAPS,
+    RACES,
+    SIDES,
+    Deployment,
+    Point,
+    Scenario,
+    Terrain,
+    load_terrain,
+)
 from marl.engine.teams import Race, TeamGen, WeightedTeams
 from marl.engine.traits import AgentNumbers, EnemyMask
 from marl.engine.yamlcheck import YamlFile
@@ -53,26 +61,11 @@ class CapabilityConfig:
             raise ValueError("health: a level of 1 is death at the first step; stay below")
 
 
-class Deployment(NamedTuple):
-    """One episode's draws: N = A + M units, agents first, in order of creation.
-
-    x, y are the places asked for: on open ground, but units may overlap. The agents' numbers and
-    the mask's rows are for agent 0, 1, ... as the battle numbers them, not for the order here.
-    """
-
-    kinds: NDArray[np.int64]  # [N], index into Generation.unit_names
-    x: NDArray[np.float64]  # [N]
-    y: NDArray[np.float64]  # [N]
-    attack_probability: NDArray[np.float64]  # [A], 1 where `attack` is not configured
-    health_level: NDArray[np.float64]  # [A], 0 where `health` is not configured
-    enemy_mask: NDArray[np.uint8]  # [A,M], 0 where `enemy_mask` is not configured
-
-
 class Smacv2Facts(NamedTuple):
     """maps/smacv2.yaml."""
 
     episode_limit: int
-    terrain: str
+    terrain: Terrain
     default_places: dict[str, Point]  # by side
     races: dict[str, Race]  # by name
     team_sizes: tuple[tuple[int, int], ...]  # agents and enemies, as published
@@ -98,6 +91,23 @@ class Generation:
     def type_columns(self) -> tuple[str, ...]:
         """The unit type of each column of the type one-hot, the same for both sides."""
         return tuple(name.capitalize() for name in self.race.unit_types)
+
+    def scenario(self) -> Scenario:
+        """The battles for the engine: each seed deploys other units."""
+        return Scenario(
+            name=self.name,
+            map_type=self.race.map_type,
+            episode_limit=self.facts.episode_limit,
+            races=dict.fromkeys(SIDES, self.race.letter),
+            walkable=self.facts.terrain.walkable,
+            height=self.facts.terrain.height,
+            counts=dict(zip(SIDES, (self.n_units, self.n_enemies), strict=True)),
+            unit_names=self.unit_names,
+            type_columns=dict.fromkeys(SIDES, self.type_columns),
+            enemy_order="hunt",
+            attack_between=((0.0, 0.0), (0.0, 0.0)),
+            deploy=self.deploy,
+        )
 
     def deploy(self, seed: int) -> Deployment:
         """What the episode of this seed has."""
@@ -203,7 +213,7 @@ def load_facts(maps: Path = MAPS) -> Smacv2Facts:
     races = file.mapping(file.content["races"], "races")
     return Smacv2Facts(
         episode_limit=file.whole(file.content["episode_limit"], "episode_limit", low=1),
-        terrain=file.text(file.content["terrain"], "terrain"),
+        terrain=load_terrain(file.text(file.content["terrain"], "terrain"), maps),
         default_places={s: file.point(places[s], f"default_places.{s}") for s in SIDES},
         races={name: _race(file, name, races[name]) for name in races},
         team_sizes=tuple(_team_sizes(file)),

@@ -12,11 +12,15 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from marl.engine.battle import Battles
+from marl.engine.data import load_unit_types
 from marl.engine.generation import CapabilityConfig, load_facts, make_generation, map_names
+from marl.engine.options import Options
 from marl.engine.places import ReflectPosition, Surrounded, SurroundedAndReflect
-from marl.engine.scenario import scenario_names
+from marl.engine.scenario import Deployment, scenario_names
 from marl.engine.teams import AllTeams, FixedTeams, WeightedTeams
 from marl.engine.traits import FixedMask, FixedNumbers, Mask, PerAgentUniform
+from marl.engine.world import BODIES
 from marl.errors import ConfigError, EnvError
 
 DRAWS = 3000
@@ -241,10 +245,14 @@ def test_type_columns_are_in_the_client_s_order_and_kinds_are_alphabetical():
     assert sorted(make_generation("zerg_2_vs_2", fixed).deploy(1).kinds) == [0, 0, 2, 2]
 
 
+def arrays(deployment: Deployment) -> list[np.ndarray]:
+    return [getattr(deployment, item.name) for item in fields(deployment)]
+
+
 def test_a_deployment_has_everything_for_every_unit():
     deployment = make_generation("protoss_3_vs_5", EVERYTHING).deploy(7)
-    assert [array.shape for array in deployment] == [(8,), (8,), (8,), (3,), (3,), (3, 5)]
-    assert [array.dtype.name for array in deployment] == [
+    assert [array.shape for array in arrays(deployment)] == [(8,), (8,), (8,), (3,), (3,), (3, 5)]
+    assert [array.dtype.name for array in arrays(deployment)] == [
         "int64",
         *["float64"] * 4,
         "uint8",
@@ -266,7 +274,7 @@ def test_a_deployment_follows_from_its_seed_alone():
     one, other = (make_generation("terran_20_vs_23", EVERYTHING) for _ in range(2))
     for seed in (5, 2**64 - 1):
         other.deploy(seed + 1 if seed == 5 else 0)  # whatever was drawn before
-        for a, b in zip(one.deploy(seed), other.deploy(seed), strict=True):
+        for a, b in zip(arrays(one.deploy(seed)), arrays(other.deploy(seed)), strict=True):
             np.testing.assert_array_equal(a, b)
     teams = {one.deploy(seed).kinds.tobytes() for seed in range(50)}
     assert len(teams) == 50
@@ -277,6 +285,27 @@ def test_no_other_option_changes_the_teams_of_a_seed():
     for seed in range(5):
         full = make_generation("terran_5_vs_5", EVERYTHING)
         assert bare.deploy(seed).kinds.tolist() == full.deploy(seed).kinds.tolist()
+
+
+def test_the_engine_places_all_that_is_drawn_apart_and_agents_in_the_client_s_order():
+    for name in ("terran_20_vs_23", "protoss_10_vs_10", "zerg_3_vs_40"):
+        scenario = make_generation(name, EVERYTHING).scenario()
+        assert (scenario.races["enemy"], scenario.episode_limit) == (name[0].upper(), 200)
+        battles = Battles(scenario, Options(), 3)
+        battles.reset(np.arange(3, dtype=np.uint64))
+        types = load_unit_types(scenario.unit_names)
+        for e in range(3):
+            units, drawn = battles.world.units[e], scenario.deploy(e)
+            n_agents = scenario.count("ally")
+            kinds = [sorted(drawn.kinds[:n_agents]), sorted(drawn.kinds[n_agents:])]
+            assert [list(units["kind"][:n_agents]), sorted(units["kind"][n_agents:])] == kinds
+            walks = types.body[units["kind"]] == 1 << BODIES.index("Ground")
+            apart = np.add.outer(*[types.separation[units["kind"]]] * 2)
+            gaps = np.hypot(*[np.subtract.outer(units[axis], units[axis]) for axis in "xy"])
+            assert (gaps + 9 * np.eye(len(units)) >= apart - 1e-9)[np.ix_(walks, walks)].all()
+            assert units["x"].min() >= 0
+            assert units["x"].max() <= 32
+        battles.close()
 
 
 @pytest.mark.parametrize(
