@@ -18,6 +18,9 @@ from marl.errors import ConfigError, FieldError
 
 Config = TypeVar("Config")
 
+# The keys that choose between the dataclasses of a union; dist_type is the SMACv2 client's.
+TAGS = ("kind", "dist_type")
+
 
 def option(
     default: Any,
@@ -37,7 +40,7 @@ def parse(
 
     default: the section's own default, where the field that holds it has one of type `cls`.
     Field types: int, float, bool, str, Literal, tuple, list, dict[str, X], X | None, dataclasses,
-    and unions of dataclasses told apart by `kind` (a ClassVar of each).
+    and unions of dataclasses told apart by one of TAGS (a ClassVar of each).
     """
     known = field_types(cls)
     _check_known(mapping, known, dotted_keys(cls, path), path)
@@ -110,7 +113,8 @@ def to_mapping(config: object) -> dict[str, object]:
     for item in fields(config):  # type: ignore[arg-type]
         value = _plain(getattr(config, item.name))
         if isinstance(value, dict) and len(_dataclasses_in(types_of[item.name])) > 1:
-            value = {"kind": getattr(config, item.name).kind, **value}
+            section = type(getattr(config, item.name))
+            value = {tag_of(section): tag_value(section), **value}
         out[item.name] = value
     return out
 
@@ -144,9 +148,19 @@ def dotted_keys(cls: type, path: str = "") -> list[str]:
     for name, kind in field_types(cls).items():
         dotted = join(path, name)
         sections = _dataclasses_in(kind) or ([kind] if is_dataclass(kind) else [])
-        out += [dotted, *([join(dotted, "kind")] if len(sections) > 1 else [])]
+        out += [dotted, *([join(dotted, tag_of(sections[0]))] if len(sections) > 1 else [])]
         out += [key for section in sections for key in dotted_keys(section, dotted)]
     return list(dict.fromkeys(out))  # once each, though members of a union share keys
+
+
+def tag_of(section: type) -> str:
+    """The one of TAGS that tells `section` from the others of its union."""
+    return next(tag for tag in TAGS if hasattr(section, tag))
+
+
+def tag_value(section: type) -> str:
+    """What stands under its tag."""
+    return str(getattr(section, tag_of(section)))
 
 
 def _owners(parts: Mapping[str, type]) -> dict[str, str]:
@@ -230,20 +244,21 @@ def _convert_union(kind: Any, value: object, path: str, default: object) -> obje
 
 
 def _convert_kind(sections: list[Any], value: object, path: str, default: object) -> object:
-    """One of several dataclasses, chosen by `kind`; the default's where it is not given."""
-    by_kind = {section.kind: section for section in sections}
-    given = _section(["kind", *field_types(sections[0])], value, path)
-    name = given.get("kind", getattr(default, "kind", next(iter(by_kind))))
+    """One of several dataclasses, chosen by its tag; the default's where it is not given."""
+    tag = tag_of(sections[0])
+    by_kind = {tag_value(section): section for section in sections}
+    given = _section([tag, *field_types(sections[0])], value, path)
+    name = given.get(tag, getattr(default, tag, next(iter(by_kind))))
     if not isinstance(name, str) or name not in by_kind:
-        raise FieldError(join(path, "kind"), unknown_value(name, list(by_kind)))
-    known = ["kind", *field_types(by_kind[name])]
+        raise FieldError(join(path, tag), unknown_value(name, list(by_kind)))
+    known = [tag, *field_types(by_kind[name])]
     for kind, section in by_kind.items():
         for key in field_types(section):
             if key in given and key not in known:
-                hint = f"belongs to {path}.kind={kind}, and this is {name}; known are: "
+                hint = f"belongs to {path}.{tag}={kind}, and this is {name}; known are: "
                 raise FieldError(join(path, key), hint + ", ".join(sorted(known)))
     _check_known(given, known, dotted_keys(by_kind[name], path), path)
-    rest = {key: value for key, value in given.items() if key != "kind"}
+    rest = {key: value for key, value in given.items() if key != tag}
     return parse(by_kind[name], rest, path, default)
 
 

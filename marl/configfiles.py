@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from marl.config import flatten, join
+from marl.config import TAGS, flatten, join
 from marl.errors import ConfigError, nearest_or_all
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,8 +36,8 @@ class Layers:
 def merge(base: dict[str, object], top: Mapping[str, object]) -> None:
     """Lay `top` over `base`, in place; sections merge, everything else is replaced.
 
-    A section that is given another `kind` is replaced too: what was set for the one kind (a batch
-    of episodes, a step size of Adam) is not meant for the other.
+    A section that is given another kind (a key of TAGS) is replaced too: what was set for the one
+    kind (a batch of episodes, a step size of Adam) is not meant for the other.
     """
     for key, value in top.items():
         under = base.get(key)
@@ -52,7 +52,7 @@ def merge(base: dict[str, object], top: Mapping[str, object]) -> None:
 
 
 def _changes_kind(under: Mapping[str, object], top: Mapping[str, object]) -> bool:
-    return "kind" in under and "kind" in top and under["kind"] != top["kind"]
+    return any(tag in under and tag in top and under[tag] != top[tag] for tag in TAGS)
 
 
 class StrictLoader(yaml.SafeLoader):

@@ -147,6 +147,34 @@ def test_a_section_given_in_part_keeps_the_rest_of_its_own_default(mapping, expe
     assert parse(OwnDefaults, mapping) == expected
 
 
+@dataclass(frozen=True)
+class Uniform:
+    dist_type: ClassVar[str] = "uniform"
+    high: float = 1.0
+
+
+@dataclass(frozen=True)
+class Fixed:
+    dist_type: ClassVar[str] = "fixed"
+    items: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Drawn:
+    attack: Uniform | Fixed | None = None
+
+
+def test_sections_may_be_told_apart_by_dist_type():
+    assert parse(Drawn, {"attack": {"high": 0.5}}) == Drawn(Uniform(0.5))
+    fixed = Drawn(Fixed((1.0, 2.0)))
+    assert to_mapping(fixed) == {"attack": {"dist_type": "fixed", "items": [1.0, 2.0]}}
+    assert parse(Drawn, to_mapping(fixed)) == fixed
+    with pytest.raises(ConfigError, match=r"attack.dist_type: 'fix' is not one of .* 'fixed'\?"):
+        parse(Drawn, {"attack": {"dist_type": "fix"}})
+    with pytest.raises(ConfigError, match=r"items: belongs to attack\.dist_type=fixed"):
+        parse(Drawn, {"attack": {"dist_type": "uniform", "items": []}})
+
+
 def test_flatten_gives_dotted_leaves():
     assert flatten({"a": {"b": 1, "c": {}}, "d": [1]}) == {"a.b": 1, "a.c": {}, "d": [1]}
 

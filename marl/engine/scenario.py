@@ -19,7 +19,7 @@ from marl.engine.yamlcheck import YamlFile
 from marl.errors import EnvError
 
 MAPS = Path(__file__).resolve().parents[2] / "maps"
-NOT_SCENARIOS = ("units", "terrains")
+NOT_SCENARIOS = ("units", "terrains", "smacv2")
 SIDES = ("ally", "enemy")
 RACES = ("T", "P", "Z")
 # Cells of a walkable grid: blocked, walkable, and the inner half of a diagonal cliff.
