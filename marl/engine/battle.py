@@ -14,15 +14,16 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine import loop, orders, rng, scoring, sensing, spawn, wave, workers
+from marl.engine import loop, orders, rng, scoring, sensing, sight, spawn, wave, workers
 from marl.engine.choices import Choices
 from marl.engine.data import load_unit_types
-from marl.engine.jit import OPTIONS, compiled
+from marl.engine.jit import OPTIONS, compiled, inlined
 from marl.engine.options import Options
 from marl.engine.orders import ACTION_NO_OP
 from marl.engine.scenario import MAPS, Scenario
 from marl.engine.scoring import RUNNING, WON, Scoring, make_scoring
-from marl.engine.senses import Facts, Senses, make_senses
+from marl.engine.senses import Facts, Senses, Traits, empty_traits, make_senses
+from marl.engine.sight import Memory, empty_memory
 from marl.engine.wave import Wave
 from marl.engine.world import Field, Floats, Ints, Units, UnitTypes, empty_world
 from marl.errors import EnvError
@@ -44,11 +45,13 @@ class Rules(NamedTuple):
 
 
 class Battlefields(NamedTuple):
-    """The part of World that the compiled step needs."""
+    """The part of World that the compiled step needs, and what only SMAC v2's agents have."""
 
     units: NDArray[np.record]  # [E,N]
     rng: NDArray[np.uint64]  # [E,1]
     clock: Ints  # [E,1]
+    traits: Traits
+    memory: Memory
 
 
 class Record(NamedTuple):
@@ -91,7 +94,10 @@ class Battles:
         self.starts = spawn.Starts(scenario, types, self.rules.field)
         self.world = empty_world(num_envs, self.starts.n_units)
         self.record = _empty_record(num_envs, self.rules)
-        self._state = Battlefields(self.world.units, self.world.rng, self.world.clock)
+        senses = self.rules.senses
+        self.traits, self.memory = empty_traits(senses, num_envs), empty_memory(senses, num_envs)
+        world = self.world
+        self._state = Battlefields(world.units, world.rng, world.clock, self.traits, self.memory)
         self._actions = np.zeros(self.record.last_actions.shape, dtype=np.int64)
         self.parallel = num_envs >= PARALLEL_FROM and threads > 1
         self._team = workers.Team(threads if self.parallel else 1, self._serve())
@@ -190,7 +196,9 @@ def reset_all(rules: Rules, state: Battlefields, record: Record, seeds: NDArray[
             rng.seed_battle(units, state.rng[e], seeds[e])
             wave.begin(rules.field, rules.wave, units, rules.senses.n_agents, state.rng[e])
         _remember_vitality(units, record.vitality[e])
-        _sense(rules, units, record, e)
+        facts, memory = _facts(units, state.traits, e), sight.memory_of(state.memory, e)
+        sensing.begin(rules.senses, facts, memory, state.rng[e])
+        _sense(rules, facts, memory, state.rng[e], record, e)
 
 
 @compiled
@@ -274,13 +282,14 @@ def _step_one(rules: Rules, state: Battlefields, record: Record, e: int, actions
     orders.give_agent_orders(units, n_agents, actions, rules.senses.move_amount)
     loop.run_loops(rules.field, rules.wave, units, state.rng[e], state.clock[e], rules.step_mul)
     record.steps[e] += 1
-    code = scoring.outcome(n_agents, units["health"])
-    record.reward[e] = scoring.step_reward(
-        rules.scoring, record.vitality[e], units["health"], units["shield"], code
-    )
-    _conclude(rules, record, e, code, units["health"])
+    facts, memory = _facts(units, state.traits, e), sight.memory_of(state.memory, e)
+    code = scoring.outcome(rules.scoring, facts.kind, facts.health)
+    record.reward[e] = scoring.step_reward(rules.scoring, facts, record.vitality[e], code)
+    _conclude(rules, record, e, code, facts.health)
     _remember_vitality(units, record.vitality[e])
-    _sense(rules, units, record, e)
+    if rules.senses.remembers:
+        sight.forget_dead(rules.senses, facts, memory)
+    _sense(rules, facts, memory, state.rng[e], record, e)
 
 
 @compiled
@@ -303,13 +312,38 @@ def _remember_vitality(units: Units, vitality: Floats) -> None:
         vitality[i] = units[i].health + units[i].shield if alive else 0.0
 
 
-@compiled
-def _sense(rules: Rules, units: Units, record: Record, e: int) -> None:
-    """Write the mask, the observations and the state of battle e."""
-    facts = Facts(
-        units["kind"], units["x"], units["y"], units["health"], units["shield"], units["cooldown"]
+@inlined
+def _facts(units: Units, traits: Traits, e: int) -> Facts:
+    """What battle e's client sees of its units [N]."""
+    return Facts(
+        units["kind"],
+        units["x"],
+        units["y"],
+        units["health"],
+        units["shield"],
+        units["cooldown"],
+        units["energy"],
+        traits.fov_x[e],
+        traits.fov_y[e],
+        traits.attack_probability[e],
+        traits.health_level[e],
+        traits.enemy_mask[e],
     )
-    senses, last_actions, steps = rules.senses, record.last_actions[e], record.steps[e]
-    sensing.write_mask(senses, facts, record.avail[e])
-    sensing.write_observations(senses, facts, record.avail[e], last_actions, steps, record.obs[e])
-    sensing.write_state(senses, facts, record.obs[e], last_actions, steps, record.state[e])
+
+
+@compiled
+def _sense(
+    rules: Rules, facts: Facts, memory: Memory, random: rng.State, record: Record, e: int
+) -> None:
+    """Write the mask, the observations and the state of battle e."""
+    sensing.sense(
+        rules.senses,
+        facts,
+        memory,
+        random,
+        record.last_actions[e],
+        record.steps[e],
+        record.avail[e],
+        record.obs[e],
+        record.state[e],
+    )

@@ -1,27 +1,24 @@
-"""Who has won, and the reward: SMAC v1's, on the facts before and after a step.
+"""Who has won, and the reward: both SMAC clients', on the facts before and after a step.
 
-Source: oxwhirl/smac @d6aab33, starcraft2.py (reward_battle, get_game_end_code, step). A unit is
-dead when its health is 0; its vitality is health + shield.
+Sources: oxwhirl/smac @d6aab33 and oxwhirl/smacv2 @577ab5a, starcraft2.py (reward_battle,
+update_units, only_medivac_left, step). A unit is dead when its health is 0; its vitality is
+health + shield. max_reward is taken from the units of each battle, where the clients keep that of
+the first battle they ever played.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
+from marl.engine import options as opts
 from marl.engine.jit import compiled
 from marl.engine.options import Options
 from marl.engine.scenario import Scenario
-from marl.engine.world import Floats, UnitTypes
+from marl.engine.senses import HEALER, Facts
+from marl.engine.world import Floats, Ints, UnitTypes
 from marl.errors import EnvError
-
-# dense: damage to enemies and kills, never below 0 (as SMAC v2 has it).
-# dense_official: its absolute value, as the v1 client has it, so a regenerating enemy pays too
-#   (oxwhirl/smac#72).
-# sparse: 1 for a win, -1 for a loss, 0 for a draw or a timeout (scaled like the rest).
-# lagma_sparse: kills and own losses only, and the win; what LAGMA calls sparse
-#   (aailabkaist/LAGMA @40d5249, reward_only_positive=False in its own client).
-REWARDS = ("dense", "dense_official", "sparse", "lagma_sparse")
-DENSE, DENSE_OFFICIAL, SPARSE, LAGMA_SPARSE = range(4)
 
 LOST, DRAWN, WON, RUNNING = -1, 0, 1, 2
 
@@ -29,58 +26,95 @@ LOST, DRAWN, WON, RUNNING = -1, 0, 1, 2
 class Scoring(NamedTuple):
     """The rewards of one scenario, and how its episodes end."""
 
-    preset: int  # index of REWARDS
     n_agents: int
+    vitality_max: Floats  # [K]
+    healer: int  # the type index whose units alone cannot go on fighting; -1 = none
+    lone_healer_loses: bool  # v1: enemies are beaten when one healer is left; v2: none but healers
+    sparse: bool
+    only_positive: bool
+    deaths_only: bool
+    absolute: bool  # only_positive pays the absolute value
     death_value: float
     win: float
     defeat: float
     negative_scale: float
-    scale: float  # every reward is divided by it
+    scale_rate: float  # max_reward becomes this; 0 = rewards stay as they are
     limit_truncates: bool  # reaching the episode limit cuts the episode off, no outcome
 
 
 def make_scoring(scenario: Scenario, types: UnitTypes, options: Options) -> Scoring:
     """The rewards of `scenario` under `options`."""
-    if options.reward not in REWARDS:
-        raise EnvError(f"reward: {options.reward!r} is not one of {list(REWARDS)}")
-    most = max_reward(scenario, types, options)
-    if options.reward_scale and most <= 0.0:
-        raise EnvError(
-            f"reward_win, reward_death_value: the most that can be earned is {most:g}, and rewards "
-            "are divided by it; raise them above 0 or set reward_scale=False"
-        )
-    scaled = most / options.reward_scale_rate
-    return Scoring(
-        preset=REWARDS.index(options.reward),
+    opts.check(options)
+    v1, quirks = options.client == "v1", options.quirks
+    names = scenario.unit_names
+    scaled = options.reward_scale and (not options.reward_sparse or quirks.sparse_reward_scaled)
+    scoring = Scoring(
         n_agents=scenario.count("ally"),
+        vitality_max=types.health + types.shield,
+        healer=names.index(HEALER) if HEALER in names else -1,
+        lone_healer_loses=v1,
+        sparse=options.reward_sparse,
+        only_positive=options.reward_only_positive,
+        deaths_only=options.reward_deaths_only,
+        absolute=v1 and quirks.regeneration_pays,
         death_value=options.reward_death_value,
         win=options.reward_win,
         defeat=options.reward_defeat,
         negative_scale=options.reward_negative_scale,
-        scale=scaled if options.reward_scale else 1.0,
+        scale_rate=options.reward_scale_rate if scaled else 0.0,
         limit_truncates=options.continuing_episode,
     )
+    least = scoring.win + scenario.count("enemy") * (
+        scoring.death_value + float(scoring.vitality_max.min())
+    )
+    if scenario.groups:
+        least = max_reward(scenario, types, options)
+    if scoring.scale_rate and least <= 0.0:
+        raise EnvError(
+            f"reward_win, reward_death_value: the most that can be earned is {least:g}, and "
+            "rewards are divided by it; raise them above 0 or set reward_scale=False"
+        )
+    return scoring
 
 
 def max_reward(scenario: Scenario, types: UnitTypes, options: Options) -> float:
-    """The dense reward of killing every enemy and winning, before scaling."""
-    total = options.reward_win
-    for group in scenario.groups:
-        if group.side == "enemy":
-            kind = scenario.unit_names.index(group.unit)
-            vitality = types.health[kind] + types.shield[kind]
-            total += group.count * (options.reward_death_value + vitality)
-    return float(total)
+    """The dense reward of killing every enemy of a scenario's groups and winning, unscaled."""
+    names = scenario.unit_names
+    kinds = [
+        names.index(group.unit)
+        for group in scenario.groups
+        if group.side == "enemy"
+        for _ in range(group.count)
+    ]
+    vitality = np.array(types.health + types.shield)[kinds]
+    return float(options.reward_win + (options.reward_death_value + vitality).sum())
 
 
 @compiled
-def outcome(n_agents: int, health: Floats) -> int:
-    """LOST, WON, DRAWN (nobody is left) or RUNNING. health: [N], agents first."""
-    living_allies = n_agents - count_dead(health, 0, n_agents)
-    living_enemies = health.size - n_agents - count_dead(health, n_agents, health.size)
-    if living_allies:
-        return RUNNING if living_enemies else WON
-    return LOST if living_enemies else DRAWN
+def outcome(scoring: Scoring, kind: Ints, health: Floats) -> int:
+    """LOST, WON, DRAWN (nobody is left) or RUNNING, in the clients' order.
+
+    kind, health: [N], agents first. Where there are medivacs, agents without any other unit have
+    lost, even if no enemy is left.
+    """
+    healer, n_agents = scoring.healer, scoring.n_agents
+    allies, enemies = 0, 0
+    ally_healers, enemy_healers = 0, 0
+    for i in range(health.size):
+        if health[i] > 0:
+            if i < n_agents:
+                allies += 1
+                ally_healers += kind[i] == healer
+            else:
+                enemies += 1
+                enemy_healers += kind[i] == healer
+    if (allies == 0 and enemies > 0) or (healer >= 0 and allies == ally_healers):
+        return LOST
+    if allies > 0 and enemies == 0:
+        return WON
+    if healer >= 0 and enemies == enemy_healers and (enemies == 1 or not scoring.lone_healer_loses):
+        return WON
+    return DRAWN if allies == 0 and enemies == 0 else RUNNING
 
 
 @compiled
@@ -93,42 +127,53 @@ def count_dead(health: Floats, first: int, last: int) -> int:
 
 
 @compiled
-def step_reward(
-    scoring: Scoring, vitality_before: Floats, health: Floats, shield: Floats, code: int
-) -> float:
-    """The scaled reward of one step.
+def step_reward(scoring: Scoring, facts: Facts, vitality_before: Floats, code: int) -> float:
+    """The reward of one step, scaled.
 
-    vitality_before: [N], 0 for units that were dead already; health, shield: [N] now.
-    code: the outcome after the step.
+    vitality_before: [N], 0 for units that were dead already. code: the outcome after the step.
     """
-    if scoring.preset == SPARSE:
+    if scoring.sparse:
         reward = float(code) if code != RUNNING else 0.0
     else:
-        reward = _battle_reward(scoring, vitality_before, health, shield)
+        reward = _battle_reward(scoring, facts, vitality_before)
         if code == WON:
             reward += scoring.win
         elif code == LOST:
             reward += scoring.defeat
-    return reward / scoring.scale
+    if scoring.scale_rate and reward != 0.0:
+        reward /= _max_reward(scoring, facts.kind) / scoring.scale_rate
+    return reward
 
 
 @compiled
-def _battle_reward(
-    scoring: Scoring, vitality_before: Floats, health: Floats, shield: Floats
-) -> float:
-    damage = 0.0  # to the enemies; below 0 when they regenerated more
-    kills = 0
-    losses = 0
-    for i in range(health.size):
+def _battle_reward(scoring: Scoring, facts: Facts, vitality_before: Floats) -> float:
+    damage, suffered = 0.0, 0.0  # below 0 when more was regenerated or healed
+    kills, losses = 0, 0
+    for i in range(vitality_before.size):
         if vitality_before[i] == 0:
             continue
-        died = health[i] == 0
+        died = facts.health[i] == 0
+        lost = vitality_before[i] - (0.0 if died else facts.health[i] + facts.shield[i])
         if i < scoring.n_agents:
             losses += died
+            suffered += lost
         else:
             kills += died
-            damage += vitality_before[i] - (0.0 if died else health[i] + shield[i])
-    if scoring.preset == LAGMA_SPARSE:
-        return scoring.death_value * (kills - scoring.negative_scale * losses)
-    dealt = damage + scoring.death_value * kills
-    return abs(dealt) if scoring.preset == DENSE_OFFICIAL else max(dealt, 0.0)
+            damage += lost
+    deaths = scoring.death_value * kills
+    if scoring.only_positive:
+        dealt = damage + deaths
+        return abs(dealt) if scoring.absolute else max(dealt, 0.0)
+    deaths -= scoring.negative_scale * scoring.death_value * losses
+    if scoring.deaths_only:
+        return deaths
+    return damage + deaths - scoring.negative_scale * suffered
+
+
+@compiled
+def _max_reward(scoring: Scoring, kind: Ints) -> float:
+    """The dense reward of killing every enemy of this battle and winning, unscaled. kind: [N]."""
+    most = scoring.win
+    for i in range(scoring.n_agents, kind.size):
+        most += scoring.death_value + scoring.vitality_max[kind[i]]
+    return most

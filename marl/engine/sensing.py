@@ -1,17 +1,16 @@
-"""What the agents see and may do: SMAC v1's observation, state and action mask.
+"""What the agents may do and see: the action mask and the observations of both SMAC clients.
 
-Source: oxwhirl/smac @d6aab33, starcraft2.py (get_obs_agent, get_state, get_avail_agent_actions),
-quirks included. Every function works on the plain facts of one battle, N = A + M units: the A
-agents first, then the M enemies; so the official client can be compared with it on the same facts.
+Sources: oxwhirl/smac @d6aab33 and oxwhirl/smacv2 @577ab5a, starcraft2.py (get_obs_agent,
+get_avail_agent_actions), bugs included unless `Quirks` mend them. Every function works on the plain
+facts of one battle, so the official clients can be compared with it on the same facts.
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
+from marl.engine import sight
 from marl.engine.jit import compiled, inlined
 from marl.engine.orders import (
     ACTION_EAST,
@@ -22,11 +21,66 @@ from marl.engine.orders import (
     ACTION_WEST,
     FIRST_ATTACK,
 )
-from marl.engine.senses import PATHING_POINTS, Facts, Senses
-from marl.engine.world import Ints
+from marl.engine.overview import health_shown, write_state
+from marl.engine.rng import State
+from marl.engine.senses import GROUND_POINTS, N_HEIGHTS, N_PATHING, Facts, Senses
+from marl.engine.sight import Memory
+from marl.engine.world import NO_UNIT, Floats, Ints
 
-SIGHT = 9.0  # centre to centre, the same for every unit type; seen if strictly nearer
-SHOOT = 6.0  # centre to centre, inclusive, whatever the weapon's true range
+Rows = NDArray[np.float32]  # [A,O]
+
+
+@compiled
+def sense(
+    senses: Senses,
+    facts: Facts,
+    memory: Memory,
+    random: State,
+    last_actions: Ints,
+    steps: int,
+    avail: NDArray[np.bool_],
+    obs: Rows,
+    state: NDArray[np.float32],
+) -> None:
+    """Write the mask [A,U], the observations [A,O] and the state [S] of one battle.
+
+    last_actions: [A], -1 = none yet. random: [1], the battle's random numbers; v2 draws from them.
+    """
+    look_again(senses, facts, memory, random)
+    write_mask(senses, facts, memory.distance, avail)
+    write_observations(senses, facts, memory, avail, last_actions, steps, obs)
+    write_state(senses, facts, obs, last_actions, steps, state)
+
+
+@compiled
+def begin(senses: Senses, facts: Facts, memory: Memory, random: State) -> None:
+    """Before the first `sense` of an episode: all look east, and nobody has found an enemy."""
+    facts.fov_x[:] = 1.0
+    facts.fov_y[:] = 0.0
+    sight.forget_all(memory)
+    if senses.remembers and senses.looks_twice:
+        look_again(senses, facts, memory, random)
+
+
+@compiled
+def look_again(senses: Senses, facts: Facts, memory: Memory, random: State) -> None:
+    """Measure all distances; v2's agents look around, in a random order."""
+    sight.measure(senses, facts, memory.distance)
+    if senses.remembers:
+        sight.shuffle_order(memory.order, random)
+        if senses.starcraft:
+            sight.look(senses, facts, memory, random)
+
+
+@compiled
+def turn_view(senses: Senses, facts: Facts, a: int, action: int) -> bool:
+    """Turn living agent a's view if `action` says so, and give whether it did."""
+    k = action - FIRST_ATTACK
+    if k < 0 or k >= senses.n_fov:
+        return False
+    facts.fov_x[a] = senses.fov[k, 0]
+    facts.fov_y[a] = senses.fov[k, 1]
+    return True
 
 
 @inlined
@@ -40,12 +94,13 @@ def is_pathable(senses: Senses, x: float, y: float) -> bool:
 
 
 @compiled
-def write_mask(senses: Senses, facts: Facts, out: NDArray[np.bool_]) -> None:
+def write_mask(senses: Senses, facts: Facts, distance: Floats, out: NDArray[np.bool_]) -> None:
     """out [A,U]: the legal actions. A dead agent keeps the no-op, so no row is ever empty.
 
-    Moves are tested half a move ahead, in whole cells; other units do not matter.
+    distance: as sight.measure leaves it. Moves are tested in whole cells; other units do not
+    matter.
     """
-    ahead = senses.move_amount / 2
+    ahead, first = senses.ahead, senses.first_target
     for a in range(senses.n_agents):
         alive = facts.health[a] > 0
         out[a, :] = False
@@ -58,195 +113,190 @@ def write_mask(senses: Senses, facts: Facts, out: NDArray[np.bool_]) -> None:
         out[a, ACTION_SOUTH] = is_pathable(senses, x, y - ahead)
         out[a, ACTION_EAST] = is_pathable(senses, x + ahead, y)
         out[a, ACTION_WEST] = is_pathable(senses, x - ahead, y)
-        for j in range(senses.n_enemies):
-            i = senses.n_agents + j
-            if facts.health[i] > 0:
-                dx, dy = facts.x[i] - x, facts.y[i] - y
-                out[a, FIRST_ATTACK + j] = math.sqrt(dx * dx + dy * dy) <= SHOOT
+        for action in range(FIRST_ATTACK, first):
+            out[a, action] = True
+        for j in range(senses.n_actions - first):
+            i = sight.target_of(senses, facts, a, j)
+            if i != NO_UNIT:
+                out[a, first + j] = not senses.masks_reach or sight.reaches(
+                    senses, facts, distance, a, i
+                )
 
 
 @compiled
 def write_observations(
     senses: Senses,
     facts: Facts,
+    memory: Memory,
     avail: NDArray[np.bool_],
     last_actions: Ints,
     steps: int,
-    out: NDArray[np.float32],
+    out: Rows,
 ) -> None:
     """out [A,O]: the blocks move, enemies, allies, own. A dead agent sees zeros.
 
-    avail: [A,U], the mask of the same facts; last_actions: [A], -1 = none yet.
+    memory: as `look_again` leaves it; avail: [A,U], the mask of the same facts; last_actions: [A],
+    -1 = none yet.
     """
     out[:] = 0.0
-    at = _write_moves(senses, facts, avail, out)
-    at = _write_enemies(senses, facts, avail, at, out)
-    at = _write_allies(senses, facts, last_actions, at, out)
-    _write_own(senses, facts, at, out)
+    if senses.starcraft:
+        at = _write_moves(senses, facts, avail, out)
+        at = _write_enemies(senses, facts, memory, avail, at, out)
+        at = _write_allies(senses, facts, memory.distance, last_actions, at, out)
+        _write_own(senses, facts, at, out)
     if senses.timestep:
         out[:, senses.obs_dim - 1] = steps / senses.episode_limit
 
 
 @compiled
-def _write_moves(
-    senses: Senses, facts: Facts, avail: NDArray[np.bool_], out: NDArray[np.float32]
-) -> int:
-    """Which ways are open, and with obs_pathing_grid the ground at eight points around."""
+def _write_moves(senses: Senses, facts: Facts, avail: NDArray[np.bool_], out: Rows) -> int:
+    """Which ways are open, and with their options the ground around. Gives the next column."""
     walkable = senses.walkable
     height, width = walkable.shape
+    heights_at = 4 + N_PATHING * senses.pathing
     for a in range(senses.n_agents):
         if facts.health[a] <= 0:
             continue
         for k in range(4):
             out[a, k] = avail[a, ACTION_NORTH + k]
-        if senses.pathing:
-            for k in range(len(PATHING_POINTS)):
-                x = int(int(facts.x[a]) + PATHING_POINTS[k][0] * senses.move_amount)
-                y = int(int(facts.y[a]) + PATHING_POINTS[k][1] * senses.move_amount)
-                outside = x < 0 or y < 0 or x >= width or y >= height  # pathable, says v1
+        if not (senses.pathing or senses.heights):
+            continue
+        for k in range(len(GROUND_POINTS)):
+            x = int(int(facts.x[a]) + GROUND_POINTS[k][0] * senses.move_amount)
+            y = int(int(facts.y[a]) + GROUND_POINTS[k][1] * senses.move_amount)
+            outside = x < 0 or y < 0 or x >= width or y >= height  # shown as 1
+            if senses.pathing and k < N_PATHING:
                 out[a, 4 + k] = outside or walkable[y, x] != 0
-    return 4 + len(PATHING_POINTS) * senses.pathing
+            if senses.heights:
+                out[a, heights_at + k] = 1.0 if outside else senses.height[y, x]
+    return heights_at + N_HEIGHTS * senses.heights
 
 
 @compiled
 def _write_enemies(
-    senses: Senses, facts: Facts, avail: NDArray[np.bool_], at: int, out: NDArray[np.float32]
+    senses: Senses, facts: Facts, memory: Memory, avail: NDArray[np.bool_], at: int, out: Rows
 ) -> int:
     """A row per enemy, zeros where it is dead or out of sight. Gives the next column."""
-    kind, x, y, health, shield = facts.kind, facts.x, facts.y, facts.health, facts.shield
-    with_health, shields, bits = senses.others_health, senses.enemy_shields, senses.type_bits
-    width = 4 + (1 + shields) * with_health + bits
+    kinds, shields, bits = senses.kinds, senses.enemy_shields, senses.type_bits
+    width = 4 + (1 + shields) * senses.others_health + bits
     for a in range(senses.n_agents):
+        if facts.health[a] <= 0:
+            continue
+        scale = kinds[facts.kind[a]].sight
         for j in range(senses.n_enemies):
             i = senses.n_agents + j
-            dx, dy = x[i] - x[a], y[i] - y[a]
-            distance = math.sqrt(dx * dx + dy * dy)
-            if health[a] > 0 and health[i] > 0 and distance < SIGHT:
-                row = at + j * width
-                _write_seen(out, a, row, avail[a, FIRST_ATTACK + j], distance, dx, dy)
-                whole = health[i] / senses.health_max[kind[i]]
-                shielded = shield[i] / senses.shield_max[kind[i]]
-                row = _write_health(out, a, row + 4, with_health, whole, shields, shielded)
-                if bits:
-                    out[a, row + senses.enemy_column[kind[i]]] = 1.0
+            if senses.remembers:
+                shown = memory.shown[a, j]
+            else:
+                shown = memory.distance[a, i] < scale and facts.health[i] > 0
+            if not shown:
+                continue
+            row = at + j * width
+            attackable = _is_attackable(senses, facts, memory.distance, avail, a, j)
+            _write_place(facts, memory.distance, scale, a, i, attackable, row, out)
+            if senses.masks_enemies and facts.enemy_mask[a, j]:
+                continue
+            kind = kinds[facts.kind[i]]
+            if senses.others_health:
+                out[a, row + 4] = facts.health[i] / kind.health_max
+                if shields:
+                    out[a, row + 5] = facts.shield[i] / kind.shield_max
+            if bits:
+                out[a, row + width - bits + kind.enemy_column] = 1.0
     return at + senses.n_enemies * width
+
+
+@inlined
+def _is_attackable(
+    senses: Senses, facts: Facts, distance: Floats, avail: NDArray[np.bool_], a: int, j: int
+) -> bool:
+    """The first column of an enemy's row: the mask's, or what it were if it tested ranges."""
+    if senses.kinds[facts.kind[a]].heals and not senses.heals_shown:
+        return False
+    if senses.masks_reach:
+        return avail[a, senses.first_target + j]
+    i = sight.target_of(senses, facts, a, j)
+    return i != NO_UNIT and sight.reaches(senses, facts, distance, a, i)
+
+
+@inlined
+def _write_place(
+    facts: Facts, distance: Floats, scale: float, a: int, i: int, first: bool, at: int, out: Rows
+) -> None:
+    """The first four columns of another unit's row. scale: the observer's sight."""
+    out[a, at] = first
+    out[a, at + 1] = distance[a, i] / scale
+    out[a, at + 2] = (facts.x[i] - facts.x[a]) / scale
+    out[a, at + 3] = (facts.y[i] - facts.y[a]) / scale
 
 
 @compiled
 def _write_allies(
-    senses: Senses, facts: Facts, last_actions: Ints, at: int, out: NDArray[np.float32]
+    senses: Senses, facts: Facts, distance: Floats, last_actions: Ints, at: int, out: Rows
 ) -> int:
     """A row per other agent, zeros where it is dead or out of sight. Gives the next column."""
-    kind, x, y, health, shield = facts.kind, facts.x, facts.y, facts.health, facts.shield
-    with_health, shields, bits = senses.others_health, senses.ally_shields, senses.type_bits
-    width = 4 + (1 + shields) * with_health + bits + senses.n_actions * senses.others_actions
+    kinds, shields, bits = senses.kinds, senses.ally_shields, senses.type_bits
+    width = 4 + (1 + shields) * senses.others_health + senses.attack + senses.health_level + bits
+    width += senses.n_actions * senses.others_actions
     for a in range(senses.n_agents):
+        if facts.health[a] <= 0:
+            continue
+        scale = kinds[facts.kind[a]].sight
         for i in range(senses.n_agents):
-            dx, dy = x[i] - x[a], y[i] - y[a]
-            distance = math.sqrt(dx * dx + dy * dy)
-            if i != a and health[a] > 0 and health[i] > 0 and distance < SIGHT:
-                row = at + (i - (i > a)) * width
-                _write_seen(out, a, row, True, distance, dx, dy)
-                whole = health[i] / senses.health_max[kind[i]]
-                shielded = shield[i] / senses.shield_max[kind[i]]
-                row = _write_health(out, a, row + 4, with_health, whole, shields, shielded)
-                if bits:
-                    out[a, row + senses.ally_column[kind[i]]] = 1.0
-                if senses.others_actions and last_actions[i] >= 0:
-                    out[a, row + bits + last_actions[i]] = 1.0
+            if i == a or facts.health[i] <= 0:
+                continue
+            if not (senses.sees_all or sight.sees(senses, facts, distance, a, i)):
+                continue
+            row = at + (i - (i > a)) * width
+            _write_place(facts, distance, scale, a, i, True, row, out)
+            row += 4
+            if senses.others_health:
+                if not senses.health_level or senses.health_level_others:
+                    out[a, row] = health_shown(senses, facts, i)
+                if shields:
+                    out[a, row + 1] = facts.shield[i] / kinds[facts.kind[i]].shield_max
+                row += 1 + shields
+            if senses.attack:
+                if senses.attack_others:
+                    out[a, row] = facts.attack_probability[i]
+                row += 1
+            if senses.health_level:
+                if senses.health_level_others:
+                    out[a, row] = facts.health_level[i]
+                row += 1
+            if bits and senses.types_others:
+                out[a, row + kinds[facts.kind[i]].ally_column] = 1.0
+            if senses.others_actions and last_actions[i] >= 0:
+                out[a, row + bits + last_actions[i]] = 1.0
     return at + (senses.n_agents - 1) * width
 
 
 @compiled
-def _write_own(senses: Senses, facts: Facts, at: int, out: NDArray[np.float32]) -> None:
-    """Each agent's own health, shield and type."""
-    for a in range(senses.n_agents):
-        if facts.health[a] > 0:
-            kind = facts.kind[a]
-            whole = facts.health[a] / senses.health_max[kind]
-            shielded = facts.shield[a] / senses.shield_max[kind]
-            row = _write_health(out, a, at, senses.own_health, whole, senses.ally_shields, shielded)
-            if senses.type_bits:
-                out[a, row + senses.ally_column[kind]] = 1.0
-
-
-@inlined
-def _write_seen(
-    out: NDArray[np.float32], a: int, at: int, first: bool, distance: float, dx: float, dy: float
-) -> None:
-    out[a, at] = first
-    out[a, at + 1] = distance / SIGHT
-    out[a, at + 2] = dx / SIGHT
-    out[a, at + 3] = dy / SIGHT
-
-
-@inlined
-def _write_health(
-    out: NDArray[np.float32],
-    a: int,
-    at: int,
-    wanted: bool,
-    health: float,
-    shields: int,
-    shield: float,
-) -> int:
-    """Health and, where there are shields, shield, as fractions. Gives the next column."""
-    if not wanted:
-        return at
-    out[a, at] = health
-    if shields:
-        out[a, at + 1] = shield
-    return at + 1 + shields
-
-
-@compiled
-def write_state(
-    senses: Senses,
-    facts: Facts,
-    obs: NDArray[np.float32],
-    last_actions: Ints,
-    steps: int,
-    out: NDArray[np.float32],
-) -> None:
-    """out [S]: agents, enemies, last actions, time; or all observations (obs_instead_of_state).
-
-    obs: [A,O] of the same facts; last_actions: [A], -1 = none yet.
-    """
-    if senses.state_is_obs:
-        for at in range(out.size):
-            out[at] = obs[at // senses.obs_dim, at % senses.obs_dim]
-        return
-    out[:] = 0.0
-    at = _write_state_units(senses, facts, out)
-    if senses.state_actions:
-        for a in range(senses.n_agents):
-            if last_actions[a] >= 0:
-                out[at + last_actions[a]] = 1.0
-            at += senses.n_actions
-    if senses.state_timestep:
-        out[at] = steps / senses.episode_limit
-
-
-@compiled
-def _write_state_units(senses: Senses, facts: Facts, out: NDArray[np.float32]) -> int:
-    """A row per unit, zeros for the dead. Gives the next column."""
+def _write_own(senses: Senses, facts: Facts, at: int, out: Rows) -> None:
+    """Each agent's own health, shield, capabilities, place, view and type."""
     height, width = senses.walkable.shape
-    at = 0
-    for i in range(senses.n_agents + senses.n_enemies):
-        is_ally = i < senses.n_agents
-        kind = facts.kind[i]
-        shields = senses.ally_shields if is_ally else senses.enemy_shields
-        column = senses.ally_column[kind] if is_ally else senses.enemy_column[kind]
-        body = at + 4 if is_ally else at + 3  # where the shield stands, after x and y
-        if facts.health[i] > 0:
-            out[at] = facts.health[i] / senses.health_max[kind]
-            if is_ally:
-                out[at + 1] = facts.cooldown[i] / senses.cooldown_max[kind]
-            out[body - 2] = (facts.x[i] - width / 2) / width
-            out[body - 1] = (facts.y[i] - height / 2) / height
-            if shields:
-                out[body] = facts.shield[i] / senses.shield_max[kind]
-            if senses.type_bits:
-                out[body + shields + column] = 1.0
-        at = body + shields + senses.type_bits
-    return at
+    for a in range(senses.n_agents):
+        if facts.health[a] <= 0:
+            continue
+        kind, row = senses.kinds[facts.kind[a]], at
+        if senses.own_health:
+            out[a, row] = health_shown(senses, facts, a)
+            if senses.ally_shields:
+                out[a, row + 1] = facts.shield[a] / kind.shield_max
+            row += 1 + senses.ally_shields
+        if senses.attack:
+            out[a, row] = facts.attack_probability[a]
+            row += 1
+        if senses.health_level:
+            out[a, row] = facts.health_level[a]
+            row += 1
+        if senses.own_place:
+            out[a, row] = facts.x[a] / width
+            out[a, row + 1] = facts.y[a] / height
+            row += 2
+        if senses.n_fov:
+            out[a, row] = facts.fov_x[a]
+            out[a, row + 1] = facts.fov_y[a]
+            row += 2
+        if senses.type_bits:
+            out[a, row + kind.ally_column] = 1.0

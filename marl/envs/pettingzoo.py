@@ -167,7 +167,7 @@ class ParallelView(ParallelEnv[str, Seen, int]):
 def parallel_env(map: str = "3m", **options: object) -> ParallelView:
     """A battle of our engine; agents are named after their units (stalker_0, zealot_0, ...).
 
-    options: the other keys of Sc2Config, for example reward="sparse".
+    options: the other keys of Sc2Config, for example reward_sparse=True.
     """
     env = parse(Sc2Config, {"map": map, **options}).build(num_envs=1, threads=1)
     groups = [group for group in load_scenario(map).groups if group.side == "ally"]

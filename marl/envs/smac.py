@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from marl.config import option
 from marl.engine.battle import Battles
 from marl.engine.choices import Choices
-from marl.engine.options import Options
+from marl.engine.options import Options, Quirks
 from marl.engine.scenario import load_scenario
 from marl.errors import EnvError
 from marl.protocols import Observation, Step
@@ -20,37 +20,39 @@ from marl.spec import EnvSpec
 
 @dataclass(frozen=True)
 class Sc2Config:
-    """A SMAC scenario; names and defaults as in oxwhirl/smac, meanings in marl/engine/options.py.
-
-    reward replaces SMAC's reward_sparse and reward_only_positive; see marl/engine/scoring.py.
-    """
+    """A SMAC scenario; names and defaults as in oxwhirl/smac, meanings in marl/engine/options.py."""
 
     kind: ClassVar[str] = "sc2"
     map: str = "8m"
     backend: Literal["engine", "game"] = "engine"
-    reward: Literal["dense", "dense_official", "sparse", "lagma_sparse"] = "dense"
     step_mul: int = option(8, low=1, high=1000)  # game loops per step, 16 a game-second
     move_amount: float = option(2.0, above=0)  # grid units
     obs_all_health: bool = True
     obs_own_health: bool = True
     obs_last_action: bool = False
     obs_pathing_grid: bool = False
+    obs_terrain_height: bool = False
     obs_timestep_number: bool = False
     obs_instead_of_state: bool = False
     state_last_action: bool = True
     state_timestep_number: bool = False
     continuing_episode: bool = False
+    reward_sparse: bool = False
+    reward_only_positive: bool = True
+    reward_deaths_only: bool = False
     reward_death_value: float = 10.0
     reward_win: float = 200.0
     reward_defeat: float = 0.0
     reward_negative_scale: float = 0.5
     reward_scale: bool = True
     reward_scale_rate: float = option(20.0, above=0)
+    quirks: Quirks = field(default_factory=Quirks)  # the client's known bugs
     choices: Choices = field(default_factory=Choices)  # the engine's uncertain rules
 
     def engine_options(self) -> Options:
         """The same values, as the engine takes them."""
-        return Options(**{item.name: getattr(self, item.name) for item in fields(Options)})
+        ours = {item.name for item in fields(Options)} & {item.name for item in fields(self)}
+        return Options(client="v1", **{name: getattr(self, name) for name in ours})
 
     def build(self, num_envs: int, threads: int) -> SmacEnv:
         """num_envs battles in lock-step on `threads` threads."""

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from marl.engine import sensing
 from marl.engine.data import load_unit_types
-from marl.engine.options import Options
+from marl.engine.options import Options, Quirks
 from marl.engine.scenario import load_scenario
-from marl.engine.senses import Facts, Senses, make_senses
+from marl.engine.senses import Facts, Senses, empty_traits, make_senses
+from marl.engine.sight import Memory, empty_memory
 
 DEAD = (0.0, 0.0, 0.0, 0.0, 0.0)  # x, y, health, shield, cooldown
+NO_RANDOM = np.zeros(1, dtype=np.uint64)  # v1 draws nothing
 
 
 class Seen(NamedTuple):
@@ -39,7 +41,10 @@ def see(
     senses = make_senses(scenario, types, options or Options())
     kind = np.array([scenario.unit_names.index(unit[0]) for unit in units])
     columns = (np.array(column, dtype=float) for column in list(zip(*units, strict=True))[1:])
-    return see_facts(senses, Facts(kind, *columns), last_actions, steps)
+    facts = Facts(
+        kind, *columns, np.full(len(units), 50.0), *(t[0] for t in empty_traits(senses, 1))
+    )
+    return see_facts(senses, facts, last_actions, steps)
 
 
 def see_facts(senses: Senses, facts: Facts, last_actions: list[int] | None, steps: int) -> Seen:
@@ -47,9 +52,8 @@ def see_facts(senses: Senses, facts: Facts, last_actions: list[int] | None, step
     avail = np.ones((senses.n_agents, senses.n_actions), dtype=np.bool_)
     obs = np.full((senses.n_agents, senses.obs_dim), np.nan, dtype=np.float32)
     state = np.full(senses.state_dim, np.nan, dtype=np.float32)
-    sensing.write_mask(senses, facts, avail)
-    sensing.write_observations(senses, facts, avail, last, steps, obs)
-    sensing.write_state(senses, facts, obs, last, steps, state)
+    memory = Memory(*(array[0] for array in empty_memory(senses, 1)))
+    sensing.sense(senses, facts, memory, NO_RANDOM, last, steps, avail, obs, state)
     return Seen(obs, state, avail)
 
 
@@ -203,6 +207,97 @@ def test_the_time_step_is_appended_after_a_column_that_stays_empty():
     assert_allclose(timed.obs[:, :30], plain.obs)
     assert timed.obs[:, 30].tolist() == [0, 0, 0]
     assert timed.obs[:, 31].tolist() == [0.25] * 3  # 15 of 60, the dead too
+
+
+def test_the_time_step_needs_one_column_where_the_gap_is_mended():
+    mended = Options(obs_timestep_number=True, quirks=Quirks(timestep_leaves_a_gap=False))
+    timed = see("3m", MARINES, mended, None, 15)
+    assert timed.obs.shape[1] == 31
+    assert timed.obs[:, 30].tolist() == [0.25] * 3
+
+
+def test_terrain_heights_are_read_upside_down_unless_mended():
+    """The ravine: floor at 8, plateau at 10 from y 13 to 20, nothing below y 8 and above 23."""
+    units = [("Colossus", 16.5, 12.5, 200, 150, 0), ("Colossus", *DEAD)]
+    units += [("Zergling", *DEAD)] * 64
+    floor, plateau, none = 191 / 255, 207 / 255, 127 / 255
+    mended = Options(obs_terrain_height=True, quirks=Quirks(height_grid_flipped=False))
+    # 4 north, 4 south, 4 east, 4 west, then 2 aside of (16,12): NE, SW, SE, NW, and (16,12) itself
+    rows = [16, 8, 12, 12, 14, 10, 10, 14, 12]
+    level = load_scenario("2c_vs_64zg").height
+    columns = [16, 16, 20, 12, 18, 14, 18, 14, 16]
+    byte = {0: none, 8: floor, 10: plateau}
+    right = [byte[level[y, x]] for y, x in zip(rows, columns, strict=True)]
+    flipped = [byte[level[31 - y, x]] for y, x in zip(rows, columns, strict=True)]
+    assert right != flipped
+    obs = see("2c_vs_64zg", units, mended).obs[0]
+    assert_allclose(obs[4:13], right, rtol=1e-6)
+    obs = see("2c_vs_64zg", units, Options(obs_terrain_height=True)).obs[0]
+    assert_allclose(obs[4:13], flipped, rtol=1e-6)
+
+
+def test_heights_outside_the_map_are_one():
+    units = [("Marine", 1.0, 16.0, 45, 0, 0), *[("Marine", *DEAD)] * 5]
+    obs = see("3m", units, Options(obs_terrain_height=True, obs_pathing_grid=True)).obs[0]
+    assert obs.size == 47
+    assert obs[12 + 3] == 1.0  # 4 to the west is outside
+
+
+def test_enemy_types_stand_in_the_allies_columns_where_mended():
+    obs = see("2s3z", MIXED, Options(quirks=Quirks(enemy_types_swapped=False))).obs[0]
+    assert obs[4:12].tolist()[-2:] == [1, 0]  # an enemy stalker, like an own one
+
+
+def test_cooldowns_stay_below_one_where_the_limits_are_mended():
+    """A stalker's weapon: 1.44 s and up to 0.125 s more, 25.04 loops."""
+    state = see("2s3z", MIXED, Options(quirks=Quirks(wrong_cooldown_limits=False))).state
+    assert_allclose(state[1], 17.5 / 25.04, rtol=1e-6)
+
+
+# MMM's agents: marauders 0 and 1, marines 2 to 8, medivac 9; the enemies likewise.
+MEDIVACS = [
+    ("Marauder", 10, 16, 125, 0, 5),
+    ("Marauder", 30, 16, 60, 0, 0),
+    *[("Marine", *DEAD)] * 6,
+    ("Marine", 12, 16, 45, 0, 0),
+    ("Medivac", 14, 16, 75, 0, 0),
+    ("Marauder", 15, 16, 125, 0, 0),
+    *[("Marauder", *DEAD)],
+    *[("Marine", *DEAD)] * 7,
+    ("Medivac", 16, 16, 150, 0, 0),
+]
+
+
+def test_a_medivac_may_heal_living_agents_in_reach_that_are_no_medivacs():
+    avail = see("MMM", MEDIVACS).avail
+    assert avail.shape == (10, 16)
+    assert np.flatnonzero(avail[9, 6:]).tolist() == [0, 8]  # though neither is hurt
+    assert np.flatnonzero(avail[0, 6:]).tolist() == [0, 9]  # what a marauder may attack
+    hurt = [(*MEDIVACS[0][:3], 100, 0, 5), *MEDIVACS[1:]]
+    mended = Options(quirks=Quirks(unhurt_can_be_healed=False))
+    assert np.flatnonzero(see("MMM", hurt, mended).avail[9, 6:]).tolist() == [0]
+
+
+def test_a_medivac_sees_who_can_be_healed_in_place_of_who_can_be_attacked():
+    obs = see("MMM", MEDIVACS).obs[9]
+    # Enemy 0 is in reach, and so is agent 0; enemy 9 is in reach, agent 9 is the medivac itself.
+    assert [obs[4], obs[4 + 9 * 8]] == [1, 0]
+    mended = see("MMM", MEDIVACS, Options(quirks=Quirks(heals_shown_as_attacks=False))).obs[9]
+    assert mended[4] == 0
+    assert_allclose(mended[5:], obs[5:])
+
+
+def test_the_state_shows_a_medivac_s_energy():
+    state = see("MMM", MEDIVACS).state
+    assert_allclose(state[:7], [1, 5 / 25, -6 / 32, 0, 1, 0, 0], rtol=1e-6)
+    assert_allclose(state[63:70], [0.5, 50 / 200, -2 / 32, 0, 0, 0, 1], rtol=1e-6)
+
+
+def test_moves_are_tested_all_the_way_where_mended():
+    units = [("Marine", 16.0, 22.9, 45, 0, 0), *[("Marine", *DEAD)] * 5]
+    mended = Options(quirks=Quirks(moves_tested_half_way=False))
+    assert not see("3m", units, mended).avail[0, 2]  # the wall begins at y 24
+    assert see("3m", units).avail[0, 2]
 
 
 def test_state_options():

@@ -10,8 +10,7 @@ import pytest
 import yaml
 
 from marl.config import parse
-from marl.engine.options import Options
-from marl.engine.scoring import REWARDS
+from marl.engine.options import Options, Quirks
 from marl.envs.smac import Sc2Config
 from marl.errors import ConfigError, EnvError
 from marl.spec import EnvSpec
@@ -32,10 +31,11 @@ def test_the_yaml_file_holds_the_defaults():
     assert set(values) == {item.name for item in fields(Sc2Config)}
 
 
-def test_the_config_has_the_engine_s_defaults_and_rewards():
+def test_the_config_has_the_engine_s_defaults_and_passes_all_values_on():
     assert Sc2Config().engine_options() == Options()
-    for reward in REWARDS:
-        assert parse(Sc2Config, {"reward": reward}).engine_options().reward == reward
+    changed = {"reward_sparse": True, "quirks": {"regeneration_pays": False}}
+    options = parse(Sc2Config, changed).engine_options()
+    assert options == Options(reward_sparse=True, quirks=Quirks(regeneration_pays=False))
 
 
 def test_values_out_of_bounds_are_refused():
