@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from arena import TYPES, Arena
+from arena import NAMES, TYPES, Arena
 
 
 def gaps(drops: list[tuple[int, float]]) -> list[int]:
@@ -141,7 +141,7 @@ def test_a_cooling_unit_stands_and_faces_its_target():
 
 
 def test_the_delay_is_drawn_between_its_bounds():
-    kind = 0
+    kind = NAMES.index("Marine")
     arena = Arena([("Marine", 10, 16)], [("Marine", 14, 16)])
     arena.health[:] = 1e9
     seen = []
