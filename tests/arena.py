@@ -71,12 +71,14 @@ class Arena:
     def act(self, *actions: int) -> Arena:
         """Order the allies by SMAC's action indices."""
         chosen = np.array(actions, dtype=np.int64)
-        orders.give_agent_orders(self.units, self.n_agents, chosen, MOVE_AMOUNT)
+        orders.give_agent_orders(
+            self.field, self.units, self.n_agents, chosen, MOVE_AMOUNT, orders.FIRST_ATTACK
+        )
         return self
 
     def send_enemies(self, x: float, y: float) -> Arena:
         """Attack-move of all enemies to (x, y)."""
-        orders.give_attack_move(self.units, self.n_agents, x, y)
+        orders.give_attack_move(self.field, self.units, self.n_agents, x, y)
         return self
 
     def run(self, loops: int = 1) -> Arena:

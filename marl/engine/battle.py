@@ -279,7 +279,8 @@ def _step_one(rules: Rules, state: Battlefields, record: Record, e: int, actions
     units, n_agents = state.units[e], rules.senses.n_agents
     for a in range(n_agents):
         record.last_actions[e, a] = actions[a]
-    orders.give_agent_orders(units, n_agents, actions, rules.senses.move_amount)
+    amount, first = rules.senses.move_amount, orders.FIRST_ATTACK
+    orders.give_agent_orders(rules.field, units, n_agents, actions, amount, first)
     loop.run_loops(rules.field, rules.wave, units, state.rng[e], state.clock[e], rules.step_mul)
     record.steps[e] += 1
     facts, memory = _facts(units, state.traits, e), sight.memory_of(state.memory, e)

@@ -20,10 +20,11 @@ class Choices:
     # Weapons
     reissue_resets_swing: bool = False  # the same attack, ordered again, begins its swing anew
     damage_point_extends_period: bool = False  # a swing begins only when the weapon is ready
-    order_cuts_burst: bool = True  # another order takes away a zealot's second hit
+    order_cuts_burst: bool = True  # another order takes away a zealot's second hit, a sweep's rest
     missile_edge_to_edge: bool = True  # else it flies from centre to centre
     overflow_minimum: bool = True  # what a shield leaves of a hit takes at least the minimum
     sweep_counts_radius: bool = True  # a colossus's beam hits whose edge it touches
+    sweep_follows_target: bool = True  # else it runs where the target was when it was fired
     splash_counts_radius: bool = True  # a baneling hits whose edge is within its radius
     # Whom units fight
     target_kept: bool = True  # while in weapon range; else the nearest, again in each loop
@@ -34,6 +35,9 @@ class Choices:
     acquire_margin: float = 0.0  # added to weapon range where units look for targets
     enemy_medivac_follows: bool = True  # no faster than the army; else straight to the goal
     ally_medivac_autocast: bool = False  # the agents' medivacs heal by themselves too
+    patient_shared: bool = True  # several medivacs may heal one unit at a time
+    # Orders
+    refused_order_stops: bool = False  # else who cannot do it goes on with what it did
     # Movement
     idle_pushed: bool = True  # idle friends make way
     queue_behind_friends: bool = True  # who go the same way; else round them

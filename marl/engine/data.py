@@ -25,6 +25,7 @@ from marl.errors import nearest_or_all
 
 UNITS_FILE = Path(__file__).resolve().parents[2] / "maps" / "units.yaml"
 MAX_HITS = 2  # the engine keeps one pending hit per unit
+MAX_SWEEP_DELAY = 7  # loops: what a unit's eight counters of hits to come can hold
 
 WHOLE = ("client_id",)
 BODY = (
@@ -177,6 +178,11 @@ def _check_delivery(file: YamlFile, entry: Mapping[str, object], field: str, fac
     is_burst = facts["hits"] > 1 and facts["delivery"] != SWEEP
     if is_burst and facts["delivery"] != INSTANT:
         file.refuse(f"{field}.hits", f"a weapon with {ways[0]} hits once; set it to 1")
+    if facts["sweep.delay"] * LOOPS_PER_SECOND > MAX_SWEEP_DELAY:
+        longest = MAX_SWEEP_DELAY / LOOPS_PER_SECOND
+        file.refuse(f"{field}.sweep.delay", f"must be at most {longest}, {MAX_SWEEP_DELAY} loops")
+    if facts["fires_moving"] and facts["damage_point"] > 0.0:
+        file.refuse(f"{field}.damage_point", "must be 0 for what fires_moving: it fires at once")
     if not is_burst and facts["hit_delay"] > 0.0:
         file.refuse(f"{field}.hit_delay", "belongs to a weapon of two hits; set it to 0")
 
@@ -271,7 +277,7 @@ def _table(units: Sequence[Facts]) -> UnitTypes:
         "sweep_step": column("sweep.step"),
         "sweep_point_period": column("sweep.point_period", loops),
         "sweep_point_radius": column("sweep.point_radius"),
-        "sweep_delay": column("sweep.delay", loops),
+        "sweep_delay": _whole_loops(column("sweep.delay", loops)),
         "sweep_main_delay": column("sweep.main_delay", loops),
         "energy": column("energy.start"),
         "energy_max": column("energy.max"),

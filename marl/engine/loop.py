@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from marl.engine.healing import go_on_healing
 from marl.engine.jit import compiled
 from marl.engine.movement import ARRIVED, stand, walk
 from marl.engine.rng import State, shuffle
+from marl.engine.splash import explode_all
+from marl.engine.sweep import land_beams, sweep_on
 from marl.engine.targeting import opponent
 from marl.engine.vitals import recover
 from marl.engine.wave import Wave, go_on
@@ -14,6 +17,8 @@ from marl.engine.world import (
     ORDER_ATTACK_MOVE,
     ORDER_MOVE,
     ORDER_NONE,
+    SUICIDE,
+    SWEEP,
     Field,
     Ints,
     Units,
@@ -28,6 +33,8 @@ def run_loops(
 
     state: [1], the battle's random numbers. clock: [1], loops since the battle began.
     """
+    has_beams = has_delivery(field, units, SWEEP)
+    has_explosives = has_delivery(field, units, SUICIDE)
     for _ in range(loops):
         go_on(field, wave, units, clock[0])
         clock[0] += 1
@@ -38,21 +45,43 @@ def run_loops(
                 fly(field, units, i)
             if units[i].health > 0.0:
                 act(field, units, state, i)
+        if has_beams:
+            land_beams(field, units)
+        if has_explosives:
+            explode_all(field, units)
+
+
+@compiled
+def has_delivery(field: Field, units: Units, delivery: int) -> bool:
+    """Whether any unit, dead or alive, has a weapon that hits in this way."""
+    for i in range(units.size):
+        kind = field.table[units[i].kind]
+        if kind.targets != 0 and kind.delivery == delivery:
+            return True
+    return False
 
 
 @compiled
 def act(field: Field, units: Units, state: State, i: int) -> None:
     """One loop of living unit i."""
     unit = units[i]
+    kind = field.table[unit.kind]
     recover(field, units, i)
     if unit.burst >= 0.0:
-        hit_again(field, units, i)
+        if kind.delivery == SWEEP:
+            sweep_on(field, units, i)
+        else:
+            hit_again(field, units, i)
+    if kind.heal_rate > 0.0 and go_on_healing(field, units, i):
+        return
     target = opponent(field, units, i)
     if target != NO_UNIT:
         fight(field, units, state, i, target)
         return
     unit.swing = -1.0
-    if unit.order == ORDER_MOVE or unit.order == ORDER_ATTACK_MOVE:
+    # Beams run on when their target dies, and the unit stands so long.
+    resumes = unit.order == ORDER_ATTACK_MOVE and unit.burst < 0.0
+    if resumes or unit.order == ORDER_MOVE:
         if walk(field, units, i, unit.order_x, unit.order_y) == ARRIVED:
             unit.order = ORDER_NONE
     else:

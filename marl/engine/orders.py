@@ -1,19 +1,30 @@
-"""Orders to units. Action indices: oxwhirl/smac @d6aab33, starcraft2.py get_agent_action.
+"""Orders to units. Action indices: oxwhirl/smac @d6aab33 and oxwhirl/smacv2 @577ab5a,
+starcraft2.py get_agent_action.
 
-A new order cuts a swing that has not reached its damage point and a burst's second hit; the same
-attack ordered again does neither (docs/fidelity.md).
+A new order cuts a swing that has not reached its damage point, and what is left of an attack of
+several hits; the same attack ordered again does neither (docs/fidelity.md). An order that the unit
+cannot carry out is refused: it goes on with what it did.
 """
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
+from marl.engine.healing import is_patient
 from marl.engine.jit import compiled
+from marl.engine.rng import State, uniform
+from marl.engine.targeting import can_hit
 from marl.engine.vitals import is_alive
 from marl.engine.world import (
     NO_UNIT,
     ORDER_ATTACK,
     ORDER_ATTACK_MOVE,
+    ORDER_HEAL,
     ORDER_MOVE,
     ORDER_STOP,
+    Field,
+    Floats,
     Ints,
     Units,
 )
@@ -24,64 +35,125 @@ ACTION_NORTH = 2
 ACTION_SOUTH = 3
 ACTION_EAST = 4
 ACTION_WEST = 5
-FIRST_ATTACK = 6  # on the first enemy
+FIRST_ATTACK = 6  # on the first enemy, where no action turns the view
 
 
 @compiled
-def give_agent_orders(units: Units, n_agents: int, actions: Ints, move_amount: float) -> None:
+def give_agent_orders(
+    field: Field,
+    units: Units,
+    n_agents: int,
+    actions: Ints,
+    move_amount: float,
+    first_target: int,
+) -> None:
     """Order the living agents of one battle. actions: [A] action indices.
 
-    No-op changes nothing; an attack on a dead enemy is a stop.
+    Action first_target + j is the attack on enemy j or, for who heals, the healing of agent j. A
+    no-op changes nothing, nor does an action between the moves and the targets (SMACv2's turns of
+    the view). An attack on a dead enemy is a stop.
     """
     for i in range(n_agents):
         action = actions[i]
-        if action != ACTION_NO_OP and is_alive(units, i):
-            if action >= FIRST_ATTACK:
-                order_attack(units, i, n_agents + action - FIRST_ATTACK)
+        if action == ACTION_NO_OP or not is_alive(units, i):
+            continue
+        if action < FIRST_ATTACK:
+            order_step(field, units, i, action, move_amount)
+        elif action >= first_target:
+            target = action - first_target
+            if field.table[units[i].kind].heal_rate > 0.0:
+                order_heal(field, units, i, target)
             else:
-                order_step(units, i, action, move_amount)
+                order_attack(field, units, i, n_agents + target)
 
 
 @compiled
-def give_attack_move(units: Units, first: int, x: float, y: float) -> None:
+def withhold(
+    actions: Ints,
+    first_target: int,
+    in_reach: NDArray[np.bool_],
+    probability: Floats,
+    state: State,
+    sent: Ints,
+) -> None:
+    """What SMACv2's client sends of its agents' actions; what it holds back becomes a no-op.
+
+    actions: [A]. in_reach: [A,U], the action mask by true range, also where the agents' own mask
+    shows more. probability: [A], that an action on a target is sent at all; below 1 a number is
+    drawn for each, also for heals. state: the battle's random numbers. sent: [A], the result.
+    """
+    for i in range(actions.size):
+        action = actions[i]
+        sent[i] = action
+        if action >= first_target:
+            fails = probability[i] < 1.0 and uniform(state) > probability[i]
+            if fails or not in_reach[i, action]:
+                sent[i] = ACTION_NO_OP
+
+
+@compiled
+def give_attack_move(field: Field, units: Units, first: int, x: float, y: float) -> None:
     """Send the living units of one battle from `first` on to (x, y), fighting what they meet."""
     for i in range(first, units.size):
         if is_alive(units, i):
-            give(units, i, ORDER_ATTACK_MOVE, x, y, NO_UNIT)
+            give(field, units, i, ORDER_ATTACK_MOVE, x, y, NO_UNIT)
 
 
 @compiled
-def order_attack(units: Units, i: int, enemy: int) -> None:
+def order_attack(field: Field, units: Units, i: int, enemy: int) -> None:
     """Unit i shall attack `enemy` until it is dead."""
     unit = units[i]
     if not is_alive(units, enemy):
-        give(units, i, ORDER_STOP, unit.x, unit.y, NO_UNIT)
+        give(field, units, i, ORDER_STOP, unit.x, unit.y, NO_UNIT)
+    elif not can_hit(field.table[unit.kind], field.table[units[enemy].kind]):
+        refuse(field, units, i)
     elif unit.order != ORDER_ATTACK or unit.order_target != enemy:
-        give(units, i, ORDER_ATTACK, unit.x, unit.y, enemy)
+        give(field, units, i, ORDER_ATTACK, unit.x, unit.y, enemy)
+    elif field.choices[0].reissue_resets_swing != 0:
+        unit.swing = -1.0
 
 
 @compiled
-def order_step(units: Units, i: int, action: int, move_amount: float) -> None:
+def order_heal(field: Field, units: Units, i: int, friend: int) -> None:
+    """Unit i shall heal `friend` until it is whole."""
+    unit = units[i]
+    if friend >= units.size or not is_patient(field, units, i, friend):
+        refuse(field, units, i)
+    elif unit.order != ORDER_HEAL or unit.order_target != friend:
+        give(field, units, i, ORDER_HEAL, unit.x, unit.y, friend)
+
+
+@compiled
+def refuse(field: Field, units: Units, i: int) -> None:
+    """Unit i was told what it cannot do, and goes on with what it did, or stops (Choices)."""
+    if field.choices[0].refused_order_stops != 0:
+        give(field, units, i, ORDER_STOP, units[i].x, units[i].y, NO_UNIT)
+
+
+@compiled
+def order_step(field: Field, units: Units, i: int, action: int, move_amount: float) -> None:
     """Unit i shall stop, or walk `move_amount` from where it is now."""
     x, y = units[i].x, units[i].y
     if action == ACTION_STOP:
-        give(units, i, ORDER_STOP, x, y, NO_UNIT)
+        give(field, units, i, ORDER_STOP, x, y, NO_UNIT)
     elif action == ACTION_NORTH:
-        give(units, i, ORDER_MOVE, x, y + move_amount, NO_UNIT)
+        give(field, units, i, ORDER_MOVE, x, y + move_amount, NO_UNIT)
     elif action == ACTION_SOUTH:
-        give(units, i, ORDER_MOVE, x, y - move_amount, NO_UNIT)
+        give(field, units, i, ORDER_MOVE, x, y - move_amount, NO_UNIT)
     elif action == ACTION_EAST:
-        give(units, i, ORDER_MOVE, x + move_amount, y, NO_UNIT)
+        give(field, units, i, ORDER_MOVE, x + move_amount, y, NO_UNIT)
     elif action == ACTION_WEST:
-        give(units, i, ORDER_MOVE, x - move_amount, y, NO_UNIT)
+        give(field, units, i, ORDER_MOVE, x - move_amount, y, NO_UNIT)
 
 
 @compiled
-def give(units: Units, i: int, order: int, x: float, y: float, target: int) -> None:
+def give(field: Field, units: Units, i: int, order: int, x: float, y: float, target: int) -> None:
     """Replace unit i's order."""
     unit = units[i]
     unit.order, unit.order_target = order, target
     unit.order_x, unit.order_y = x, y
-    unit.target, unit.burst_target = target, NO_UNIT
-    unit.swing, unit.burst = -1.0, -1.0
+    unit.target = target
+    unit.swing = -1.0
+    if field.choices[0].order_cuts_burst != 0:
+        unit.burst, unit.burst_target = -1.0, NO_UNIT
     unit.detour, unit.blocked = 0, 0

@@ -1,9 +1,9 @@
-"""Life, shields, damage and death of one unit."""
+"""Life, shields, energy, damage and death of one unit."""
 
 from __future__ import annotations
 
 from marl.engine.jit import compiled, inlined
-from marl.engine.world import ATTRIBUTES, NO_UNIT, ORDER_NONE, Field, Units, UnitType
+from marl.engine.world import ATTRIBUTES, NO_UNIT, ORDER_NONE, SUICIDE, Field, Units, UnitType
 
 MIN_DAMAGE = 0.5  # of a hit that reaches life (core game data)
 CALL_RADIUS = 4.0  # centre to centre: who hears a unit that is hit (core game data)
@@ -20,7 +20,7 @@ def is_alive(units: Units, i: int) -> bool:
 
 @inlined
 def recover(field: Field, units: Units, i: int) -> None:
-    """One loop of cooling down and of shield and life regeneration."""
+    """One loop of cooling down and of shield, life and energy regeneration."""
     unit, kind = units[i], field.table[units[i].kind]
     unit.cooldown = max(unit.cooldown - 1.0, 0.0)
     unit.help_wait = max(unit.help_wait - 1.0, 0.0)
@@ -30,27 +30,36 @@ def recover(field: Field, units: Units, i: int) -> None:
             unit.shield = min(unit.shield + kind.shield_rate, kind.shield)
     if unit.health < kind.health:
         unit.health = min(unit.health + kind.health_rate, kind.health)
+    if unit.energy < kind.energy_max:
+        unit.energy = min(unit.energy + kind.energy_rate, kind.energy_max)
 
 
 @compiled
 def hit(field: Field, units: Units, shooter: int, victim: int) -> None:
-    """One hit of the shooter's weapon: shields absorb first, armour lessens what reaches life.
+    """One hit of the shooter's weapon, should the victim still live."""
+    if is_alive(units, victim):
+        kind, victim_kind = field.table[units[shooter].kind], field.table[units[victim].kind]
+        strike(field, units, shooter, victim, attack_on(kind, victim_kind))
 
-    Shields have no armour. The rest of a hit that a shield did not absorb takes at least
-    MIN_DAMAGE life, also where the rest itself is smaller (docs/fidelity.md).
+
+@compiled
+def strike(field: Field, units: Units, shooter: int, victim: int, attack: float) -> None:
+    """A hit of `attack` points on a living victim.
+
+    Shields absorb first and have no armour; armour lessens what reaches life, which is at least
+    MIN_DAMAGE, also where a shield left over less than that (Choices.overflow_minimum).
     """
-    if not is_alive(units, victim):
-        return
     unit, kind = units[victim], field.table[units[victim].kind]
-    attack = attack_on(field.table[units[shooter].kind], kind)
     absorbed = min(unit.shield, attack)
     unit.shield -= absorbed
     unit.shield_wait = kind.shield_delay
     if attack > absorbed:
-        unit.health -= max(attack - absorbed - kind.armor, MIN_DAMAGE)
+        has_minimum = absorbed == 0.0 or field.choices[0].overflow_minimum != 0
+        least = MIN_DAMAGE if has_minimum else 0.0
+        unit.health -= max(attack - absorbed - kind.armor, least)
     if unit.health <= 0.0:
-        die(units, victim)
-    elif unit.side != PASSIVE_SIDE:
+        die(field, units, victim)
+    elif unit.side != PASSIVE_SIDE and is_alive(units, shooter):
         call_for_help(units, shooter, victim)
 
 
@@ -65,14 +74,19 @@ def attack_on(kind: UnitType, victim_kind: UnitType) -> float:
 
 
 @compiled
-def die(units: Units, i: int) -> None:
-    """Unit i is dead and does nothing more; a missile that it has in the air flies on."""
+def die(field: Field, units: Units, i: int) -> None:
+    """Unit i is dead and does nothing more; a missile that it has in the air flies on.
+
+    What explodes on dying does so at the end of the loop: marl.engine.splash.
+    """
     unit = units[i]
     unit.health, unit.shield, unit.cooldown = 0.0, 0.0, 0.0
     unit.order, unit.order_target = ORDER_NONE, NO_UNIT
     unit.target, unit.attacker, unit.burst_target = NO_UNIT, NO_UNIT, NO_UNIT
     unit.swing, unit.burst = -1.0, -1.0
     unit.velocity_x, unit.velocity_y = 0.0, 0.0
+    unit.beam_due = 0
+    unit.fuse = int(field.table[unit.kind].delivery == SUICIDE)
 
 
 @compiled

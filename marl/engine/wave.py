@@ -11,11 +11,11 @@ import numpy as np
 
 from marl.engine import rng
 from marl.engine.jit import compiled
-from marl.engine.orders import give, give_attack_move
+from marl.engine.orders import give_attack_move, order_attack
 from marl.engine.rng import State
 from marl.engine.targeting import nearest_opponent
 from marl.engine.vitals import PASSIVE_SIDE
-from marl.engine.world import NO_UNIT, ORDER_ATTACK, ORDER_NONE, Field, Floats, Units
+from marl.engine.world import NO_UNIT, ORDER_NONE, Field, Floats, Units
 
 # none: units fight what comes near. attack_move: one order to a point of the segment.
 # attack_group: attack the agents, the nearest first, one after the other.
@@ -48,7 +48,7 @@ def begin(field: Field, wave: Wave, units: Units, n_agents: int, state: State) -
             share = rng.uniform(state)
         x = start[0] + share * (end[0] - start[0])
         y = start[1] + share * (end[1] - start[1])
-        give_attack_move(units, n_agents, x, y)
+        give_attack_move(field, units, n_agents, x, y)
     elif wave.kind == ATTACK_GROUP:
         send_idle(field, units)
 
@@ -62,11 +62,14 @@ def go_on(field: Field, wave: Wave, units: Units, clock: int) -> None:
 
 @compiled
 def send_idle(field: Field, units: Units) -> None:
-    """Each idle stock unit that has a weapon shall attack the agent nearest to it."""
+    """Each idle stock unit that has a weapon shall attack the agent nearest to it.
+
+    If it can: an order against what its weapon cannot hit is refused, and it stays idle.
+    """
     for i in range(units.size):
         unit = units[i]
         is_idle = unit.health > 0.0 and unit.order == ORDER_NONE
         if is_idle and unit.side != PASSIVE_SIDE and field.table[unit.kind].targets != 0:
             target = nearest_opponent(units, i)
             if target != NO_UNIT:
-                give(units, i, ORDER_ATTACK, unit.x, unit.y, target)
+                order_attack(field, units, i, target)

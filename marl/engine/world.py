@@ -24,6 +24,7 @@ ORDER_MOVE = 1  # walk to (order_x, order_y)
 ORDER_ATTACK = 2  # attack the unit order_target
 ORDER_ATTACK_MOVE = 3  # walk to (order_x, order_y), fighting whatever is met
 ORDER_STOP = 4  # stand
+ORDER_HEAL = 5  # heal the friend order_target
 
 # Planes: bits of UnitTypes.plane (where a type can be hit) and .targets (what its weapon can hit)
 PLANES = ("Ground", "Air")
@@ -38,6 +39,8 @@ SUICIDE = 3  # the baneling: all around itself
 
 # Attributes: bits of UnitTypes.attributes, columns of UnitTypes.bonus
 ATTRIBUTES = ("Light", "Armored", "Biological", "Mechanical", "Massive", "Structure")
+BIOLOGICAL = 1 << ATTRIBUTES.index("Biological")
+STRUCTURE = 1 << ATTRIBUTES.index("Structure")
 
 NO_UNIT = -1
 
@@ -84,7 +87,7 @@ class UnitTypes(NamedTuple):
     hits: Ints
     hit_delay: Floats  # between the first and the second hit of one attack
     missile_speed: Floats  # per loop; 0 = no missile
-    fires_moving: Ints  # 1: it need not stand nor face its target
+    fires_moving: Ints  # 1: it need not stand nor face its target, and fires at once
     close_range: Floats  # of a second weapon against what is this near; < 0 = none
     close_damage_point: Floats
     splash_radius: Floats  # of a suicide, from its centre
@@ -93,7 +96,7 @@ class UnitTypes(NamedTuple):
     sweep_step: Floats  # between the points of the line
     sweep_point_period: Floats  # loops from one point to the next
     sweep_point_radius: Floats
-    sweep_delay: Floats  # loops from a point to the hit on who stood there
+    sweep_delay: Floats  # whole loops from a point to the hit on who stood there, rounded up
     sweep_main_delay: Floats  # loops from the end of a pass to the hit on the target itself
     energy: Floats  # at the start
     energy_max: Floats
@@ -143,13 +146,20 @@ class World(NamedTuple):
     order_x: Floats
     order_y: Floats
     order_target: Ints  # unit index or NO_UNIT
-    target: Ints  # unit being engaged now, or NO_UNIT
+    target: Ints  # unit being fought, or healed, now; or NO_UNIT
     swing: Floats  # loops until the damage point of a begun attack; -1 = none begun
-    burst: Floats  # loops until the second hit of a multi-hit attack; -1 = none pending
+    burst: Floats  # loops until the last hit of an attack of several hits; -1 = none pending
     burst_target: Ints
+    beam_x: Floats  # unit vector along the line that a sweep runs over
+    beam_y: Floats
+    beamed: Ints  # by whose sweeps, forward, the unit has been touched: marl.engine.sweep
+    beamed_back: Ints  # the same, in reverse
+    beam_due: Ints  # hits of sweeps to come, 8 bits a loop, the next loop's lowest
+    beam_source: Ints  # whose sweep touched it last; NO_UNIT = none
+    fuse: Ints  # 1: it died and shall explode in this loop
     missile: Floats  # distance the missile in flight still has to its target; -1 = none
     missile_target: Ints
-    missile_x: Floats
+    missile_x: Floats  # of a sweep: the middle of its line
     missile_y: Floats
     attacker: Ints  # unit to answer: it hit this one or a friend who called; NO_UNIT = none
     help_wait: Floats  # loops until the unit may call for help again
@@ -172,12 +182,24 @@ UNIT_INTS = (
     "order_target",
     "target",
     "burst_target",
+    "beamed",
+    "beamed_back",
+    "beam_due",
+    "beam_source",
+    "fuse",
     "missile_target",
     "attacker",
     "sequence",
     "near",
 )
-NO_UNIT_FIELDS = ("order_target", "target", "burst_target", "missile_target", "attacker")
+NO_UNIT_FIELDS = (
+    "order_target",
+    "target",
+    "burst_target",
+    "beam_source",
+    "missile_target",
+    "attacker",
+)
 NOTHING_PENDING = ("swing", "burst", "missile")
 UNIT_FIELDS = tuple(name for name in World._fields if name not in ("units", "rng", "clock"))
 UNIT_RECORD = np.dtype(

@@ -20,11 +20,7 @@ from arena import TYPES, Arena
 from marl.engine.world import UnitTypes, make_unit_types
 
 NO_DELAY = make_unit_types(
-    {
-        **TYPES._asdict(),
-        "delay_min": np.zeros_like(TYPES.period),
-        "delay_max": np.zeros_like(TYPES.period),
-    },
+    {**TYPES._asdict(), "delay_min": 0 * TYPES.period, "delay_max": 0 * TYPES.period},
 )
 LONGEST = 400  # loops
 

@@ -4,7 +4,8 @@ import math
 
 from arena import NAMES, TYPES, Arena
 
-from marl.engine.world import NO_UNIT, ORDER_NONE
+from marl.engine.choices import Choices
+from marl.engine.world import NO_UNIT, ORDER_NONE, UnitTypes
 
 
 def test_agents_never_act_on_their_own():
@@ -32,14 +33,25 @@ def test_the_nearest_is_taken_and_kept_while_it_is_in_range():
     assert arena.run(1).target[2] == 1
 
 
-def test_threats_come_before_the_harmless():
+def disarmed(*names: str) -> UnitTypes:
+    """The unit types, those named without a weapon."""
     table = TYPES.table.copy()
-    table["damage"][NAMES.index("Stalker")] = 0  # stalkers without a weapon
-    types = TYPES._replace(damage=table["damage"].copy(), table=table)
-    arena = Arena([("Stalker", 11, 16), ("Marine", 14, 16)], [("Marine", 10, 16)], types=types)
-    assert arena.run(1).target[2] == 1
-    arena.health[1] = 0
-    assert arena.run(1).target[2] == 0
+    table["targets"][[NAMES.index(name) for name in names]] = 0
+    return TYPES._replace(targets=table["targets"].copy(), table=table)
+
+
+def test_threats_come_before_the_harmless():
+    types = disarmed("Stalker")
+    for first, nearer in ((True, 1), (False, 0)):
+        arena = Arena(
+            [("Stalker", 11, 16), ("Marine", 14, 16)],
+            [("Marine", 10, 16)],
+            types=types,
+            choices=Choices(threats_first=first),
+        )
+        assert arena.run(1).target[2] == nearer
+        arena.health[nearer] = 0
+        assert arena.run(1).target[2] == 1 - nearer
 
 
 def test_a_chased_target_that_outruns_the_scan_is_chased_on():
