@@ -14,7 +14,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine import loop, orders, rng, scoring, sensing, sight, spawn, wave, workers
+from marl.engine import commands, loop, rng, scoring, sensing, sight, spawn, wave, workers
 from marl.engine.choices import Choices
 from marl.engine.data import load_unit_types
 from marl.engine.jit import OPTIONS, compiled, inlined
@@ -42,6 +42,7 @@ class Rules(NamedTuple):
     senses: Senses
     scoring: Scoring
     step_mul: int
+    kill_step_mul: int  # the last loops of a step, after weak agents are killed; 0 = they are not
 
 
 class Battlefields(NamedTuple):
@@ -52,6 +53,7 @@ class Battlefields(NamedTuple):
     clock: Ints  # [E,1]
     traits: Traits
     memory: Memory
+    scratch: Ints  # [E,A]
 
 
 class Record(NamedTuple):
@@ -97,7 +99,10 @@ class Battles:
         senses = self.rules.senses
         self.traits, self.memory = empty_traits(senses, num_envs), empty_memory(senses, num_envs)
         world = self.world
-        self._state = Battlefields(world.units, world.rng, world.clock, self.traits, self.memory)
+        scratch = np.zeros((num_envs, senses.n_agents), dtype=np.int64)
+        self._state = Battlefields(
+            world.units, world.rng, world.clock, self.traits, self.memory, scratch
+        )
         self._actions = np.zeros(self.record.last_actions.shape, dtype=np.int64)
         self.parallel = num_envs >= PARALLEL_FROM and threads > 1
         self._team = workers.Team(threads if self.parallel else 1, self._serve())
@@ -112,7 +117,10 @@ class Battles:
         if len(seeds) > self.num_envs:
             raise ValueError(f"got {len(seeds)} seeds for {self.num_envs} battles")
         seeds = np.ascontiguousarray(seeds, dtype=np.uint64)
-        self.starts.place(self.world, seeds)
+        for e, drawn in enumerate(self.starts.place(self.world, seeds)):
+            self.traits.attack_probability[e] = drawn.attack_probability
+            self.traits.health_level[e] = drawn.health_level
+            self.traits.enemy_mask[e] = drawn.enemy_mask
         reset_all(self.rules, self._state, self.record, seeds)
 
     def step(self, actions: NDArray[np.int64], trusted: bool = False) -> None:
@@ -153,6 +161,7 @@ def make_rules(scenario: Scenario, types: UnitTypes, options: Options, choices: 
         senses=make_senses(scenario, types, options),
         scoring=make_scoring(scenario, types, options),
         step_mul=options.step_mul,
+        kill_step_mul=options.kill_unit_step_mul if options.shown.health else 0,
     )
 
 
@@ -279,11 +288,11 @@ def _step_one(rules: Rules, state: Battlefields, record: Record, e: int, actions
     units, n_agents = state.units[e], rules.senses.n_agents
     for a in range(n_agents):
         record.last_actions[e, a] = actions[a]
-    amount, first = rules.senses.move_amount, orders.FIRST_ATTACK
-    orders.give_agent_orders(rules.field, units, n_agents, actions, amount, first)
-    loop.run_loops(rules.field, rules.wave, units, state.rng[e], state.clock[e], rules.step_mul)
-    record.steps[e] += 1
     facts, memory = _facts(units, state.traits, e), sight.memory_of(state.memory, e)
+    random, scratch, senses = state.rng[e], state.scratch[e], rules.senses
+    commands.command(rules.field, senses, facts, memory, units, random, actions, scratch)
+    _advance(rules, facts, units, random, state.clock[e], scratch)
+    record.steps[e] += 1
     code = scoring.outcome(rules.scoring, facts.kind, facts.health)
     record.reward[e] = scoring.step_reward(rules.scoring, facts, record.vitality[e], code)
     _conclude(rules, record, e, code, facts.health)
@@ -291,6 +300,23 @@ def _step_one(rules: Rules, state: Battlefields, record: Record, e: int, actions
     if rules.senses.remembers:
         sight.forget_dead(rules.senses, facts, memory)
     _sense(rules, facts, memory, state.rng[e], record, e)
+
+
+@compiled
+def _advance(
+    rules: Rules, facts: Facts, units: Units, random: rng.State, clock: Ints, scratch: Ints
+) -> None:
+    """The loops of one step; with the health capability weak agents die before the last ones.
+
+    Who is weak is judged by the last observation, as in the client.
+    """
+    last = rules.kill_step_mul
+    if last > 0:
+        commands.mark_weak(rules.senses, facts, scratch)
+    loop.run_loops(rules.field, rules.wave, units, random, clock, rules.step_mul - last)
+    if last > 0:
+        commands.kill_marked(rules.field, units, scratch)
+        loop.run_loops(rules.field, rules.wave, units, random, clock, last)
 
 
 @compiled

@@ -20,7 +20,7 @@ from marl.spec import EnvSpec
 
 @dataclass(frozen=True)
 class Sc2Config:
-    """A SMAC scenario; names and defaults as in oxwhirl/smac, meanings in marl/engine/options.py."""
+    """A SMAC scenario. Names and defaults as in oxwhirl/smac; meanings: marl/engine/options.py."""
 
     kind: ClassVar[str] = "sc2"
     map: str = "8m"
