@@ -4,8 +4,8 @@
     python benchmarks/sensitivity.py --choices target_kept acquire_margin --maps 3m 2s3z
 
 For every field of marl.engine.choices.Choices and every map on which its rule can show, scripted
-players fight with the default and with each other value; the tables in <output>.md give the change of
-win rate (Newcombe's 95 % interval) and of mean return (normal 95 % interval). Resumable like
+players fight with the default and with each other value; the table in <output>.md gives the change
+of win rate (Newcombe's 95 % interval) and of mean return (normal 95 % interval). Resumable like
 benchmarks/winrates.py.
 """
 

@@ -145,6 +145,12 @@ def test_updates_are_literals_or_texts_and_dots_go_inside():
         ([*GAME, "with", "resume=/nowhere"], "resume: /nowhere does not exist"),
         ([*GAME, "with", "resume=/"], "resume: / is not the folder of a run"),
         (["evaluate"], "checkpoint: evaluate needs one"),
+        (["evaluate", *GAME], "checkpoint: evaluate needs one for --config=qmix: with checkpoint="),
+        (
+            ["train", "--config=heuristic", "--env-config=sc2"],
+            "--config=heuristic: a scripted player has nothing to learn; to see how it fares: "
+            "python run.py evaluate --config=heuristic --env-config=sc2",
+        ),
         (["evaluate", "with", "checkpoint=/nowhere"], "checkpoint: /nowhere does not exist"),
         (["evaluate", "with", "resume=x"], "resume: belongs to train"),
     ],
@@ -350,6 +356,22 @@ def test_resume_and_evaluate_run(trained, capsys):
     assert [line["t_env"] for line in lines] == sorted(line["t_env"] for line in lines)
     assert run("evaluate", "with", f"checkpoint={trained}", "load_step=64", "episodes=4") == 0
     assert "models/64" in capsys.readouterr().out
+
+
+def test_a_scripted_player_is_evaluated_without_a_checkpoint(capsys):
+    words = ["--env-config=sc2", "with", "map=3m", "episodes=20", "num_envs=8", "seed=1"]
+    assert run("evaluate", "--config=heuristic", *words) == 0
+    out = capsys.readouterr().out
+    assert "sc2-engine/3m" in out
+    assert "win rate (95 %)" in out
+    assert "t_env" not in out
+    assert "player       heuristic" in out
+
+
+def test_a_player_that_reads_units_refuses_an_environment_without(capsys):
+    assert run("evaluate", "--config=kite", "--env-config=matrix") == 2
+    assert "choose --env-config=sc2 or --config=random" in capsys.readouterr().err
+    assert run("evaluate", "--config=random", "--env-config=matrix") == 0
 
 
 def test_a_damaged_checkpoint_is_one_line_too(trained, tmp_path, capsys):

@@ -13,19 +13,19 @@ from marl.algos.values import Agent
 from marl.intrinsic.latent_goal import LatentGoalBonus
 from marl.intrinsic.none import NoBonus
 from marl.protocols import Progress
-from marl.recipe import RECIPES
+from marl.recipe import LEARNERS
 
 CPU = torch.device("cpu")
 ONE_AGENT = replace(SMALL, name="test/one", n_agents=1)
 LATE = Progress(t_env=10**6, episode=10**5, update=10**5)  # past every warm-up
-CASES = [(name, SMALL) for name in RECIPES] + [(name, ONE_AGENT) for name in RECIPES]
+CASES = [(name, SMALL) for name in LEARNERS] + [(name, ONE_AGENT) for name in LEARNERS]
 ids = [f"{name}-{spec.n_agents}" for name, spec in CASES]
 pytestmark = pytest.mark.parametrize(("name", "spec"), CASES, ids=ids)
 
 
 def build(name, spec) -> Agent:
     torch.manual_seed(0)
-    return RECIPES[name]().build(spec, CPU)
+    return LEARNERS[name]().build(spec, CPU)
 
 
 def test_controller_gives_a_value_for_every_action_and_takes_the_carry_back(name, spec):

@@ -7,7 +7,7 @@ import pytest
 from marl.algos.qmix import QmixConfig
 from marl.buffers.episodes import BufferConfig
 from marl.buffers.samplers import EpisodeSamplerConfig, SliceSamplerConfig
-from marl.recipe import RECIPES
+from marl.recipe import LEARNERS
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_run_without_updates_is_refused():
     QmixConfig(updates_per_episode=0.0, updates_per_step=0.5)
 
 
-@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+@pytest.mark.parametrize("recipe", LEARNERS.values(), ids=LEARNERS)
 def test_the_defaults_leave_room_for_an_episode_beyond_the_first_update(recipe):
     """A replay as large as the start drops an episode before it is ever full."""
     config = recipe()
