@@ -188,7 +188,7 @@ def _write_enemies(
             if senses.remembers:
                 shown = memory.shown[a, j]
             else:
-                shown = memory.distance[a, i] < scale and facts.health[i] > 0
+                shown = memory.distance[a, i] < scale
             if not shown:
                 continue
             row = at + j * width
@@ -245,7 +245,9 @@ def _write_allies(
         for i in range(senses.n_agents):
             if i == a or facts.health[i] <= 0:
                 continue
-            if not (senses.sees_all or sight.sees(senses, facts, distance, a, i)):
+            if not senses.sees_all and not sight.sees(
+                senses, facts, a, distance[a, i], facts.x[i], facts.y[i]
+            ):
                 continue
             row = at + (i - (i > a)) * width
             _write_place(facts, distance, scale, a, i, True, row, out)

@@ -27,7 +27,9 @@ class Memory(NamedTuple):
     seen: NDArray[np.bool_]  # [M,A] the agents that may see it since then
     order: Ints  # [A] the order in which the agents look
     draws: Floats  # [D] numbers to use instead of the battle's own; usually D = 0
-    distance: Floats  # [A,N] centre to centre; of the living
+    last_x: Floats  # [M] where the enemy was when it was last alive after a step
+    last_y: Floats
+    distance: Floats  # [A,N] centre to centre; infinite to the dead, and to oneself
     shown: NDArray[np.bool_]  # [A,M] enemies that an agent sees now
 
 
@@ -39,6 +41,8 @@ def empty_memory(senses: Senses, num_envs: int, draws: int = 0) -> Memory:
         seen=np.zeros((num_envs, enemies, agents), dtype=np.bool_),
         order=np.tile(np.arange(agents, dtype=np.int64), (num_envs, 1)),
         draws=np.zeros((num_envs, draws)),
+        last_x=np.zeros((num_envs, enemies)),
+        last_y=np.zeros((num_envs, enemies)),
         distance=np.zeros((num_envs, agents, agents + enemies)),
         shown=np.zeros((num_envs, agents, enemies), dtype=np.bool_),
     )
@@ -52,6 +56,8 @@ def memory_of(memory: Memory, e: int) -> Memory:
         memory.seen[e],
         memory.order[e],
         memory.draws[e],
+        memory.last_x[e],
+        memory.last_y[e],
         memory.distance[e],
         memory.shown[e],
     )
@@ -59,10 +65,7 @@ def memory_of(memory: Memory, e: int) -> Memory:
 
 @compiled
 def measure(senses: Senses, facts: Facts, distance: Floats) -> None:
-    """distance [A,N]: from living agents to living agents and to enemies, dead ones too.
-
-    Where either is a dead agent it is infinite.
-    """
+    """distance [A,N]: between the living; where either is dead it is infinite."""
     x, y, health = facts.x, facts.y, facts.health
     n_agents = senses.n_agents
     for a in range(n_agents):
@@ -78,31 +81,34 @@ def measure(senses: Senses, facts: Facts, distance: Floats) -> None:
             distance[a, i] = between
             distance[i, a] = between
         for i in range(n_agents, n_agents + senses.n_enemies):
+            if health[i] <= 0:
+                distance[a, i] = math.inf
+                continue
             dx, dy = x[i] - x_a, y[i] - y_a
             distance[a, i] = math.sqrt(dx * dx + dy * dy)
 
 
 @inlined
-def sees(senses: Senses, facts: Facts, distance: Floats, a: int, i: int) -> bool:
-    """Whether unit i is where living agent a sees it: strictly in range, or in its cone."""
+def sees(senses: Senses, facts: Facts, a: int, distance: float, x: float, y: float) -> bool:
+    """Whether living agent a sees what is at (x, y): strictly in range, or in its cone."""
     sight = senses.kinds[facts.kind[a]].sight
     if senses.n_fov:
-        return distance[a, i] <= sight and is_in_cone(senses, facts, a, i)
-    return distance[a, i] < sight
+        return distance <= sight and is_in_cone(senses, facts, a, x, y)
+    return distance < sight
 
 
 @inlined
 def reaches(senses: Senses, facts: Facts, distance: Floats, a: int, i: int) -> bool:
     """Whether unit i is where living agent a may shoot at it, or heal it."""
     if distance[a, i] <= senses.kinds[facts.kind[a]].reach:
-        return senses.n_fov == 0 or is_in_cone(senses, facts, a, i)
+        return senses.n_fov == 0 or is_in_cone(senses, facts, a, facts.x[i], facts.y[i])
     return False
 
 
 @compiled
-def is_in_cone(senses: Senses, facts: Facts, a: int, i: int) -> bool:
-    """Whether unit i lies in the direction that agent a looks in, distance aside."""
-    dx, dy = facts.x[i] - facts.x[a], facts.y[i] - facts.y[a]
+def is_in_cone(senses: Senses, facts: Facts, a: int, x: float, y: float) -> bool:
+    """Whether (x, y) lies in the direction that agent a looks in, distance aside."""
+    dx, dy = x - facts.x[a], y - facts.y[a]
     fov_x, fov_y = facts.fov_x[a], facts.fov_y[a]
     if not senses.cone_folds:
         across, along = fov_x * dy - fov_y * dx, fov_x * dx + fov_y * dy
@@ -169,6 +175,11 @@ def look(senses: Senses, facts: Facts, memory: Memory, state: State) -> None:
     others each with a chance of prob_obs_enemy: a number of memory.draws, in turn, or of `state`.
     """
     used = 0
+    for j in range(senses.n_enemies):
+        i = senses.n_agents + j
+        if facts.health[i] > 0:
+            memory.last_x[j] = facts.x[i]
+            memory.last_y[j] = facts.y[i]
     for turn in range(senses.n_agents):
         a = memory.order[turn]
         if facts.health[a] > 0:
@@ -189,7 +200,11 @@ def _look_around(
         if not alive and not senses.dead_noticed:
             memory.shown[a, j] = False
             continue
-        visible = sees(senses, facts, memory.distance, a, i)
+        distance, x, y = memory.distance[a, i], memory.last_x[j], memory.last_y[j]
+        if not alive:
+            dx, dy = x - facts.x[a], y - facts.y[a]
+            distance = math.sqrt(dx * dx + dy * dy)
+        visible = sees(senses, facts, a, distance, x, y)
         if visible and memory.tag[j] == NO_UNIT:
             used = _find(senses, memory, state, a, j, used)
         known = memory.seen[j, a]

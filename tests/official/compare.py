@@ -1,0 +1,248 @@
+"""Battles shown to an official client and to our functions, and how far they differ."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from marl.engine import overview, scoring, sensing, sight
+from marl.engine.data import load_unit_types
+from marl.engine.options import Options, Shown
+from marl.engine.scenario import Scenario
+from marl.engine.senses import empty_traits, make_senses
+from marl.engine.sight import Memory, empty_memory
+from tests.official.clients import Client
+from tests.official.facts import change, empty_facts, populate, scatter
+
+TOLERANCE = 1e-6  # relative to 1 or to the number, whichever is more
+NO_RANDOM = np.zeros(1, dtype=np.uint64)  # our order and draws are the client's
+ENDS = {scoring.LOST: -1, scoring.DRAWN: 0, scoring.WON: 1, scoring.RUNNING: None}
+
+
+@dataclass
+class Tally:
+    """What has been compared: how many numbers of each kind, and the largest difference."""
+
+    numbers: Counter[str] = field(default_factory=Counter)
+    largest: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    positions: int = 0
+
+    def compare(self, what: str, ours: Any, theirs: Any) -> None:
+        """Refuse a difference beyond TOLERANCE."""
+        ours, theirs = np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float)
+        assert ours.shape == theirs.shape, (what, ours.shape, theirs.shape)
+        if ours.size == 0:
+            return
+        difference = np.abs(ours - theirs) / np.maximum(1.0, np.abs(theirs))
+        worst = float(difference.max())
+        at = np.unravel_index(int(difference.argmax()), ours.shape)
+        assert worst <= TOLERANCE, (what, at, ours[at], theirs[at])
+        self.numbers[what] += ours.size
+        self.largest[what] = max(self.largest[what], worst)
+
+
+class Battle:
+    """One battle, seen by both."""
+
+    def __init__(
+        self,
+        client: Client,
+        scenario: Scenario,
+        options: Options,
+        kinds: NDArray[np.int64],
+        rng: Generator,
+        tally: Tally,
+    ) -> None:
+        self.client, self.rng, self.tally, self.options = client, rng, tally, options
+        self.types = load_unit_types(scenario.unit_names)
+        self.senses = senses = make_senses(scenario, self.types, options)
+        self.scoring = scoring.make_scoring(scenario, self.types, options)
+        self.facts = empty_facts(kinds, empty_traits(senses, 1))
+        draws = senses.n_enemies * (senses.n_agents - 1) if senses.remembers else 0
+        self.memory = Memory(*(array[0] for array in empty_memory(senses, 1, draws)))
+        self.last_actions = np.full(senses.n_agents, -1)
+        self.steps = 0
+        agents = senses.n_agents
+        self.avail = np.zeros((agents, senses.n_actions), dtype=np.bool_)
+        self.obs = np.zeros((agents, senses.obs_dim), dtype=np.float32)
+        self.state = np.zeros(senses.state_dim, dtype=np.float32)
+
+    def begin(self) -> None:
+        """reset() of both; the client's observes."""
+        facts, senses, shown, rng = self.facts, self.senses, self.options.shown, self.rng
+        populate(facts, senses, self.types, rng)
+        config: dict[str, Any] = {}
+        if shown.attack:
+            facts.attack_probability[:] = rng.random(senses.n_agents)
+            config["attack"] = {"item": facts.attack_probability.copy()}
+        if shown.health:
+            facts.health_level[:] = rng.uniform(0, 0.6, senses.n_agents)
+            config["health"] = {"item": facts.health_level.copy()}
+        if shown.enemy_mask:
+            facts.enemy_mask[:] = rng.random(facts.enemy_mask.shape) < 0.5
+            config["enemy_mask"] = {"item": facts.enemy_mask.copy()}
+        self.client.show(facts, self.types)
+        sensing.begin(senses, facts, self.memory, NO_RANDOM)
+        sight.forget_all(self.memory)  # what `begin` looked at was not in the client's order
+        seed = self._same_luck()
+        if self.options.client == "v2":
+            scenario = self.client.scenario
+            names = [scenario.unit_names[kind].lower() for kind in facts.kind]
+            teams = {"ally_team": names[: senses.n_agents], "enemy_team": names[senses.n_agents :]}
+            theirs = self.client.env.reset({"team_gen": teams, **config})
+        else:
+            theirs = self.client.env.reset()
+        self._look(seed)
+        self._compare(*theirs)
+
+    def step(self, deadliness: float) -> bool:
+        """One step of both, random legal actions and new facts. Whether the battle goes on."""
+        facts, senses, env = self.facts, self.senses, self.client.env
+        actions = [int(self.rng.choice(np.flatnonzero(row))) for row in self.avail]
+        alive = facts.health > 0
+        before = np.where(alive, facts.health + facts.shield, 0.0)
+        for a, action in enumerate(actions):
+            if alive[a]:
+                sensing.turn_view(senses, facts, a, action)
+        scatter(facts, senses, self.rng)
+        change(facts, self.types, self.rng, deadliness)
+        self.client.show(facts, self.types)
+        reward, terminated, info = env.step(actions)
+        self.last_actions[:] = actions
+        self.steps += 1
+        code = scoring.outcome(self.scoring, facts.kind, facts.health)
+        ours = scoring.step_reward(self.scoring, facts, before, code)
+        self.tally.compare("reward", ours, reward)
+        assert terminated == (code != scoring.RUNNING)
+        assert info["battle_won"] == (code == scoring.WON)
+        dead = [
+            scoring.count_dead(facts.health, 0, senses.n_agents),
+            scoring.count_dead(facts.health, senses.n_agents, facts.health.size),
+        ]
+        assert dead == [info["dead_allies"], info["dead_enemies"]]
+        if senses.remembers:
+            sight.forget_dead(senses, facts, self.memory)
+        seed = self._same_luck()
+        obs, state = env.get_obs(), None
+        self._look(seed)
+        if not self.options.obs_instead_of_state or self.options.client == "v1":
+            state = env.get_state()
+        self._compare(obs, state)
+        return not terminated
+
+    def _same_luck(self) -> int:
+        """Seed the client's two sources of chance; give the seed."""
+        seed = int(self.rng.integers(2**31))
+        random.seed(seed)
+        np.random.seed(seed)
+        return seed
+
+    def _look(self, seed: int) -> None:
+        """Our mask, observations and state, with the chance that `seed` gives the client."""
+        senses, facts, memory = self.senses, self.facts, self.memory
+        sight.measure(senses, facts, memory.distance)
+        if senses.remembers:
+            order = list(range(senses.n_agents))
+            random.seed(seed)
+            random.shuffle(order)
+            memory.order[:] = order
+            np.random.seed(seed)
+            memory.draws[:] = np.random.rand(memory.draws.size)
+            if senses.starcraft:
+                sight.look(senses, facts, memory, NO_RANDOM)
+        sensing.write_mask(senses, facts, memory.distance, self.avail)
+        sensing.write_observations(
+            senses, facts, memory, self.avail, self.last_actions, self.steps, self.obs
+        )
+        overview.write_state(
+            senses, facts, self.obs, self.last_actions, self.steps, self.state
+        )
+
+    def _compare(self, obs: Any, state: Any) -> None:
+        env, senses, facts, tally = self.client.env, self.senses, self.facts, self.tally
+        tally.positions += 1
+        tally.compare("obs", self.obs, np.array(obs))
+        if state is not None:
+            tally.compare("state", self.state, state)
+        tally.compare("mask", self.avail, env.get_avail_actions())
+        visible = np.zeros((senses.n_agents, facts.kind.size), dtype=np.bool_)
+        sight.write_visibility(senses, facts, self.memory.distance, visible)
+        tally.compare("visibility matrix", visible, env.get_visibility_matrix())
+        if senses.remembers:
+            capabilities = np.zeros((senses.n_agents, senses.capability_dim), dtype=np.float32)
+            overview.write_capabilities(senses, facts, capabilities)
+            tally.compare("capabilities", capabilities.ravel(), env.get_capabilities())
+            seen, tags = env.obs_enemies, [-1 if t is None else t for t in env.enemy_tags]
+            tally.compare("enemies found", self.memory.tag, tags)
+            tally.compare("enemies seen", self.memory.seen, seen)
+
+
+def capability_config(options: Options, n_units: int, n_enemies: int) -> dict[str, Any]:
+    """v2's capability_config that `options` shows."""
+    shown, sizes = options.shown, {"n_units": n_units, "n_enemies": n_enemies}
+    config: dict[str, Any] = {"team_gen": {**sizes, "observe": shown.types_observed}}
+    if shown.attack:
+        config["attack"] = {"observe": shown.attack_observed}
+    if shown.health:
+        config["health"] = {"observe": shown.health_observed}
+    if shown.enemy_mask:
+        config["enemy_mask"] = {}
+    return config
+
+
+def random_options(client: str, rng: Generator) -> dict[str, Any]:
+    """Values for the options that show, as the client's constructor takes them."""
+
+    def coin(chance: float = 0.5) -> bool:
+        return bool(rng.random() < chance)
+
+    options: dict[str, Any] = {
+        "obs_all_health": coin(0.7),
+        "obs_own_health": coin(),
+        "obs_last_action": coin(),
+        "obs_pathing_grid": coin(),
+        "obs_terrain_height": coin(),
+        "obs_timestep_number": coin(),
+        "state_last_action": coin(),
+        "state_timestep_number": coin(),
+        "continuing_episode": coin(),
+        "reward_sparse": coin(0.2),
+        "reward_only_positive": coin(),
+        "reward_death_value": float(rng.choice([10, 3])),
+        "reward_win": float(rng.choice([200, 50])),
+        "reward_defeat": float(rng.choice([0, -20])),
+        "reward_negative_scale": float(rng.choice([0.5, 1.25])),
+        "reward_scale": coin(0.8),
+        "reward_scale_rate": float(rng.choice([20, 7])),
+    }
+    if client == "v1":
+        return options | {"obs_instead_of_state": coin(0.15), "move_amount": int(rng.choice([2, 3]))}
+    return options | {
+        "obs_own_pos": coin(),
+        "obs_starcraft": coin(0.95) or not options["obs_timestep_number"],
+        "conic_fov": coin(0.4),
+        "num_fov_actions": int(rng.choice([12, 6, 3])),
+        "use_unit_ranges": coin(),
+        "min_attack_range": float(rng.choice([2, 5])),
+        "fully_observable": coin(0.1),
+        "prob_obs_enemy": float(rng.choice([1.0, 0.0, 0.6])),
+        "action_mask": coin(0.7),
+    }
+
+
+def random_shown(rng: Generator) -> Shown:
+    """Which of v2's capabilities are set and seen."""
+    values = rng.random(6) < [0.4, 0.5, 0.4, 0.5, 0.8, 0.3]
+    return Shown(*(bool(value) for value in values))
+
+
+def official_values(options: Mapping[str, Any], shown: Shown) -> dict[str, Any]:
+    """`options` as far as the client takes them together with `shown`."""
+    return {**options, "reward_only_positive": True} if shown.health else dict(options)

@@ -1,0 +1,67 @@
+"""Random facts of battles that look for trouble: units at boundaries, on one spot, dead, healing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.random import Generator
+
+from marl.engine.senses import Facts, Senses, Traits
+from marl.engine.world import UnitTypes, empty_world
+
+# Offsets whose lengths are whole numbers exactly: the ranges at which clients see and shoot.
+EXACT = [(r, 0.0) for r in (1.0, 2.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0)]
+EXACT += [(3.0, 4.0), (6.0, 8.0), (2.8125, 3.75), (0.0, 0.0)]
+
+
+def empty_facts(kinds: Sequence[int], traits: Traits) -> Facts:
+    """Facts laid out as in a battle: fields of the engine's unit records."""
+    units = empty_world(1, len(kinds)).units[0]
+    units["kind"] = kinds
+    names = ("kind", "x", "y", "health", "shield", "cooldown", "energy")
+    return Facts(*(units[name] for name in names), *(array[0] for array in traits))
+
+
+def scatter(facts: Facts, senses: Senses, rng: Generator) -> None:
+    """New places: anywhere, near each other, at exact distances from an agent, on its spot."""
+    n_units = facts.kind.size
+    middle, spread = rng.uniform(4, 28, 2), rng.choice([2.0, 6.0, 16.0])
+    for i in range(n_units):
+        place = middle + rng.uniform(-spread, spread, 2)
+        if i and rng.random() < 0.35:
+            other = int(rng.integers(min(i, senses.n_agents)))
+            offset = np.array(EXACT[rng.integers(len(EXACT))])[:: rng.choice([-1, 1])]
+            place = np.array([facts.x[other], facts.y[other]]) + offset * rng.choice([-1, 1], 2)
+        # The game keeps places in 1/4096 of a grid unit, on the map.
+        facts.x[i], facts.y[i] = np.clip(np.round(place * 4096) / 4096, 0, 31.999755859375)
+
+
+def populate(facts: Facts, senses: Senses, types: UnitTypes, rng: Generator) -> None:
+    """The start: all units alive, agents in the client's order."""
+    scatter(facts, senses, rng)
+    agents = slice(0, senses.n_agents)
+    order = np.lexsort((facts.y[agents], facts.x[agents], facts.kind[agents]))
+    for array in (facts.x, facts.y):
+        array[agents] = array[agents][order]
+    facts.health[:] = types.health[facts.kind]
+    facts.shield[:] = types.shield[facts.kind]
+    change(facts, types, rng, deadliness=0.0)
+
+
+def change(facts: Facts, types: UnitTypes, rng: Generator, deadliness: float) -> None:
+    """Damage, regeneration, deaths, energy and cooldowns of one step."""
+    for i, kind in enumerate(facts.kind):
+        if facts.health[i] <= 0:
+            continue
+        if rng.random() < deadliness:
+            facts.health[i] = 0.0
+            continue
+        facts.health[i] = np.clip(
+            np.float32(facts.health[i] + rng.normal(-3, 6)), 0.5, types.health[kind]
+        )
+        facts.shield[i] = np.clip(
+            np.float32(facts.shield[i] + rng.normal(-2, 8)), 0.0, types.shield[kind]
+        )
+        facts.energy[i] = np.float32(rng.uniform(0, 200))
+        facts.cooldown[i] = np.float32(rng.choice([0.0, rng.uniform(0, 40)]))

@@ -1,0 +1,107 @@
+"""What our functions make of random facts, beside what the official clients make of them.
+
+Every number of observations, states, masks, rewards, outcomes and v2's memory of enemies found, on
+every map and under random options. `-m slow` compares ten times as many positions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from marl.engine.generation import CapabilityConfig, make_generation
+from marl.engine.options import Options, Shown
+from marl.engine.scenario import load_scenario
+from tests.official.clients import Client, needs
+from tests.official.compare import (
+    Battle,
+    Tally,
+    capability_config,
+    official_values,
+    random_options,
+    random_shown,
+)
+
+V1_MAPS = (
+    "3m 8m 25m 5m_vs_6m 8m_vs_9m 10m_vs_11m 27m_vs_30m MMM MMM2 2s3z 3s5z 3s5z_vs_3s6z 3s_vs_3z "
+    "3s_vs_4z 3s_vs_5z 1c3s5z 2m_vs_1z corridor 6h_vs_8z 2s_vs_1sc so_many_baneling bane_vs_bane "
+    "2c_vs_64zg"
+).split()
+V2_RACES = ("terran", "zerg", "protoss")
+V2_SIZES = ((5, 5), (10, 10), (20, 20), (10, 11), (20, 23))
+STEPS = 8
+OPTIONS_PER_MAP = 3
+
+
+def battle_v1(name: str, seed: int, tally: Tally) -> Battle:
+    """A battle of map `name` under options drawn from `seed`; the first has the defaults."""
+    rng = np.random.default_rng([seed, *name.encode()])
+    values = random_options("v1", rng) if seed else {}
+    scenario = load_scenario(name)
+    kinds = [
+        [scenario.unit_names.index(g.unit) for g in scenario.groups if g.side == side for _ in range(g.count)]
+        for side in ("ally", "enemy")
+    ]
+    client = Client("v1", name, scenario, values)
+    both = np.array([*sorted(kinds[0]), *kinds[1]])
+    return Battle(client, scenario, Options(**values), both, rng, tally)
+
+
+def battle_v2(race: str, sizes: tuple[int, int], seed: int, tally: Tally) -> Battle:
+    """A battle of random teams under options drawn from `seed`; the first has the defaults."""
+    rng = np.random.default_rng([seed, *race.encode(), *sizes])
+    shown = random_shown(rng) if seed else Shown()
+    values = official_values(random_options("v2", rng) if seed else {}, shown)
+    options = Options(client="v2", shown=shown, **values)
+    scenario = make_generation(f"{race}_{sizes[0]}_vs_{sizes[1]}", CapabilityConfig()).scenario()
+    config = capability_config(options, *sizes)
+    client = Client("v2", f"10gen_{race}", scenario, {**values, "capability_config": config})
+    allies = np.sort(rng.integers(3, size=sizes[0]))
+    both = np.concatenate([allies, rng.integers(3, size=sizes[1])])
+    return Battle(client, scenario, options, both, rng, tally)
+
+
+def play(battle: Battle) -> None:
+    """Some steps, in which more and more units die."""
+    battle.begin()
+    for t in range(STEPS):
+        if not battle.step(deadliness=(0.0, 0.1, 0.05, 0.3, 0.5, 0.6, 0.7, 0.8)[t]):
+            break
+
+
+@pytest.mark.parametrize("name", V1_MAPS)
+def test_v1_sees_and_scores_as_the_official_client_does(name: str):
+    needs("v1")
+    tally = Tally()
+    for seed in range(OPTIONS_PER_MAP):
+        play(battle_v1(name, seed, tally))
+    assert tally.positions > OPTIONS_PER_MAP
+
+
+@pytest.mark.parametrize("sizes", V2_SIZES, ids=str)
+@pytest.mark.parametrize("race", V2_RACES)
+def test_v2_sees_and_scores_as_the_official_client_does(race: str, sizes: tuple[int, int]):
+    needs("v2")
+    tally = Tally()
+    for seed in range(OPTIONS_PER_MAP):
+        play(battle_v2(race, sizes, seed, tally))
+    assert tally.positions > OPTIONS_PER_MAP
+
+
+@pytest.mark.slow
+def test_thousands_of_positions_agree():
+    for client in ("v1", "v2"):
+        needs(client)
+    tallies = {"v1": Tally(), "v2": Tally()}
+    for seed in range(10 * OPTIONS_PER_MAP):
+        for name in V1_MAPS:
+            play(battle_v1(name, seed, tallies["v1"]))
+        for race in V2_RACES:
+            for sizes in V2_SIZES:
+                play(battle_v2(race, sizes, seed, tallies["v2"]))
+    for client, tally in tallies.items():
+        print(f"{client}: {tally.positions} positions")
+        for what, count in tally.numbers.items():
+            print(f"  {what}: {count} numbers, largest difference {tally.largest[what]:.2g}")
+    assert tallies["v1"].positions > 3000
+    assert tallies["v2"].positions > 2000
