@@ -113,7 +113,19 @@ def treat(field: Field, units: Units, i: int, friend: int) -> None:
         if kind.heal_cost > 0.0:
             life = min(life, unit.energy / kind.heal_cost)
         other.health += life
-        unit.energy = max(unit.energy - life * kind.heal_cost, 0.0)
+        unit.energy -= life * kind.heal_cost
+        if unit.energy <= 0.0:
+            lay_off(units, i)
+
+
+@inlined
+def lay_off(units: Units, i: int) -> None:
+    """Healer i has no energy left: it ends what it does, for what it regains is not enough."""
+    unit = units[i]
+    unit.energy = 0.0
+    unit.target = NO_UNIT
+    if unit.order == ORDER_HEAL:
+        unit.order = ORDER_NONE
 
 
 @compiled

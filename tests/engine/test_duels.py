@@ -70,6 +70,18 @@ DUELS = [
     # 23 + 5 .. 5 + 4 * 26 + 5; shots by loop 101 at least 1 + (101 - 3) // 16 = 7, by loop 114 at
     # most 1 + (114 - 3) // 13 = 9.
     Duel("Stalker", "Marine", 6, 0, 106, 112, (102, 114), (106, 118)),
+    # No damage point: the marauder fires in loop 2. Edges are 4.0625 apart at 1.25 a loop: 4 loops.
+    # The fifth grenade of 10 leaves in 2 + 4 * 24 = 98. Marine shots by 102: 8, of 6 - 1: 40 of
+    # 125. Random: 2 + 4 * 23 + 4 .. 2 + 4 * 26 + 4; shots by 98 at least 1 + (98 - 3) // 16 = 6,
+    # by 110 at most 1 + (110 - 3) // 13 = 9.
+    Duel("Marauder", "Marine", 5, 0, 102, 85, (98, 110), (80, 95)),
+    # The colossus may fire 56 degrees aside: it swings in loop 1, fires in 3, hits twice in 15. 20
+    # + 20 on the shield; 10 on it and 9, 19; 38; 38 > 34: the fourth attack kills, 3 + 3 * 36 + 12
+    # = 123. The zealot has 6 - 1.6 to walk: 32 loops, strikes in 33 + 20 k and 5 later: 10 hits of
+    # 8 on the shield by 123. Random: 3 + 3 * 35 + 12 .. 3 + 3 * 38 + 12; hits by 119 at least
+    # 1 + (119 - 33) // 22 + 1 + (119 - 38) // 22 = 8, by 129 at most
+    # 1 + (129 - 33) // 19 + 1 + (129 - 38) // 19 = 11.
+    Duel("Colossus", "Zealot", 6, 0, 123, 270, (120, 129), (262, 286)),
 ]
 
 every_duel = pytest.mark.parametrize("duel", DUELS, ids=lambda d: f"{d.agent}-{d.enemy}")

@@ -5,7 +5,9 @@ import math
 from arena import NAMES, TYPES, Arena
 
 from marl.engine.choices import Choices
-from marl.engine.world import NO_UNIT, ORDER_NONE, UnitTypes
+from marl.engine.vitals import hit
+from marl.engine.wave import make_wave
+from marl.engine.world import NO_UNIT, ORDER_ATTACK, ORDER_NONE, PLANES, UnitTypes
 
 
 def test_agents_never_act_on_their_own():
@@ -54,6 +56,73 @@ def test_threats_come_before_the_harmless():
         assert arena.run(1).target[2] == 1 - nearer
 
 
+def test_units_fight_only_what_their_weapon_reaches():
+    for name, target in (("Marine", 0), ("Hydralisk", 0), ("Stalker", 0), ("Zealot", 1)):
+        arena = Arena([("Medivac", 14, 16), ("Marine", 15, 16)], [(name, 10, 16)])
+        assert arena.run(1).target[2] == target
+
+
+def test_a_medivac_counts_as_a_threat_though_it_has_no_weapon():
+    arena = Arena([("Medivac", 13, 16), ("Marine", 14, 16)], [("Marine", 10, 16)])
+    assert arena.run(1).target[2] == 0
+    arena.x[1] = 11  # nearer now, but the medivac is kept
+    assert arena.run(1).target[2] == 0
+
+
+def test_a_colossus_can_be_hit_in_both_planes():
+    table = TYPES.table.copy()
+    table["targets"][NAMES.index("Marine")] = 1 << PLANES.index("Air")
+    types = TYPES._replace(targets=table["targets"].copy(), table=table)
+    arena = Arena([("Colossus", 14, 16), ("Stalker", 12, 16)], [("Marine", 10, 16)], types=types)
+    assert arena.run(1).target[2] == 0
+
+
+def test_a_target_is_kept_or_the_nearest_taken_again_in_each_loop():
+    for kept, target in ((True, 0), (False, 1)):
+        arena = Arena(
+            [("Marine", 10, 16), ("Marine", 10, 20)],
+            [("Marine", 13, 17)],
+            choices=Choices(target_kept=kept),
+        )
+        arena.cooldown[:] = 1e6
+        assert arena.run(1).target[2] == 0
+        arena.x[1], arena.y[1] = 12, 17
+        assert arena.run(1).target[2] == target
+
+
+def test_a_call_for_help_changes_targets_or_not():
+    for reranks, target in ((False, 1), (True, 0)):
+        arena = Arena(
+            [("Marine", 10, 16), ("Marine", 10, 12)],
+            [("Marine", 14, 14), ("Marine", 13, 13)],
+            choices=Choices(helpers_rerank=reranks),
+        )
+        arena.cooldown[:] = 1e6
+        arena.health[:] = 1e6
+        arena.run(1)
+        arena.target[2:] = 1
+        hit(arena.field, arena.units, 0, 2)  # the one in the west hits the one in the north
+        assert arena.run(1).target[2:].tolist() == [target, target]
+
+
+def test_units_look_as_far_as_5_or_their_range_and_a_margin():
+    # A stalker's 6 with 0.5 more; a zealot's 0.1 with 0.5 stays below 5.
+    for name, margin, scan in (
+        ("Stalker", 0.0, 6.0),
+        ("Stalker", 0.5, 6.5),
+        ("Zealot", 0.5, 5.0),
+        ("SpineCrawler", 0.0, 7.0),
+    ):
+        reach = scan + TYPES.radius[NAMES.index(name)] + 0.375
+        for gap, target in ((reach - 0.01, 0), (reach + 0.01, NO_UNIT)):
+            arena = Arena(
+                [("Marine", 10, 16)],
+                [(name, 10 + gap, 16)],
+                choices=Choices(acquire_margin=margin),
+            )
+            assert arena.run(1).target[1] == target
+
+
 def test_a_chased_target_that_outruns_the_scan_is_chased_on():
     arena = Arena([("Stalker", 10, 16)], [("Zealot", 12, 16)])
     arena.run(1)
@@ -65,10 +134,42 @@ def test_a_chased_target_that_outruns_the_scan_is_chased_on():
 
 
 def test_an_idle_stock_unit_answers_who_hits_it_from_beyond_its_scan():
-    arena = Arena([("Stalker", 10, 16)], [("Zealot", 17, 16)])  # reach 7.125, scan 6.125
-    arena.act(6).run(20)
-    assert arena.target[1] == 0
-    assert arena.x[1] < 17
+    for answers in (True, False):
+        arena = Arena(
+            [("Stalker", 10, 16)],
+            [("Zealot", 17, 16)],  # reach 7.125, scan 6.125
+            choices=Choices(answer_beyond_scan=answers),
+        )
+        arena.act(6).run(20)
+        assert arena.shield[1] < 50
+        assert (arena.target[1] == 0) == answers
+        assert (arena.x[1] < 17) == answers
+
+
+def test_nobody_answers_what_it_cannot_hit():
+    arena = Arena([("Medivac", 17, 16)], [("Zealot", 16, 16), ("Zealot", 16, 14)])
+    hit(arena.field, arena.units, 0, 1)
+    assert arena.run(1).target[1:].tolist() == [NO_UNIT, NO_UNIT]
+
+
+def test_who_has_no_weapon_walks_to_the_end_of_an_attack_move():
+    types = disarmed("Marine")
+    arena = Arena([("Zealot", 16, 20)], [("Marine", 16, 16)], types=types)
+    arena.send_enemies(10, 16).run(50)
+    assert abs(arena.x[1] - 10) < 0.2
+    assert arena.target[1] == NO_UNIT
+
+
+def test_a_wave_that_hunts_leaves_alone_what_it_cannot_hit():
+    wave = make_wave("hunt", ((0.0, 0.0), (0.0, 0.0)))
+    arena = Arena(
+        [("Medivac", 10, 16), ("Marine", 4, 16)],
+        [("Zealot", 24, 16), ("Marine", 24, 18)],
+        wave=wave,
+    )
+    arena.run(8)
+    assert arena.order[2:].tolist() == [ORDER_NONE, ORDER_ATTACK]
+    assert arena.order_target[3] == 0
 
 
 def test_friends_within_four_come_to_help_and_others_do_not():
@@ -101,10 +202,15 @@ def test_a_zealot_shut_off_from_the_nearest_takes_one_that_it_can_reach():
         ("Zealot", 16 + 1.2 * math.cos(k * math.tau / 9), 16 + 1.2 * math.sin(k * math.tau / 9))
         for k in range(9)
     ]  # nobody fits between two of them
-    arena = Arena([("Stalker", 16, 16), ("Stalker", 22.2, 16)], [*ring, ("Zealot", 18.2, 16)])
-    arena.health[:] = 1e6
-    assert arena.run(1).target[11] == 0  # 2.2 away; the other one is 4.0
-    arena.run(96)
-    assert (arena.target[2:11] == 0).all()
-    assert arena.target[11] == 1
-    assert arena.vitality()[1] < 1e6 + 80
+    for repicks in (True, False):
+        arena = Arena(
+            [("Stalker", 16, 16), ("Stalker", 22.2, 16)],
+            [*ring, ("Zealot", 18.2, 16)],
+            choices=Choices(blocked_repick=repicks),
+        )
+        arena.health[:] = 1e6
+        assert arena.run(1).target[11] == 0  # 2.2 away; the other one is 4.0
+        arena.run(96)
+        assert (arena.target[2:11] == 0).all()
+        assert arena.target[11] == int(repicks)
+        assert (arena.vitality()[1] < 1e6 + 80) == repicks

@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 from arena import Arena
 
+from marl.engine.choices import Choices
 from marl.engine.vitals import hit
-
-MARINE, STALKER, ZEALOT = 0, 1, 2
 
 
 def hits_needed(shooter: str, victim: str) -> list[float]:
@@ -47,6 +46,28 @@ def test_a_hit_takes_at_least_half_a_life_point():
     assert arena.shield[1] == 0
 
 
+def test_what_a_shield_leaves_of_a_hit_may_be_too_little_to_hurt():
+    arena = Arena([("Marine", 4, 4)], [("Zealot", 20, 20)], choices=Choices(overflow_minimum=False))
+    arena.shield[1] = 5.5
+    hit(arena.field, arena.units, 0, 1)
+    assert arena.vitality()[1] == 100
+    arena.shield[1] = 0
+    hit(arena.field, arena.units, 0, 1)
+    assert arena.vitality()[1] == 95
+
+
+def test_a_marauder_needs_no_more_than_its_bonus_says():
+    assert hits_needed("Marauder", "Marine") == [10] * 4 + [5]
+    assert hits_needed("Marauder", "Stalker")[0] == 20
+
+
+def test_zerg_life_grows_back():
+    arena = Arena([("Zergling", 4, 4)])
+    arena.health[0] = 20
+    assert arena.run(160).health[0] == pytest.approx(20 + 2.734)
+    assert arena.run(1600).health[0] == 35
+
+
 def test_a_shield_that_takes_the_whole_hit_leaves_life_alone():
     arena = Arena([("Marine", 4, 4)], [("Zealot", 20, 20)])
     arena.shield[1] = 6
@@ -65,7 +86,7 @@ def test_a_shield_regenerates_an_eighth_per_loop_ten_seconds_after_the_last_hit(
     assert arena.run(200).shield[1] == 50
 
 
-def test_life_does_not_regenerate():
+def test_other_life_does_not():
     arena = Arena([("Marine", 4, 4)], [("Zealot", 20, 20)])
     arena.health[:] = 20
     assert arena.run(400).health.tolist() == [20, 20]

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from arena import NAMES, TYPES, Arena
 
+from marl.engine.choices import Choices
+
 
 def gaps(drops: list[tuple[int, float]]) -> list[int]:
     return [b[0] - a[0] for a, b in itertools.pairwise(drops)]
@@ -152,3 +154,61 @@ def test_the_delay_is_drawn_between_its_bounds():
             seen.append(arena.cooldown[0] - TYPES.period[kind])
     assert -1 <= min(seen) < -0.8
     assert 1.8 < max(seen) < 2
+
+
+def test_a_swing_begins_before_the_weapon_is_ready_or_only_then():
+    # A stalker swings 2.67 loops, in whole loops 3. 23.04 - 1 .. 23.04 + 2 from shot to shot.
+    for extends, least, most in ((False, 23, 26), (True, 26, 29)):
+        arena = Arena(
+            [("Stalker", 10, 16)],
+            [("Stalker", 15, 16)],
+            choices=Choices(damage_point_extends_period=extends),
+        )
+        arena.cooldown[1], arena.health[1] = 1e6, 1e6
+        found = gaps(arena.act(6).drops(1, 900))
+        assert len(found) > 25
+        assert least <= min(found) <= max(found) <= most
+
+
+def test_missiles_fly_from_edge_to_edge_or_from_centre_to_centre():
+    # 3 apart, less 0.625 and 0.375 for the edges; 1.171875 a loop; launched in loop 4.
+    for edges, first in ((True, 4 + 2), (False, 4 + 3)):
+        arena = Arena(
+            [("Stalker", 10, 16)],
+            [("Marine", 10, 13)],
+            choices=Choices(missile_edge_to_edge=edges),
+        )
+        arena.cooldown[1] = 1e6
+        assert arena.act(6).drops(1, 12) == [(first, 10)]
+
+
+def test_a_hydralisk_strikes_at_once_what_is_within_half_a_grid_unit():
+    # Far: swings 3.33 -> 4 loops, leaves in loop 5, 4 at 2.5 a loop. Near: 4.8 -> 5 loops, loop 6.
+    # 0.7 away it sends a missile, which arrives in the loop after.
+    for gap, first in ((4, 5 + 2), (0.5 - 1e-6, 6), (0.7, 5 + 1)):
+        arena = Arena([("Marine", 10, 15 - gap)], [("Hydralisk", 10, 16)])
+        arena.health[0] = 1e6
+        drops = arena.drops(0, 40)
+        assert drops[0] == (first, 12)
+        assert set(gaps(drops)) <= {13, 14, 15, 16}  # 13.28 - 1 .. 13.28 + 2, either way
+
+
+def test_a_spine_crawler_reaches_7_and_never_moves():
+    # Swings 5.33 -> 6 loops; its tentacle leaves in loop 7 and crosses 7 at 1.456 a loop.
+    reach = 7 + 0.875 + 0.375
+    for gap, drops in ((reach - 1e-6, [(7 + 5, 25)]), (reach + 1e-6, [])):
+        arena = Arena([("Marine", 10, 16 - gap)], [("SpineCrawler", 10, 16)])
+        arena.send_enemies(20, 20)
+        assert arena.drops(0, 20) == drops
+        assert (arena.x[1], arena.y[1]) == (10, 16)
+
+
+def test_a_spine_crawler_fires_again_at_who_comes_back_within_its_reach():
+    arena = Arena([("Stalker", 10, 9)], [("SpineCrawler", 10, 16)])
+    arena.run(12)
+    assert arena.shield[0] == 80 - 30
+    arena.y[0] = 4
+    arena.run(60)
+    assert (arena.shield[0], arena.y[1]) == (50, 16)
+    arena.y[0] = 9
+    assert arena.run(20).shield[0] == 20
