@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from marl.engine import focus, scripts
 from marl.engine.orders import FIRST_ATTACK
 from marl.engine.play import random_legal_actions
+from marl.engine.scripts import Scene
 from marl.engine.world import NO_UNIT
 from marl.envs.smac import SmacEnv
 from marl.errors import ConfigError
 from marl.protocols import Player, Step, VecEnv
-from marl.scripted import orders
-from marl.scripted.orders import Scene
 
 # Keeps what a random player draws apart from what its battle draws from the same seed.
 PLAYER_STREAM = np.uint64(0xD1B54A32D192ED03)
@@ -128,7 +128,7 @@ class HeuristicPlayer:
     def step(self) -> Step:
         """One step of all running episodes; the mask does not bind."""
         units, avail = self.env.battles.world.units, self.env.observe().avail
-        orders.heuristic(self.scene, self.rest, units, avail, self.targets, self.actions)
+        scripts.heuristic(self.scene, self.rest, units, avail, self.targets, self.actions)
         return self.env.command(self.actions)
 
 
@@ -149,7 +149,7 @@ class FocusPlayer:
 
     def step(self) -> Step:
         """One step of all running episodes."""
-        orders.focus_fire(
+        focus.focus_fire(
             self.scene,
             self.steps_back,
             self.env.battles.world.units,
