@@ -25,6 +25,7 @@ from marl.engine.scripts import (
     heals,
     needs_attention,
 )
+from marl.engine.targeting import can_hit
 from marl.engine.world import NO_UNIT, Floats, Ints, Units, UnitType
 
 
@@ -88,17 +89,17 @@ def weakest_in_reach(scene: Scene, units: Units, avail: Flags) -> int:
         vitality = units[j].health + units[j].shield
         if units[j].health > 0.0 and vitality < least:
             for i in range(scene.n_agents):
-                if can_hit(scene, units, i, j) and avail[i, action_on(scene, units, i, j)]:
+                if may_hit(scene, units, i, j) and avail[i, action_on(scene, units, i, j)]:
                     best, least = j, vitality
                     break
     return best
 
 
 @inlined
-def can_hit(scene: Scene, units: Units, i: int, j: int) -> bool:
+def may_hit(scene: Scene, units: Units, i: int, j: int) -> bool:
     """Whether agent i is alive and has a weapon that hits units of j's kind."""
-    attacker, victim = scene.table[units[i].kind], scene.table[units[j].kind]
-    return units[i].health > 0.0 and (attacker.targets & victim.plane) != 0
+    kind, other_kind = scene.table[units[i].kind], scene.table[units[j].kind]
+    return units[i].health > 0.0 and can_hit(kind, other_kind)
 
 
 @compiled
@@ -120,7 +121,7 @@ def choose(
     target, least = NO_UNIT, FAR
     for j in range(scene.n_agents, units.size):
         left = units[j].health + units[j].shield - pledged[j]
-        legal = can_hit(scene, units, i, j) and avail[action_on(scene, units, i, j)]
+        legal = may_hit(scene, units, i, j) and avail[action_on(scene, units, i, j)]
         if units[j].health > 0.0 and left > 0.0 and legal:
             if j == shared:
                 target = j
@@ -151,7 +152,7 @@ def nearest_legal(scene: Scene, units: Units, avail: Flags, i: int) -> int:
     count = scene.n_agents if first == 0 else units.size - scene.n_agents
     best, least = NO_UNIT, 2.0 * FAR
     for j in range(first, first + count):
-        if needs_attention(scene, units, j) and (first == 0 or can_hit(scene, units, i, j)):
+        if needs_attention(scene, units, j) and (first == 0 or may_hit(scene, units, i, j)):
             gap = distance(units[i], units[j])
             if not avail[action_on(scene, units, i, j)]:
                 gap += FAR

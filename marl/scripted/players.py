@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.engine import focus, scripts
-from marl.engine.orders import FIRST_ATTACK
 from marl.engine.play import random_legal_actions
 from marl.engine.scripts import Scene
 from marl.engine.world import NO_UNIT
@@ -106,7 +105,7 @@ def scene_of(env: SmacEnv) -> Scene:
         table=rules.field.table,
         walkable=rules.field.walkable,
         n_agents=rules.senses.n_agents,
-        first_target=FIRST_ATTACK,
+        first_target=rules.senses.first_target,
         step_mul=rules.step_mul,
     )
 
@@ -126,7 +125,7 @@ class HeuristicPlayer:
         self.targets[:] = NO_UNIT
 
     def step(self) -> Step:
-        """One step of all running episodes; the mask does not bind."""
+        """One step of all running episodes; neither the mask nor what may fail binds."""
         units, avail = self.env.battles.world.units, self.env.observe().avail
         scripts.heuristic(self.scene, self.rest, units, avail, self.targets, self.actions)
         return self.env.command(self.actions)
