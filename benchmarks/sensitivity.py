@@ -12,6 +12,7 @@ benchmarks/winrates.py.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -41,12 +42,15 @@ TOUCHES: dict[str, tuple[str, ...]] = {
     "missile_edge_to_edge": (*STALKERS, "6h_vs_8z", "MMM"),
     "overflow_minimum": STALKERS,
     "sweep_counts_radius": COLOSSI,
+    "sweep_follows_target": COLOSSI,
     "splash_counts_radius": BANELINGS,
     "threats_first": MEDIVACS,
     "helpers_rerank": MEDIVACS,
     "blocked_repick": (*ZEALOTS, "corridor", "bane_vs_bane", "2c_vs_64zg"),
     "enemy_medivac_follows": MEDIVACS,
     "ally_medivac_autocast": MEDIVACS,
+    "patient_shared": MEDIVACS,
+    "refused_order_stops": MEDIVACS,
     "idle_pushed": WAVES,
     "queue_behind_friends": WAVES,
     "wave_stops_on_touch": WAVES,
@@ -69,6 +73,7 @@ class Result:
     won: float
     return_mean: float
     return_std: float
+    digest: str  # of every battle's return and length: equal where nothing changed
 
 
 def other_values(name: str) -> list[str]:
@@ -125,6 +130,9 @@ class Study:
             won=float(episodes.outcomes["battle_won"].mean()),
             return_mean=float(episodes.returns.mean()),
             return_std=float(episodes.returns.std()),
+            digest=hashlib.sha256(
+                episodes.returns.tobytes() + episodes.lengths.tobytes()
+            ).hexdigest()[:12],
         )
         self.results.append(result)
         text = json.dumps([asdict(r) for r in self.results], indent=1) + "\n"
@@ -150,6 +158,8 @@ def lines(
                     other = study.result(choice, value, map_name, player)
                     win = shown(*difference(base, other), digits=3)
                     earned = shown(*return_difference(base, other), digits=2)
+                    if other.digest == base.digest:
+                        win = earned = "the same battles"
                     names = f"{choice} | {value} | {map_name} | {player}"
                     yield f"| {names} | {base.won:.3f} | {win} | {earned} |"
 

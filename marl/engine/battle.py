@@ -54,6 +54,7 @@ class Battlefields(NamedTuple):
     traits: Traits
     memory: Memory
     scratch: Ints  # [E,A]
+    trusted: NDArray[np.bool_]  # [1] whether this step's orders go through as they are
 
 
 class Record(NamedTuple):
@@ -100,8 +101,9 @@ class Battles:
         self.traits, self.memory = empty_traits(senses, num_envs), empty_memory(senses, num_envs)
         world = self.world
         scratch = np.zeros((num_envs, senses.n_agents), dtype=np.int64)
+        self._trusted = np.zeros(1, dtype=np.bool_)
         self._state = Battlefields(
-            world.units, world.rng, world.clock, self.traits, self.memory, scratch
+            world.units, world.rng, world.clock, self.traits, self.memory, scratch, self._trusted
         )
         self._actions = np.zeros(self.record.last_actions.shape, dtype=np.int64)
         self.parallel = num_envs >= PARALLEL_FROM and threads > 1
@@ -126,12 +128,13 @@ class Battles:
     def step(self, actions: NDArray[np.int64], trusted: bool = False) -> None:
         """Advance all running battles by one step. actions: [E,A]; illegal ones are refused.
 
-        trusted: actions outside the mask are orders like any other, as SMAC's scripted agents give
-        them; only numbers that mean no action are refused.
+        trusted: actions outside the mask are orders like any other and none is withheld, as with
+        SMAC's scripted agents; only numbers that mean no action are refused.
         """
         if actions.shape != self._actions.shape:
             raise ValueError(f"actions have shape {actions.shape}, need {self._actions.shape}")
         self._actions[:] = actions
+        self._trusted[0] = trusted
         illegal = first_illegal(self.record, self._actions, trusted)
         if illegal != ALL_LEGAL:
             e, agent = divmod(int(illegal), self.rules.senses.n_agents)
@@ -290,7 +293,8 @@ def _step_one(rules: Rules, state: Battlefields, record: Record, e: int, actions
         record.last_actions[e, a] = actions[a]
     facts, memory = _facts(units, state.traits, e), sight.memory_of(state.memory, e)
     random, scratch, senses = state.rng[e], state.scratch[e], rules.senses
-    commands.command(rules.field, senses, facts, memory, units, random, actions, scratch)
+    trusted = state.trusted[0]
+    commands.command(rules.field, senses, facts, memory, units, random, actions, trusted, scratch)
     _advance(rules, facts, units, random, state.clock[e], scratch)
     record.steps[e] += 1
     code = scoring.outcome(rules.scoring, facts.kind, facts.health)

@@ -28,12 +28,18 @@ def command(
     units: Units,
     state: State,
     actions: Ints,
+    trusted: bool,
     sent: Ints,
 ) -> None:
-    """Turn views and order the living agents. actions: [A]; sent: [A], room for what is sent."""
+    """Turn views and order the living agents. actions: [A]; sent: [A], room for what is sent.
+
+    trusted: the client's own scripted agents order past everything that may fail.
+    """
     for a in range(senses.n_agents):
         is_order = facts.health[a] > 0 and not turn_view(senses, facts, a, actions[a])
-        goes_through = is_order and is_sent(senses, facts, memory, state, a, actions[a])
+        goes_through = is_order and (
+            trusted or is_sent(senses, facts, memory, state, a, actions[a])
+        )
         sent[a] = actions[a] if goes_through else ACTION_NO_OP
     first = senses.first_target
     give_agent_orders(field, units, senses.n_agents, sent, senses.move_amount, first)

@@ -96,7 +96,7 @@ class SmacEnv:
         return self._step
 
     def command(self, actions: NDArray[np.int64]) -> Step:
-        """As `step`, but an order that the mask hides is given too. actions: [E,A]."""
+        """As `step`, but every order is given: masked ones too, none fails. actions: [E,A]."""
         self.battles.step(actions, trusted=True)
         return self._step
 

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine.orders import FIRST_ATTACK
+from marl.engine import focus, scripts
 from marl.engine.play import random_legal_actions
+from marl.engine.scripts import Scene
 from marl.engine.world import NO_UNIT
 from marl.envs.smac import SmacEnv
 from marl.errors import ConfigError
 from marl.protocols import Player, Step, VecEnv
-from marl.scripted import orders
-from marl.scripted.orders import Scene
 
 # Keeps what a random player draws apart from what its battle draws from the same seed.
 PLAYER_STREAM = np.uint64(0xD1B54A32D192ED03)
@@ -106,7 +105,7 @@ def scene_of(env: SmacEnv) -> Scene:
         table=rules.field.table,
         walkable=rules.field.walkable,
         n_agents=rules.senses.n_agents,
-        first_target=FIRST_ATTACK,
+        first_target=rules.senses.first_target,
         step_mul=rules.step_mul,
     )
 
@@ -126,9 +125,9 @@ class HeuristicPlayer:
         self.targets[:] = NO_UNIT
 
     def step(self) -> Step:
-        """One step of all running episodes; the mask does not bind."""
+        """One step of all running episodes; neither the mask nor what may fail binds."""
         units, avail = self.env.battles.world.units, self.env.observe().avail
-        orders.heuristic(self.scene, self.rest, units, avail, self.targets, self.actions)
+        scripts.heuristic(self.scene, self.rest, units, avail, self.targets, self.actions)
         return self.env.command(self.actions)
 
 
@@ -149,7 +148,7 @@ class FocusPlayer:
 
     def step(self) -> Step:
         """One step of all running episodes."""
-        orders.focus_fire(
+        focus.focus_fire(
             self.scene,
             self.steps_back,
             self.env.battles.world.units,

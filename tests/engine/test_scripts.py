@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from arena import OPEN, Arena, Place
 
+from marl.engine import focus, scripts
 from marl.engine.orders import (
     ACTION_EAST,
     ACTION_NO_OP,
@@ -15,9 +16,8 @@ from marl.engine.orders import (
     ACTION_WEST,
     FIRST_ATTACK,
 )
+from marl.engine.scripts import Scene
 from marl.engine.world import NO_UNIT
-from marl.scripted import orders
-from marl.scripted.orders import Scene
 
 SHOOT = 6.0  # the client's range of attacks, centre to centre
 
@@ -54,13 +54,13 @@ class Play:
 
     def heuristic(self, rest: bool = False) -> list[int]:
         units = self.arena.all.units
-        orders.heuristic(self.scene, rest, units, self.mask, self.own, self.out)
+        scripts.heuristic(self.scene, rest, units, self.mask, self.own, self.out)
         return self.out[0].tolist()
 
     def focus_fire(self, steps_back: bool = False) -> list[int]:
         units, pledged = self.arena.all.units, np.zeros((1, len(self.arena.units)))
         shared = (self.mask, self.shared, pledged, self.out)
-        orders.focus_fire(self.scene, steps_back, units, *shared)
+        focus.focus_fire(self.scene, steps_back, units, *shared)
         chosen = self.out[0].tolist()
         assert all(self.mask[0, i, action] or action == 0 for i, action in enumerate(chosen))
         return chosen
