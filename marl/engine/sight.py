@@ -138,9 +138,11 @@ def target_of(senses: Senses, facts: Facts, a: int, j: int) -> int:
 
 @compiled
 def forget_all(memory: Memory) -> None:
-    """As an episode starts, nobody has found an enemy."""
+    """As an episode starts, nobody has found an enemy, and no order of looking is left over."""
     memory.tag[:] = NO_UNIT
     memory.seen[:] = False
+    for a in range(memory.order.size):
+        memory.order[a] = a
 
 
 @compiled
