@@ -64,14 +64,14 @@ class Sc2Config:
 
 
 class SmacEnv:
-    """Battles behind the VecEnv contract."""
+    """Battles behind the VecEnv contract. family: the first part of the spec's name."""
 
-    def __init__(self, battles: Battles) -> None:
+    def __init__(self, battles: Battles, family: str = "sc2-engine") -> None:
         self.battles = battles
         self.num_envs = battles.num_envs
         senses, record = battles.rules.senses, battles.record
         self.spec = EnvSpec(
-            name=f"sc2-engine/{battles.scenario.name}",
+            name=f"{family}/{battles.scenario.name}",
             n_agents=senses.n_agents,
             n_actions=senses.n_actions,
             obs_dim=senses.obs_dim,

@@ -11,11 +11,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from marl.arguments import split
+from marl.engine.generation import CapabilityConfig
+from marl.engine.places import SurroundedAndReflect
+from marl.engine.traits import Mask, PerAgentUniform
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
 from marl.envs.pettingzoo import ParallelView, PettingZooEnv
 from marl.envs.registry import ENVS
 from marl.envs.smac import Sc2Config
+from marl.envs.smacv2 import Smacv2Config
 from marl.planning import make_plan
 from marl.protocols import Observation, VecEnv
 
@@ -33,6 +37,21 @@ def pettingzoo_cut_short(num_envs: int, threads: int) -> VecEnv:
     return PettingZooEnv("pettingzoo/cartpole", views, "sum", 7)
 
 
+# Everything that SMACv2 may draw, views that turn, and targets out of reach.
+SMACV2 = Smacv2Config(
+    map="terran_4_vs_3",
+    conic_fov=True,
+    use_unit_ranges=True,
+    prob_obs_enemy=0.5,
+    action_mask=False,
+    capability_config=CapabilityConfig(
+        start_positions=SurroundedAndReflect(),
+        attack=PerAgentUniform(),
+        health=PerAgentUniform(upper_bound=(0.5,)),
+        enemy_mask=Mask(),
+    ),
+)
+
 BUILDS: dict[str, Build] = {
     "climbing": MatrixConfig().build,
     "own": MatrixConfig("own", ((1.0, 2.0), (3.0, 4.0))).build,
@@ -43,6 +62,7 @@ BUILDS: dict[str, Build] = {
     "pettingzoo_cut_short": pettingzoo_cut_short,
     "3m": Sc2Config(map="3m").build,
     "2s3z": Sc2Config(map="2s3z").build,
+    "smacv2": SMACV2.build,
 }
 
 every_env = pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS)
@@ -216,7 +236,7 @@ def test_observations_are_numbers(build: Build):
     env.close()
 
 
-@pytest.mark.parametrize("name", ["sc2", "matrix", "two_step", "gymnasium", "pettingzoo"])
+@pytest.mark.parametrize("name", ["sc2", "sc2v2", "matrix", "two_step", "gymnasium", "pettingzoo"])
 def test_the_files_of_settings_say_what_the_code_understands(name: str):
     plan = make_plan(split(["train", "--config=iql", f"--env-config={name}"]))
     assert plan.env_name == name
