@@ -41,7 +41,7 @@ def focus_fire(
 ) -> None:
     """All fire on one enemy, the weakest in reach, until it is dead; only legal actions.
 
-    Nobody walks while the enemies come and none is in reach.
+    Nobody walks while the enemies come, none is in reach and none has stopped to fight.
     Shots that the target no longer needs go to the next weakest. Melee units take the enemy
     nearest to each of them. If `steps_back`, ranged units keep away from melee enemies while their
     weapons cool down. all_units [E,N]; avail [E,A,U]; targets [E,1], the enemy fired on, kept from
@@ -52,7 +52,7 @@ def focus_fire(
         pledged[e, :] = 0.0
         if targets[e, 0] == NO_UNIT or units[targets[e, 0]].health <= 0.0:
             targets[e, 0] = weakest_in_reach(scene, units, avail[e])
-        waits = targets[e, 0] == NO_UNIT and comes(scene, units)
+        waits = targets[e, 0] == NO_UNIT and come(scene, units)
         for i in range(scene.n_agents):
             if units[i].health <= 0.0:
                 out[e, i] = ACTION_NO_OP
@@ -72,13 +72,17 @@ def action_on(scene: Scene, units: Units, i: int, j: int) -> int:
 
 
 @compiled
-def comes(scene: Scene, units: Units) -> bool:
-    """Whether any enemy walks."""
+def come(scene: Scene, units: Units) -> bool:
+    """Whether the enemies are on their way: some walk, and none has stopped to fight."""
+    some_walk = False
     for j in range(scene.n_agents, units.size):
         unit = units[j]
-        if unit.health > 0.0 and (unit.velocity_x != 0.0 or unit.velocity_y != 0.0):
-            return True
-    return False
+        if unit.health > 0.0:
+            if unit.velocity_x != 0.0 or unit.velocity_y != 0.0:
+                some_walk = True
+            elif unit.cooldown > 0.0 or unit.swing >= 0.0:
+                return False
+    return some_walk
 
 
 @compiled

@@ -203,3 +203,19 @@ def test_a_stalker_at_a_wall_slips_away_along_it():
     play = Play([("Stalker", 10.7, 16)], [("Zealot", 13.5, 14)], walls)
     play.arena.cooldown[0] = 20.0
     assert play.kite() == ACTION_NORTH
+
+
+def test_nobody_waits_once_an_enemy_has_stopped_to_shoot():
+    play = Play([("Marine", 10, 16)], [("Marine", 18, 16), ("Marine", 20, 16)])
+    play.arena.velocity_x[[1, 2]] = -0.1
+    assert play.focus_fire() == [ACTION_STOP]
+    play.arena.velocity_x[1], play.arena.cooldown[1] = 0.0, 10.0
+    assert play.focus_fire() == [ACTION_EAST]
+
+
+def test_a_marine_chased_by_a_zealot_as_fast_as_itself_leaves_the_shooting_to_its_friend():
+    play = Play([("Marine", 10, 16), ("Marine", 10, 20)], [("Zealot", 13.5, 16)])
+    play.arena.target[2] = 0
+    assert play.focus_fire(steps_back=True) == [ACTION_WEST, FIRST_ATTACK]
+    play.arena.health[1] = 0.0  # alone, it has to shoot when it can
+    assert play.kite() == FIRST_ATTACK

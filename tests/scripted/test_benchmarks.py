@@ -42,15 +42,7 @@ def test_finished_rows_are_not_played_again_and_those_of_other_rules_are(winrate
 
 def test_the_interval_of_a_difference_is_newcombes(sensitivity):
     """His first example: 56 of 70 against 48 of 80 is 0.2 (0.0524, 0.3339)."""
-    facts = {
-        "choice": "",
-        "value": "",
-        "map": "",
-        "player": "",
-        "seed": 0,
-        "rules": "",
-        "digest": "",
-    }
+    texts = dict.fromkeys(("choice", "value", "map", "player", "rules", "digest"), "")
     numbers = {"seed": 0, "return_mean": 0.0, "return_std": 0.0}
     one = sensitivity.Result(**texts, **numbers, battles=80, won=48 / 80)
     two = sensitivity.Result(**texts, **numbers, battles=70, won=56 / 70)
