@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -123,7 +123,7 @@ class Generation:
             places = config.start_positions.draw(rng, *sizes)
         attack, health, mask = config.attack, config.health, config.enemy_mask
         at = np.concatenate(places)
-        index = {name.lower(): kind for kind, name in enumerate(self.unit_names)}
+        index = self._index
         return Deployment(
             kinds=np.array([index[name] for name in [*teams.ally, *teams.enemy]]),
             x=np.ascontiguousarray(at[:, 0]),
@@ -132,6 +132,10 @@ class Generation:
             health_level=np.zeros(sizes[0]) if health is None else health.draw(rng, *sizes),
             enemy_mask=np.zeros(sizes, np.uint8) if mask is None else mask.draw(rng, *sizes),
         )
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {name.lower(): kind for kind, name in enumerate(self.unit_names)}
 
     def _default_places(self) -> Places:
         at = [self.facts.default_places[side] for side in SIDES]

@@ -17,6 +17,7 @@ from marl.engine.drawchecks import check_enemies, check_probability
 
 MAP_SIDE = 32  # cells of the one terrain that generated battles are fought on
 CENTRE_OFFSET = 2.0  # along each axis, from the centre to the inner end of a diagonal
+DIAGONALS = np.array([(-1.0, -1.0), (-1.0, 1.0), (1.0, 1.0), (1.0, -1.0)])  # from the centre
 REFLECT_MARGIN = 1.0  # that agents keep from the middle, so that the teams do not overlap
 
 
@@ -93,11 +94,15 @@ def reflected(
 
     Enemies without a counterpart are uniform in the eastern half.
     """
-    ally = rng.uniform((0.0, 0.0), (map_x / 2 - REFLECT_MARGIN, map_y), (n_units, 2))
-    mirrored = np.stack([map_x - ally[:, 0], ally[:, 1]], axis=1)[:n_enemies]
-    alone = max(n_enemies - n_units, 0)
-    extra = rng.uniform((map_x / 2, 0.0), (map_x, map_y), (alone, 2))
-    return Places(ally, np.concatenate([mirrored, extra]))
+    ally = rng.random((n_units, 2))
+    ally *= map_x / 2 - REFLECT_MARGIN, map_y
+    both = min(n_units, n_enemies)
+    enemy = rng.random((n_enemies, 2)) if n_enemies > both else np.empty((n_enemies, 2))
+    enemy[:both, 0] = map_x - ally[:both, 0]
+    enemy[:both, 1] = ally[:both, 1]
+    enemy[both:, 0] = map_x / 2 * (1.0 + enemy[both:, 0])
+    enemy[both:, 1] *= map_y
+    return Places(ally, enemy)
 
 
 def surrounded(
@@ -108,15 +113,15 @@ def surrounded(
     Every enemy belongs to each group with the same probability (a group may be empty); a group's
     point is uniform between the corner and 2 x 2 from the centre.
     """
-    centre = np.array([map_x / 2, map_y / 2])
-    corners = np.array([(0.0, 0.0), (0.0, map_y), (map_x, map_y), (map_x, 0.0)])
-    inner = centre + CENTRE_OFFSET * np.sign(corners - centre)
+    centre = np.array((map_x / 2, map_y / 2))
     n_groups = int(rng.integers(1, 5))
-    sizes = rng.multinomial(n_enemies, np.full(n_groups, 1.0 / n_groups))
-    share = rng.uniform(size=(n_groups, 1))
-    diagonals = rng.permutation(4)[:n_groups]
-    points = share * inner[diagonals] + (1.0 - share) * corners[diagonals]  # [groups,2]
-    return Places(np.tile(centre, (n_units, 1)), np.repeat(points, sizes, axis=0))
+    sizes = rng.multinomial(n_enemies, [1.0 / n_groups] * n_groups)
+    share = rng.random((n_groups, 1))
+    away = share * CENTRE_OFFSET + (1.0 - share) * centre  # [groups,2]
+    points = centre + DIAGONALS[rng.permutation(4)[:n_groups]] * away
+    ally = np.empty((n_units, 2))
+    ally[:] = centre
+    return Places(ally, points.repeat(sizes, axis=0))
 
 
 StartPositions = SurroundedAndReflect | ReflectPosition | Surrounded

@@ -8,8 +8,10 @@ A class refuses what makes no sense by itself (ValueError), `check` what does no
 from __future__ import annotations
 
 import itertools
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -95,12 +97,19 @@ class WeightedTeams:
         extra = self._team(rng, n_enemies - n_units) if n_enemies > n_units else []
         return Teams(ally, [*ally, *extra][:n_enemies])
 
+    @cached_property
+    def _bounds(self) -> list[float]:
+        """The upper end of each type's share of 0..1."""
+        assert self.weights is not None
+        sums = list(itertools.accumulate(self.weights))
+        return [upper / sums[-1] for upper in sums]
+
     def _team(self, rng: np.random.Generator, count: int) -> list[str]:
         assert self.unit_types is not None  # the race filled them in
         exceptions = self.exception_unit_types or ()
         while True:
-            drawn = rng.choice(len(self.unit_types), size=count, p=self.weights)
-            team = [self.unit_types[index] for index in drawn]
+            draws = rng.random(count).tolist()
+            team = [self.unit_types[bisect(self._bounds, draw)] for draw in draws]
             if any(name not in exceptions for name in team):
                 return team
 
