@@ -8,7 +8,7 @@ from marl.engine.movement import ARRIVED, stand, walk
 from marl.engine.rng import State, shuffle
 from marl.engine.splash import explode_all
 from marl.engine.sweep import land_beams, sweep_on
-from marl.engine.targeting import opponent
+from marl.engine.targeting import note_foes, opponent
 from marl.engine.vitals import recover
 from marl.engine.wave import Wave, go_on
 from marl.engine.weapons import fight, fly, hit_again
@@ -33,6 +33,7 @@ def run_loops(
 
     state: [1], the battle's random numbers. clock: [1], loops since the battle began.
     """
+    note_foes(units)
     has_beams = has_delivery(field, units, SWEEP)
     has_explosives = has_delivery(field, units, SUICIDE)
     for _ in range(loops):

@@ -8,12 +8,8 @@ cannot carry out is refused: it goes on with what it did.
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from marl.engine.healing import is_patient
 from marl.engine.jit import compiled
-from marl.engine.rng import State, uniform
 from marl.engine.targeting import can_hit
 from marl.engine.vitals import is_alive
 from marl.engine.world import (
@@ -24,7 +20,6 @@ from marl.engine.world import (
     ORDER_MOVE,
     ORDER_STOP,
     Field,
-    Floats,
     Ints,
     Units,
 )
@@ -65,30 +60,6 @@ def give_agent_orders(
                 order_heal(field, units, i, target)
             else:
                 order_attack(field, units, i, n_agents + target)
-
-
-@compiled
-def withhold(
-    actions: Ints,
-    first_target: int,
-    in_reach: NDArray[np.bool_],
-    probability: Floats,
-    state: State,
-    sent: Ints,
-) -> None:
-    """What SMACv2's client sends of its agents' actions; what it holds back becomes a no-op.
-
-    actions: [A]. in_reach: [A,U], the action mask by true range, also where the agents' own mask
-    shows more. probability: [A], that an action on a target is sent at all; below 1 a number is
-    drawn for each, also for heals. state: the battle's random numbers. sent: [A], the result.
-    """
-    for i in range(actions.size):
-        action = actions[i]
-        sent[i] = action
-        if action >= first_target:
-            fails = probability[i] < 1.0 and uniform(state) > probability[i]
-            if fails or not in_reach[i, action]:
-                sent[i] = ACTION_NO_OP
 
 
 @compiled

@@ -30,7 +30,7 @@ def explode(field: Field, units: Units, i: int) -> None:
     unit = units[i]
     kind = field.table[unit.kind]
     counts_radius = field.choices[0].splash_counts_radius != 0
-    for j in range(units.size):
+    for j in range(unit.foes_begin, unit.foes_end):
         other = units[j]
         other_kind = field.table[other.kind]
         is_victim = other.side != unit.side and other.health > 0.0

@@ -84,7 +84,7 @@ def touch(field: Field, units: Units, i: int, offset: float) -> None:
     later = 1 << (DUE_BITS * int(kind.sweep_delay))
     counts_radius = field.choices[0].sweep_counts_radius != 0
     along_x, along_y = offset * unit.beam_x, offset * unit.beam_y
-    for j in range(units.size):
+    for j in range(unit.foes_begin, unit.foes_end):
         other = units[j]
         if other.side == unit.side or other.health <= 0.0 or j == unit.burst_target:
             continue

@@ -167,7 +167,7 @@ def nearest(field: Field, units: Units, i: int) -> int:
     own_reach = scan_reach(field, unit)
     ranks = field.choices[0].threats_first != 0
     best, least = NO_UNIT, 2.0 * HARMLESS
-    for j in range(units.size):
+    for j in range(unit.foes_begin, unit.foes_end):
         other = units[j]
         gap = squared_gap(unit, other)
         if gap < least and other.side != unit.side and other.health > 0.0:
@@ -179,6 +179,22 @@ def nearest(field: Field, units: Units, i: int) -> int:
                 if gap < least:
                     best, least = j, gap
     return best
+
+
+@compiled
+def note_foes(units: Units) -> None:
+    """Note for each unit which part of the list holds all its opponents."""
+    last = units.size - 1
+    begin, end = units.size, 0  # of those on another side than the first one, than the last one
+    for i in range(units.size):
+        if begin > last and units[i].side != units[0].side:
+            begin = i
+        if units[i].side != units[last].side:
+            end = i + 1
+    for i in range(units.size):
+        unit = units[i]
+        unit.foes_begin = begin if unit.side == units[0].side else 0
+        unit.foes_end = end if unit.side == units[last].side else units.size
 
 
 @compiled
@@ -202,7 +218,7 @@ def reachable(field: Field, units: Units, i: int) -> int:
     kind = field.table[unit.kind]
     own_reach = scan_reach(field, unit)
     best, least = NO_UNIT, HARMLESS
-    for j in range(units.size):
+    for j in range(unit.foes_begin, unit.foes_end):
         other = units[j]
         if other.side != unit.side and other.health > 0.0 and j != unit.target:
             gap = squared_gap(unit, other)

@@ -163,6 +163,8 @@ class World(NamedTuple):
     missile_y: Floats
     attacker: Ints  # unit to answer: it hit this one or a friend who called; NO_UNIT = none
     help_wait: Floats  # loops until the unit may call for help again
+    foes_begin: Ints  # the unit's opponents stand in the list within [foes_begin, foes_end): set
+    foes_end: Ints  # by targeting.note_foes before the loops are run
     sequence: Ints  # the units in the order in which they act, shuffled every loop
     near: Ints  # scratch of movement.gather_near: the units around the one that moves
     near_x: Floats
@@ -189,6 +191,8 @@ UNIT_INTS = (
     "fuse",
     "missile_target",
     "attacker",
+    "foes_begin",
+    "foes_end",
     "sequence",
     "near",
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from marl.engine.data import UNITS_FILE, load_unit_types
+from marl.engine.data import SECTIONS, UNITS_FILE, load_unit_types
 from marl.errors import EnvError
 
 
@@ -55,6 +55,11 @@ def test_types_come_in_the_order_asked_for_in_arrays_and_records():
         ("weapon.damage", -6, "units.Marine.weapon.damage: must not be negative"),
         ("weapon.hits", 3, "units.Marine.weapon.hits: must be at most 2"),
         ("weapon.hit_delay", 0.28, "Marine.weapon.hit_delay: belongs to a weapon of two hits"),
+        (
+            "weapon.fires_moving",
+            True,
+            "Marine.weapon.damage_point: must be 0 for what fires_moving",
+        ),
         ("weapon.delay_min", 1, "units.Marine.weapon.delay_min: must not exceed delay_max"),
         ("weapon.bonus", {"Heavy": 4}, "units.Marine.weapon.bonus: 'Heavy' is not one of"),
         ("attributes", ["Light", "Tiny"], "units.Marine.attributes: 'Tiny' is not one of"),
@@ -71,6 +76,12 @@ def test_a_bad_fact_names_file_unit_and_field(tmp_path, field, value, message):
 def test_a_missile_of_two_hits_is_refused(tmp_path):
     path = changed(tmp_path, "Stalker", "weapon.hits", 2)
     with pytest.raises(EnvError, match="hits: a weapon with missile_speed hits once"):
+        load_unit_types(["Marine"], path)
+
+
+def test_a_beam_that_hits_later_than_a_unit_can_remember_is_refused(tmp_path):
+    path = changed(tmp_path, "Colossus", "weapon.sweep", dict.fromkeys(SECTIONS["sweep"], 0.5))
+    with pytest.raises(EnvError, match=r"Colossus\.weapon\.sweep\.delay: must be at most 0\.4375"):
         load_unit_types(["Marine"], path)
 
 

@@ -6,7 +6,7 @@ from arena import MOVE_AMOUNT, Arena
 
 from marl.engine import orders
 from marl.engine.choices import Choices
-from marl.engine.orders import ACTION_NO_OP, ACTION_NORTH, ACTION_STOP, FIRST_ATTACK
+from marl.engine.orders import ACTION_NORTH, ACTION_STOP, FIRST_ATTACK
 from marl.engine.world import ORDER_ATTACK, ORDER_HEAL, ORDER_MOVE, ORDER_NONE, ORDER_STOP
 
 FIRST_AFTER_VIEWS = FIRST_ATTACK + 12  # SMACv2's twelve directions come between
@@ -49,38 +49,6 @@ def test_unarmed_units_have_nothing_to_attack_with():
     arena = Arena([("Medivac", 10, 16)], [("Marine", 14, 16)])
     orders.order_attack(arena.field, arena.units, 0, 1)
     assert arena.order[0] == ORDER_NONE
-
-
-def sent(
-    actions: list[int], in_reach: np.ndarray, probability: list[float], seed: int = 1
-) -> tuple[list[int], Arena]:
-    """What SMACv2's client sends, and the battle whose random numbers it used."""
-    arena = Arena([("Marine", 10, 16)] * len(actions), seed=seed)
-    chosen, result = np.array(actions), np.zeros(len(actions), dtype=np.int64)
-    state = arena.all.rng[0]
-    orders.withhold(chosen, FIRST_ATTACK, in_reach, np.array(probability), state, result)
-    return result.tolist(), arena
-
-
-def test_attacks_out_of_reach_are_not_sent():
-    in_reach = np.ones((3, 8), dtype=np.bool_)
-    in_reach[1:, :] = False
-    actions = [FIRST_ATTACK, FIRST_ATTACK + 1, ACTION_STOP]
-    result, arena = sent(actions, in_reach, [1.0, 1.0, 1.0])
-    assert result == [FIRST_ATTACK, ACTION_NO_OP, ACTION_STOP]
-    assert arena.all.rng[0] == Arena([("Marine", 10, 16)] * 3).all.rng[0]  # nothing was drawn
-
-
-def test_attacks_are_sent_as_often_as_their_probability_says_and_moves_always():
-    count = 4000
-    in_reach = np.ones((4, 8), dtype=np.bool_)
-    kept = np.zeros(4)
-    for seed in range(count):
-        actions = [FIRST_ATTACK, FIRST_ATTACK, FIRST_ATTACK, ACTION_NORTH]
-        result, _ = sent(actions, in_reach, [0.0, 0.7, 1.0, 0.0], seed)
-        kept += np.array(result) == actions
-    assert kept[[0, 2, 3]].tolist() == [0, count, count]
-    assert kept[1] / count == pytest.approx(0.7, abs=0.036)  # 5 standard errors
 
 
 @pytest.mark.parametrize("resets", [False, True])

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from arena import NAMES, TYPES, Arena
 
 from marl.engine.choices import Choices
+from marl.engine.targeting import note_foes
 from marl.engine.vitals import hit
 from marl.engine.wave import make_wave
 from marl.engine.world import NO_UNIT, ORDER_ATTACK, ORDER_NONE, PLANES, UnitTypes
@@ -214,3 +216,23 @@ def test_a_zealot_shut_off_from_the_nearest_takes_one_that_it_can_reach():
         assert (arena.target[2:11] == 0).all()
         assert arena.target[11] == int(repicks)
         assert (arena.vitality()[1] < 1e6 + 80) == repicks
+
+
+@pytest.mark.parametrize(
+    ("sides", "parts"),
+    [
+        ([0, 0, 1, 1, 1], [(2, 5), (2, 5), (0, 2), (0, 2), (0, 2)]),
+        ([1, 1], [(2, 2), (2, 2)]),
+        ([0, 1, 0], [(1, 2), (0, 3), (1, 2)]),
+        ([2, 1], [(1, 2), (0, 1)]),
+    ],
+)
+def test_each_unit_knows_which_part_of_the_list_holds_its_opponents(
+    sides: list[int], parts: list[tuple[int, int]]
+):
+    arena = Arena([("Marine", 16, 16)] * len(sides))
+    arena.side[:] = sides
+    note_foes(arena.units)
+    found = list(zip(arena.foes_begin, arena.foes_end, strict=True))
+    for part, expected in zip(found, parts, strict=True):
+        assert part == expected or (part[0] >= part[1] and expected[0] >= expected[1])
