@@ -147,7 +147,7 @@ class Battle:
     def _look(self, seed: int) -> None:
         """Our mask, observations and state, with the chance that `seed` gives the client."""
         senses, facts, memory = self.senses, self.facts, self.memory
-        sight.measure(senses, facts, memory.distance)
+        sight.measure(senses, facts, memory)
         if senses.remembers:
             order = list(range(senses.n_agents))
             random.seed(seed)
