@@ -202,10 +202,7 @@ def _write_enemies(
         scale = kinds[facts.kind[a]].sight
         for j in range(senses.n_enemies):
             i = senses.n_agents + j
-            if senses.remembers:
-                shown = memory.shown[a, j]
-            else:
-                shown = memory.distance[a, i] < scale
+            shown = memory.shown[a, j] if senses.remembers else memory.distance[a, i] < scale
             if not shown:
                 continue
             row = at + j * width
@@ -264,9 +261,9 @@ def _write_allies(
             between = memory.distance[a, i]
             if between >= farthest:
                 continue
-            if senses.n_fov and not senses.sees_all:
-                if not sight.sees(senses, facts, a, between, facts.x[i], facts.y[i]):
-                    continue
+            may_hide = senses.n_fov and not senses.sees_all
+            if may_hide and not sight.sees(senses, facts, a, between, memory.x[i], memory.y[i]):
+                continue
             row = at + (i - (i > a)) * width
             _write_place(memory, scale, a, i, True, row, out)
             row += 4
