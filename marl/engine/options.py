@@ -48,8 +48,9 @@ class Quirks:
     # [v2] reset makes observations that no training loop reads, before those that it does, so the
     # first ones shown are made by agents who have looked around already.
     reset_looks_twice: bool = True
-    # [v2] conic_fov compares arctangents of slopes, so that near the vertical the cone is too wide
-    # on one side and cut on the other. Mended: the angle between the two directions.
+    # [v2] conic_fov compares arctangents of slopes: who looks east sees the west too, and who looks
+    # to any side of north or south also sees what lies just beyond it. Mended: the angle between
+    # the two directions.
     cone_folds_directions: bool = True
 
 

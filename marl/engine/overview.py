@@ -23,7 +23,7 @@ def health_shown(senses: Senses, facts: Facts, i: int) -> float:
     return (share - facts.health_level[i]) / (1 - facts.health_level[i])
 
 
-@compiled
+@inlined
 def write_state(
     senses: Senses,
     facts: Facts,
@@ -52,7 +52,7 @@ def write_state(
         out[at] = steps / senses.episode_limit
 
 
-@compiled
+@inlined
 def _write_agents(senses: Senses, facts: Facts, out: NDArray[np.float32]) -> int:
     """A row per agent, zeros for the dead. Gives the next column."""
     height, width = senses.walkable.shape
@@ -86,7 +86,7 @@ def _write_agents(senses: Senses, facts: Facts, out: NDArray[np.float32]) -> int
     return senses.n_agents * columns
 
 
-@compiled
+@inlined
 def _write_enemies(senses: Senses, facts: Facts, first: int, out: NDArray[np.float32]) -> int:
     """A row per enemy from column `first` on, zeros for the dead. Gives the next column."""
     height, width = senses.walkable.shape

@@ -7,6 +7,8 @@ facts of one battle, so the official clients can be compared with it on the same
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,7 +32,7 @@ from marl.engine.world import NO_UNIT, Floats, Ints
 Rows = NDArray[np.float32]  # [A,O]
 
 
-@compiled
+@inlined
 def sense(
     senses: Senses,
     facts: Facts,
@@ -62,10 +64,10 @@ def begin(senses: Senses, facts: Facts, memory: Memory, random: State) -> None:
         look_again(senses, facts, memory, random)
 
 
-@compiled
+@inlined
 def look_again(senses: Senses, facts: Facts, memory: Memory, random: State) -> None:
     """Measure all distances; v2's agents look around, in a random order."""
-    sight.measure(senses, facts, memory.distance)
+    sight.measure(senses, facts, memory)
     if senses.remembers:
         sight.shuffle_order(memory.order, random)
         if senses.starcraft:
@@ -93,7 +95,7 @@ def is_pathable(senses: Senses, x: float, y: float) -> bool:
     return senses.walkable[row, column] != 0
 
 
-@compiled
+@inlined
 def write_mask(senses: Senses, facts: Facts, distance: Floats, out: NDArray[np.bool_]) -> None:
     """out [A,U]: the legal actions. A dead agent keeps the no-op, so no row is ever empty.
 
@@ -115,15 +117,30 @@ def write_mask(senses: Senses, facts: Facts, distance: Floats, out: NDArray[np.b
         out[a, ACTION_WEST] = is_pathable(senses, x - ahead, y)
         for action in range(FIRST_ATTACK, first):
             out[a, action] = True
-        for j in range(senses.n_actions - first):
-            i = sight.target_of(senses, facts, a, j)
-            if i != NO_UNIT:
-                out[a, first + j] = not senses.masks_reach or sight.reaches(
-                    senses, facts, distance, a, i
-                )
+        kind = senses.kinds[facts.kind[a]]
+        if senses.masks_reach and senses.n_fov == 0 and not kind.heals:
+            reach = kind.reach
+            for j in range(senses.n_enemies):
+                out[a, first + j] = distance[a, senses.n_agents + j] <= reach
+        else:
+            _write_targets(senses, facts, distance, a, out)
 
 
 @compiled
+def _write_targets(
+    senses: Senses, facts: Facts, distance: Floats, a: int, out: NDArray[np.bool_]
+) -> None:
+    """Living agent a's legal targets, whatever they depend on."""
+    first = senses.first_target
+    for j in range(senses.n_actions - first):
+        i = sight.target_of(senses, facts, a, j)
+        if i != NO_UNIT:
+            out[a, first + j] = not senses.masks_reach or sight.reaches(
+                senses, facts, distance, a, i
+            )
+
+
+@inlined
 def write_observations(
     senses: Senses,
     facts: Facts,
@@ -142,13 +159,13 @@ def write_observations(
     if senses.starcraft:
         at = _write_moves(senses, facts, avail, out)
         at = _write_enemies(senses, facts, memory, avail, at, out)
-        at = _write_allies(senses, facts, memory.distance, last_actions, at, out)
+        at = _write_allies(senses, facts, memory, last_actions, at, out)
         _write_own(senses, facts, at, out)
     if senses.timestep:
         out[:, senses.obs_dim - 1] = steps / senses.episode_limit
 
 
-@compiled
+@inlined
 def _write_moves(senses: Senses, facts: Facts, avail: NDArray[np.bool_], out: Rows) -> int:
     """Which ways are open, and with their options the ground around. Gives the next column."""
     walkable = senses.walkable
@@ -172,7 +189,7 @@ def _write_moves(senses: Senses, facts: Facts, avail: NDArray[np.bool_], out: Ro
     return heights_at + N_HEIGHTS * senses.heights
 
 
-@compiled
+@inlined
 def _write_enemies(
     senses: Senses, facts: Facts, memory: Memory, avail: NDArray[np.bool_], at: int, out: Rows
 ) -> int:
@@ -185,15 +202,12 @@ def _write_enemies(
         scale = kinds[facts.kind[a]].sight
         for j in range(senses.n_enemies):
             i = senses.n_agents + j
-            if senses.remembers:
-                shown = memory.shown[a, j]
-            else:
-                shown = memory.distance[a, i] < scale
+            shown = memory.shown[a, j] if senses.remembers else memory.distance[a, i] < scale
             if not shown:
                 continue
             row = at + j * width
             attackable = _is_attackable(senses, facts, memory.distance, avail, a, j)
-            _write_place(facts, memory.distance, scale, a, i, attackable, row, out)
+            _write_place(memory, scale, a, i, attackable, row, out)
             if senses.masks_enemies and facts.enemy_mask[a, j]:
                 continue
             kind = kinds[facts.kind[i]]
@@ -221,18 +235,18 @@ def _is_attackable(
 
 @inlined
 def _write_place(
-    facts: Facts, distance: Floats, scale: float, a: int, i: int, first: bool, at: int, out: Rows
+    memory: Memory, scale: float, a: int, i: int, first: bool, at: int, out: Rows
 ) -> None:
     """The first four columns of another unit's row. scale: the observer's sight."""
     out[a, at] = first
-    out[a, at + 1] = distance[a, i] / scale
-    out[a, at + 2] = (facts.x[i] - facts.x[a]) / scale
-    out[a, at + 3] = (facts.y[i] - facts.y[a]) / scale
+    out[a, at + 1] = memory.distance[a, i] / scale
+    out[a, at + 2] = (memory.x[i] - memory.x[a]) / scale
+    out[a, at + 3] = (memory.y[i] - memory.y[a]) / scale
 
 
-@compiled
+@inlined
 def _write_allies(
-    senses: Senses, facts: Facts, distance: Floats, last_actions: Ints, at: int, out: Rows
+    senses: Senses, facts: Facts, memory: Memory, last_actions: Ints, at: int, out: Rows
 ) -> int:
     """A row per other agent, zeros where it is dead or out of sight. Gives the next column."""
     kinds, shields, bits = senses.kinds, senses.ally_shields, senses.type_bits
@@ -242,15 +256,16 @@ def _write_allies(
         if facts.health[a] <= 0:
             continue
         scale = kinds[facts.kind[a]].sight
+        farthest = math.inf if senses.sees_all or senses.n_fov else scale
         for i in range(senses.n_agents):
-            if i == a or facts.health[i] <= 0:
+            between = memory.distance[a, i]
+            if between >= farthest:
                 continue
-            if not senses.sees_all and not sight.sees(
-                senses, facts, a, distance[a, i], facts.x[i], facts.y[i]
-            ):
+            may_hide = senses.n_fov and not senses.sees_all
+            if may_hide and not sight.sees(senses, facts, a, between, memory.x[i], memory.y[i]):
                 continue
             row = at + (i - (i > a)) * width
-            _write_place(facts, distance, scale, a, i, True, row, out)
+            _write_place(memory, scale, a, i, True, row, out)
             row += 4
             if senses.others_health:
                 if not senses.health_level or senses.health_level_others:
@@ -273,7 +288,7 @@ def _write_allies(
     return at + (senses.n_agents - 1) * width
 
 
-@compiled
+@inlined
 def _write_own(senses: Senses, facts: Facts, at: int, out: Rows) -> None:
     """Each agent's own health, shield, capabilities, place, view and type."""
     height, width = senses.walkable.shape

@@ -29,7 +29,9 @@ class Memory(NamedTuple):
     draws: Floats  # [D] numbers to use instead of the battle's own; usually D = 0
     last_x: Floats  # [M] where the enemy was when it was last alive after a step
     last_y: Floats
-    distance: Floats  # [A,N] centre to centre; infinite to the dead, and to oneself
+    x: Floats  # [N] where the living are
+    y: Floats
+    distance: Floats  # [A,N] centre to centre
     shown: NDArray[np.bool_]  # [A,M] enemies that an agent sees now
 
 
@@ -43,6 +45,8 @@ def empty_memory(senses: Senses, num_envs: int, draws: int = 0) -> Memory:
         draws=np.zeros((num_envs, draws)),
         last_x=np.zeros((num_envs, enemies)),
         last_y=np.zeros((num_envs, enemies)),
+        x=np.zeros((num_envs, agents + enemies)),
+        y=np.zeros((num_envs, agents + enemies)),
         distance=np.zeros((num_envs, agents, agents + enemies)),
         shown=np.zeros((num_envs, agents, enemies), dtype=np.bool_),
     )
@@ -58,34 +62,31 @@ def memory_of(memory: Memory, e: int) -> Memory:
         memory.draws[e],
         memory.last_x[e],
         memory.last_y[e],
+        memory.x[e],
+        memory.y[e],
         memory.distance[e],
         memory.shown[e],
     )
 
 
-@compiled
-def measure(senses: Senses, facts: Facts, distance: Floats) -> None:
-    """distance [A,N]: between the living; where either is dead it is infinite."""
-    x, y, health = facts.x, facts.y, facts.health
-    n_agents = senses.n_agents
-    for a in range(n_agents):
-        if health[a] <= 0:
+@inlined
+def measure(senses: Senses, facts: Facts, memory: Memory) -> None:
+    """Fill memory.x, .y and .distance: the dead are infinitely far away, and so is oneself."""
+    x, y, distance = memory.x, memory.y, memory.distance
+    n_units = facts.health.size
+    for i in range(n_units):
+        alive = facts.health[i] > 0
+        x[i] = facts.x[i] if alive else math.inf
+        y[i] = facts.y[i] if alive else math.inf
+    for a in range(senses.n_agents):
+        if facts.health[a] <= 0:
             distance[a, :] = math.inf
-            distance[:, a] = math.inf
             continue
         x_a, y_a = x[a], y[a]
-        distance[a, a] = math.inf
-        for i in range(a + 1, n_agents):
-            dx, dy = x[i] - x_a, y[i] - y_a
-            between = math.sqrt(dx * dx + dy * dy)
-            distance[a, i] = between
-            distance[i, a] = between
-        for i in range(n_agents, n_agents + senses.n_enemies):
-            if health[i] <= 0:
-                distance[a, i] = math.inf
-                continue
+        for i in range(n_units):
             dx, dy = x[i] - x_a, y[i] - y_a
             distance[a, i] = math.sqrt(dx * dx + dy * dy)
+        distance[a, a] = math.inf
 
 
 @inlined

@@ -179,9 +179,7 @@ class Client:
         self.env: Any = module.StarCraft2Env(map_name=map_name, **options)
         self.controller = Controller(scenario, FIRST_RL_ID + len(RL_NAMES))
         process = SimpleNamespace(controller=self.controller, close=lambda: None)
-        config = SimpleNamespace(
-            start=lambda **_: process, map_data=lambda _: b"", version=None
-        )
+        config = SimpleNamespace(start=lambda **_: process, map_data=lambda _: b"", version=None)
         module.run_configs.get = lambda version: config
         ally = [name for name in RL_NAMES if name in _ally_types(scenario)]
         names = ally if client == "v1" else RL_NAMES

@@ -147,7 +147,7 @@ class Battle:
     def _look(self, seed: int) -> None:
         """Our mask, observations and state, with the chance that `seed` gives the client."""
         senses, facts, memory = self.senses, self.facts, self.memory
-        sight.measure(senses, facts, memory.distance)
+        sight.measure(senses, facts, memory)
         if senses.remembers:
             order = list(range(senses.n_agents))
             random.seed(seed)
@@ -161,9 +161,7 @@ class Battle:
         sensing.write_observations(
             senses, facts, memory, self.avail, self.last_actions, self.steps, self.obs
         )
-        overview.write_state(
-            senses, facts, self.obs, self.last_actions, self.steps, self.state
-        )
+        overview.write_state(senses, facts, self.obs, self.last_actions, self.steps, self.state)
 
     def _compare(self, obs: Any, state: Any) -> None:
         env, senses, facts, tally = self.client.env, self.senses, self.facts, self.tally
@@ -223,7 +221,10 @@ def random_options(client: str, rng: Generator) -> dict[str, Any]:
         "reward_scale_rate": float(rng.choice([20, 7])),
     }
     if client == "v1":
-        return options | {"obs_instead_of_state": coin(0.15), "move_amount": int(rng.choice([2, 3]))}
+        return options | {
+            "obs_instead_of_state": coin(0.15),
+            "move_amount": int(rng.choice([2, 3])),
+        }
     return options | {
         "obs_own_pos": coin(),
         "obs_starcraft": coin(0.95) or not options["obs_timestep_number"],

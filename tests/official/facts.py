@@ -1,4 +1,4 @@
-"""Random facts of battles that look for trouble: units at boundaries, on one spot, dead, healing."""
+"""Random facts of battles, looking for trouble: units at boundaries, on one spot, dead."""
 
 from __future__ import annotations
 

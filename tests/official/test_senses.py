@@ -6,11 +6,13 @@ every map and under random options. `-m slow` compares ten times as many positio
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from marl.engine.generation import CapabilityConfig, make_generation
-from marl.engine.options import Options, Shown
+from marl.engine.options import Options, Quirks, Shown
 from marl.engine.scenario import load_scenario
 from tests.official.clients import Client, needs
 from tests.official.compare import (
@@ -22,11 +24,10 @@ from tests.official.compare import (
     random_shown,
 )
 
-V1_MAPS = (
-    "3m 8m 25m 5m_vs_6m 8m_vs_9m 10m_vs_11m 27m_vs_30m MMM MMM2 2s3z 3s5z 3s5z_vs_3s6z 3s_vs_3z "
-    "3s_vs_4z 3s_vs_5z 1c3s5z 2m_vs_1z corridor 6h_vs_8z 2s_vs_1sc so_many_baneling bane_vs_bane "
-    "2c_vs_64zg"
-).split()
+V1_MAPS = """
+3m 8m 25m 5m_vs_6m 8m_vs_9m 10m_vs_11m 27m_vs_30m MMM MMM2 2s3z 3s5z 3s5z_vs_3s6z 3s_vs_3z 3s_vs_4z
+3s_vs_5z 1c3s5z 2m_vs_1z corridor 6h_vs_8z 2s_vs_1sc so_many_baneling bane_vs_bane 2c_vs_64zg
+"""
 V2_RACES = ("terran", "zerg", "protoss")
 V2_SIZES = ((5, 5), (10, 10), (20, 20), (10, 11), (20, 23))
 STEPS = 8
@@ -36,15 +37,20 @@ OPTIONS_PER_MAP = 3
 def battle_v1(name: str, seed: int, tally: Tally) -> Battle:
     """A battle of map `name` under options drawn from `seed`; the first has the defaults."""
     rng = np.random.default_rng([seed, *name.encode()])
-    values = random_options("v1", rng) if seed else {}
+    return start_v1(name, random_options("v1", rng) if seed else {}, Quirks(), rng, tally)
+
+
+def start_v1(
+    name: str, values: dict[str, Any], quirks: Quirks, rng: np.random.Generator, tally: Tally
+) -> Battle:
+    """A battle of map `name`; the client takes `values`, our functions `quirks` too."""
     scenario = load_scenario(name)
-    kinds = [
-        [scenario.unit_names.index(g.unit) for g in scenario.groups if g.side == side for _ in range(g.count)]
-        for side in ("ally", "enemy")
-    ]
+    kinds: dict[str, list[int]] = {"ally": [], "enemy": []}
+    for group in scenario.groups:
+        kinds[group.side] += [scenario.unit_names.index(group.unit)] * group.count
     client = Client("v1", name, scenario, values)
-    both = np.array([*sorted(kinds[0]), *kinds[1]])
-    return Battle(client, scenario, Options(**values), both, rng, tally)
+    both = np.array([*sorted(kinds["ally"]), *kinds["enemy"]])
+    return Battle(client, scenario, Options(quirks=quirks, **values), both, rng, tally)
 
 
 def battle_v2(race: str, sizes: tuple[int, int], seed: int, tally: Tally) -> Battle:
@@ -52,13 +58,34 @@ def battle_v2(race: str, sizes: tuple[int, int], seed: int, tally: Tally) -> Bat
     rng = np.random.default_rng([seed, *race.encode(), *sizes])
     shown = random_shown(rng) if seed else Shown()
     values = official_values(random_options("v2", rng) if seed else {}, shown)
-    options = Options(client="v2", shown=shown, **values)
+    return start_v2(race, sizes, values, shown, Quirks(), rng, tally)
+
+
+def start_v2(
+    race: str,
+    sizes: tuple[int, int],
+    values: dict[str, Any],
+    shown: Shown,
+    quirks: Quirks,
+    rng: np.random.Generator,
+    tally: Tally,
+) -> Battle:
+    """A battle of random teams; the client takes `values` and `shown`, we `quirks` too."""
+    options = Options(client="v2", shown=shown, quirks=quirks, **values)
     scenario = make_generation(f"{race}_{sizes[0]}_vs_{sizes[1]}", CapabilityConfig()).scenario()
     config = capability_config(options, *sizes)
     client = Client("v2", f"10gen_{race}", scenario, {**values, "capability_config": config})
     allies = np.sort(rng.integers(3, size=sizes[0]))
     both = np.concatenate([allies, rng.integers(3, size=sizes[1])])
     return Battle(client, scenario, options, both, rng, tally)
+
+
+def battle_of(name: str, seed: int, values: dict[str, Any], quirks: Quirks) -> Battle:
+    """A battle of a v1 map, or of five against five of a race of v2's."""
+    rng = np.random.default_rng(seed)
+    if name in V2_RACES:
+        return start_v2(name, (5, 5), values, Shown(), quirks, rng, Tally())
+    return start_v1(name, values, quirks, rng, Tally())
 
 
 def play(battle: Battle) -> None:
@@ -69,7 +96,7 @@ def play(battle: Battle) -> None:
             break
 
 
-@pytest.mark.parametrize("name", V1_MAPS)
+@pytest.mark.parametrize("name", V1_MAPS.split())
 def test_v1_sees_and_scores_as_the_official_client_does(name: str):
     needs("v1")
     tally = Tally()
@@ -89,12 +116,13 @@ def test_v2_sees_and_scores_as_the_official_client_does(race: str, sizes: tuple[
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_thousands_of_positions_agree():
     for client in ("v1", "v2"):
         needs(client)
     tallies = {"v1": Tally(), "v2": Tally()}
     for seed in range(10 * OPTIONS_PER_MAP):
-        for name in V1_MAPS:
+        for name in V1_MAPS.split():
             play(battle_v1(name, seed, tallies["v1"]))
         for race in V2_RACES:
             for sizes in V2_SIZES:
@@ -105,3 +133,35 @@ def test_thousands_of_positions_agree():
             print(f"  {what}: {count} numbers, largest difference {tally.largest[what]:.2g}")
     assert tallies["v1"].positions > 3000
     assert tallies["v2"].positions > 2000
+
+
+@pytest.mark.parametrize(
+    ("quirk", "of", "values"),
+    [
+        ("regeneration_pays", "3s_vs_3z", {}),
+        ("enemy_types_swapped", "2s3z", {}),
+        ("timestep_leaves_a_gap", "3m", {"obs_timestep_number": True}),
+        ("wrong_cooldown_limits", "3s_vs_3z", {}),
+        ("sparse_reward_scaled", "3m", {"reward_sparse": True}),
+        ("height_grid_flipped", "2c_vs_64zg", {"obs_terrain_height": True}),
+        ("moves_tested_half_way", "3m", {}),
+        ("unhurt_can_be_healed", "MMM", {}),
+        ("heals_shown_as_attacks", "MMM", {}),
+        ("unseen_hides_lower_ones", "zerg", {}),
+        ("dead_must_be_noticed", "zerg", {}),
+        ("cone_folds_directions", "zerg", {"conic_fov": True}),
+    ],
+)
+def test_mending_a_bug_departs_from_the_official_client(
+    quirk: str, of: str, values: dict[str, object]
+):
+    """So each bug is there, and the comparison would have noticed its absence."""
+    needs("v2" if of in V2_RACES else "v1")
+    mended = Quirks(**{quirk: False})
+
+    def play_some() -> None:
+        for seed in range(20):
+            play(battle_of(of, seed, values, mended))
+
+    with pytest.raises(AssertionError):
+        play_some()
