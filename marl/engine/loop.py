@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from marl.engine.jit import compiled
-from marl.engine.movement import ARRIVED, stand, walk
+from marl.engine.movement import ARRIVED, rest, walk
 from marl.engine.rng import State, shuffle
 from marl.engine.targeting import opponent
 from marl.engine.vitals import recover
@@ -56,4 +56,4 @@ def act(field: Field, units: Units, state: State, i: int) -> None:
         if walk(field, units, i, unit.order_x, unit.order_y) == ARRIVED:
             unit.order = ORDER_NONE
     else:
-        stand(units[i])
+        rest(field, units, i)
