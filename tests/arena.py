@@ -8,6 +8,7 @@ import numpy as np
 
 from marl.engine import data, loop, orders, rng
 from marl.engine.choices import Choices
+from marl.engine.paths import NO_PATHS, Paths
 from marl.engine.wave import Wave, make_wave
 from marl.engine.world import Field, UnitTypes, World, empty_world
 
@@ -46,10 +47,11 @@ class Arena:
         rows: int = 1,
         choices: Choices = Choices(),  # noqa: B008
         wave: Wave = NO_WAVE,
+        paths: Paths = NO_PATHS,
     ) -> None:
         places = [*allies, *enemies]
         self.n_agents, self.types, self.row, self.wave = len(allies), types, row, wave
-        self.field = Field(types.table, walkable, choices.record())
+        self.field = Field(types.table, walkable, choices.record(), paths)
         self.all: World = empty_world(rows, len(places))
         self.units = self.all.units[row]
         for i, (name, x, y) in enumerate(places):

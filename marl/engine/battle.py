@@ -20,6 +20,7 @@ from marl.engine.data import load_unit_types
 from marl.engine.jit import OPTIONS, compiled, inlined
 from marl.engine.options import Options
 from marl.engine.orders import ACTION_NO_OP
+from marl.engine.paths import make_paths
 from marl.engine.scenario import MAPS, Scenario
 from marl.engine.scoring import RUNNING, WON, Scoring, make_scoring
 from marl.engine.senses import Facts, Senses, Traits, empty_traits, make_senses
@@ -158,8 +159,9 @@ class Battles:
 
 def make_rules(scenario: Scenario, types: UnitTypes, options: Options, choices: Choices) -> Rules:
     """Everything a battle of `scenario` needs to know. types: those of scenario.unit_names."""
+    paths = make_paths(scenario.walkable, tuple(group.at for group in scenario.groups))
     return Rules(
-        field=Field(types.table, scenario.walkable, choices.record()),
+        field=Field(types.table, scenario.walkable, choices.record(), paths),
         wave=wave.make_wave(scenario.enemy_order, scenario.attack_between),
         senses=make_senses(scenario, types, options),
         scoring=make_scoring(scenario, types, options),

@@ -42,6 +42,8 @@ class Choices:
     idle_pushed: bool = True  # idle friends make way
     queue_behind_friends: bool = True  # who go the same way; else round them
     wave_stops_on_touch: bool = True  # at a friend that has arrived
+    flyers_drift: bool = True  # they brake as slowly as they speed up; else stop at once
+    spawn_cluster: bool = False  # units of a point settle around it; else on a square lattice
 
     def record(self) -> NDArray[np.record]:
         """The choices [1], as the compiled rules take them: flags as 0 or 1."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from marl.engine.geometry import CROSSES_WALLS
 from marl.engine.world import (
     ATTRIBUTES,
     BODIES,
@@ -294,6 +295,8 @@ def _table(units: Sequence[Facts]) -> UnitTypes:
         "max_cooldown": column("max_cooldown"),
         "client_id": whole("client_id"),
     }
+    flies = facts["body"] == 1 << BODIES.index("Flying")
+    facts["crosses"] = np.where(flies, CROSSES_WALLS, facts["cliff_walk"])
     widest = facts["separation"].max()
     facts["touch_range"] = facts["separation"] + widest
     return make_unit_types(facts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marl.engine.healing import go_on_healing
 from marl.engine.jit import compiled
-from marl.engine.movement import ARRIVED, stand, walk
+from marl.engine.movement import ARRIVED, rest, walk
 from marl.engine.rng import State, shuffle
 from marl.engine.splash import explode_all
 from marl.engine.sweep import land_beams, sweep_on
@@ -86,4 +86,4 @@ def act(field: Field, units: Units, state: State, i: int) -> None:
         if walk(field, units, i, unit.order_x, unit.order_y) == ARRIVED:
             unit.order = ORDER_NONE
     else:
-        stand(units[i])
+        rest(field, units, i)

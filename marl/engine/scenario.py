@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from marl.engine.geometry import BLOCKED, CLIFF, CROSSES_NOTHING, DIAGONAL, OPEN, open_half
 from marl.engine.yamlcheck import YamlFile
 from marl.errors import EnvError
 
@@ -22,9 +23,9 @@ MAPS = Path(__file__).resolve().parents[2] / "maps"
 NOT_SCENARIOS = ("units", "terrains", "smacv2")
 SIDES = ("ally", "enemy")
 RACES = ("T", "P", "Z")
-# Cells of a walkable grid: blocked, walkable, and the inner half of a diagonal cliff.
-# ... and cliffs, which only cliff walkers cross.
-CELLS = {"#": 0, ".": 1, "+": 2, "^": 3}
+# Cells of maps/terrains.yaml: blocked, open, inner cell of a diagonal cliff, and cliffs, which only
+# cliff walkers cross.
+CELLS = {"#": BLOCKED, ".": OPEN, "+": DIAGONAL, "^": CLIFF}
 FLOOR = 8.0  # height of level 1, on which all but the ravine's plateau lies
 
 Point = tuple[float, float]
@@ -63,7 +64,7 @@ class Scenario:
     map_type: str  # the client's name for the mix of units: marines, MMM ...
     episode_limit: int  # environment steps
     races: dict[str, str]  # by side; race P has a shield column
-    walkable: NDArray[np.uint8]  # [H,W], indexed [y,x] from the south: a value of CELLS
+    walkable: NDArray[np.uint8]  # [H,W], indexed [y,x] from the south: marl.engine.geometry
     height: NDArray[np.float64]  # [H,W] of the ground, grid units
     counts: dict[str, int]  # by side: units
     unit_names: tuple[str, ...]  # the types that may occur, alphabetically: the type index
@@ -118,7 +119,7 @@ def load_scenario(name: str, maps: Path = MAPS) -> Scenario:
 class Terrain(NamedTuple):
     """The ground of a map."""
 
-    walkable: NDArray[np.uint8]  # [H,W], indexed [y,x] from the south: a value of CELLS
+    walkable: NDArray[np.uint8]  # [H,W], indexed [y,x] from the south: marl.engine.geometry
     height: NDArray[np.float64]  # [H,W] grid units
 
 
@@ -133,7 +134,7 @@ def load_terrain(name: str, maps: Path = MAPS) -> Terrain:
     entry = file.mapping(terrains[name], field)
     file.keys(entry, field, ["rows", "heights"])
     rows = _rows(file, entry["rows"], f"{field}.rows", CELLS)
-    walkable = np.array(rows, dtype=np.uint8)
+    walkable = _cut_diagonals(file, np.array(rows, dtype=np.uint8), f"{field}.rows")
     height = np.where(walkable == 0, 0.0, FLOOR)
     if entry["heights"] is not None:
         digits = {character: int(character, 16) for character in "0123456789abcdef"}
@@ -153,6 +154,25 @@ def _rows(file: YamlFile, value: object, field: str, cells: Mapping[str, int]) -
     if unknown:
         file.refuse(field, f"has {sorted(unknown)}; cells are {list(cells)}")
     return [[cells[cell] for cell in row] for row in reversed(rows)]
+
+
+def _cut_diagonals(file: YamlFile, cells: NDArray[np.uint8], field: str) -> NDArray[np.uint8]:
+    """The grid with each 2 x 2 block of a diagonal cliff cut along the block's diagonal.
+
+    The inner cell of the block, '+', is then open, the two blocked ones beside it are halved.
+    """
+    walkable = cells.copy()
+    for y, x in np.argwhere(cells == DIAGONAL).tolist():
+        east, north = open_half(cells, x, y, CROSSES_NOTHING)
+        beside = {(y, x - east), (y - north, x)}
+        if east == 0 or north == 0 or any(cells[at] != BLOCKED for at in beside):
+            file.refuse(
+                field, f"the '+' at ({x}, {y}) is not in the corner of a blocked 2 x 2 block"
+            )
+        walkable[y, x] = OPEN
+        for at in beside:
+            walkable[at] = DIAGONAL
+    return walkable
 
 
 def _races(file: YamlFile) -> dict[str, str]:

@@ -131,7 +131,7 @@ def _is_free(field: Field, units: Units, i: int) -> bool:
     """Whether unit i may stand where it is, next to the units before it."""
     unit = units[i]
     kind = field.table[unit.kind]
-    if not is_free_of_walls(field.walkable, unit.x, unit.y, kind.separation):
+    if not is_free_of_walls(field.walkable, unit.x, unit.y, kind.separation, kind.crosses):
         return False
     for j in range(i):
         other = units[j]

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from marl.engine.paths import NO_PATHS, Paths
+
 LOOPS_PER_SECOND = 16.0
 
 # Orders
@@ -66,6 +68,7 @@ class UnitTypes(NamedTuple):
     body: Ints  # one bit of BODIES
     collides: Ints  # bit mask over BODIES
     cliff_walk: Ints  # 1: cliffs are no walls
+    crosses: Ints  # what is no wall to it: marl.engine.geometry.CROSSES_*
     speed: Floats  # per loop
     acceleration: Floats  # per loop and loop
     turn_cos: Floats  # of the angle turned per loop
@@ -122,6 +125,7 @@ class Field(NamedTuple):
     table: Table  # [K]
     walkable: NDArray[np.uint8]  # [H,W], indexed [y,x] from the south: marl.engine.geometry
     choices: NDArray[np.record]  # [1] how the uncertain rules go: marl.engine.choices
+    paths: Paths = NO_PATHS  # ways round the walls
 
 
 class World(NamedTuple):
@@ -139,6 +143,7 @@ class World(NamedTuple):
     velocity_x: Floats  # the last loop's displacement
     velocity_y: Floats
     detour: Ints  # side on which the unit walks round what blocks it: -1 right, 1 left, 0 none
+    turn: Ints  # of its way round walls, for which it headed last: marl.engine.paths
     blocked: Ints  # loops without getting nearer to the target; < 0: loops a new one is kept
     cooldown: Floats  # loops until the weapon is ready
     shield_wait: Floats  # loops until the shield regenerates
@@ -179,6 +184,7 @@ UNIT_INTS = (
     "kind",
     "side",
     "detour",
+    "turn",
     "blocked",
     "order",
     "order_target",
@@ -196,6 +202,7 @@ UNIT_INTS = (
     "sequence",
     "near",
 )
+# ... and `turn`, of which -1 is none too
 NO_UNIT_FIELDS = (
     "order_target",
     "target",
@@ -203,6 +210,7 @@ NO_UNIT_FIELDS = (
     "beam_source",
     "missile_target",
     "attacker",
+    "turn",
 )
 NOTHING_PENDING = ("swing", "burst", "missile")
 UNIT_FIELDS = tuple(name for name in World._fields if name not in ("units", "rng", "clock"))
@@ -218,6 +226,7 @@ TYPE_INTS = (
     "body",
     "collides",
     "cliff_walk",
+    "crosses",
     "always_threatens",
     "targets",
     "delivery",
