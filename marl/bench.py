@@ -86,32 +86,38 @@ def bench(plan: Plan) -> Path:
 
 def engine_speed(name: str, num_envs: int, threads: int) -> float:
     """Environment steps a second under random legal actions; ended battles start again."""
+    play = random_play(name, num_envs, threads)
+    play(1e-9)  # one round, to compile
+    speeds = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        steps = play(SECONDS)
+        speeds.append(steps / (time.perf_counter() - start))
+    return statistics.median(speeds)
+
+
+def random_play(name: str, num_envs: int, threads: int) -> Callable[[float], int]:
+    """A function that plays whole rounds for the seconds it is told and gives the steps taken."""
     env = Sc2Config(map=name).build(num_envs, threads)
     rng = np.arange(1, num_envs + 1, dtype=np.uint64)[:, None].copy()  # [E,1]
     actions = np.zeros((num_envs, env.spec.n_agents), dtype=np.int64)
     first = 0
 
-    def play(seconds: float) -> float:
+    def play(seconds: float) -> int:
         nonlocal first
-        steps, spent = 0, 0.0
-        while spent < seconds:
-            seeds = np.arange(first, first + num_envs, dtype=np.uint64)
+        steps, end = 0, time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            env.reset(np.arange(first, first + num_envs, dtype=np.uint64))
             first += num_envs
-            start = time.perf_counter()
-            env.reset(seeds)
             running = np.ones(num_envs, dtype=np.bool_)
             while running.all():  # only steps in which every environment works
                 random_legal_actions(env.observe().avail, rng, actions)
                 result = env.step(actions)
                 running = ~(result.terminated | result.truncated)
                 steps += num_envs
-            spent += time.perf_counter() - start
-        return steps / spent
+        return steps
 
-    play(1e-9)  # one round, to compile
-    speed = statistics.median(play(SECONDS) for _ in range(ROUNDS))
-    env.close()
-    return speed
+    return play
 
 
 def update_times(batch_size: int, seed: int) -> list[UpdateRow]:

@@ -168,6 +168,90 @@ def test_a_field_that_does_not_fit_is_named_with_its_file(maps: Path, change: di
     assert str(maps) in str(error.value)
 
 
+ABSENT = object()
+NAN = float("nan")
+# Where in 3m.yaml, what stands there, and what is said.
+WRONG_MAP = [
+    (["source"], 7, "source: must be a text, not 7"),
+    (["episode_limit"], "60", "episode_limit: must be a whole number of at least 1, not '60'"),
+    (["races", "enemy"], ABSENT, "races.enemy: is missing"),
+    (["groups"], ABSENT, "groups: is missing"),
+    (["groups", 1], ABSENT, "groups: has no group of side 'enemy'"),
+    (["groups", 0], "Marine", "groups[0]: must be a mapping with names as keys"),
+    (["groups", 0, "colour"], "red", "groups[0].colour: unknown key"),
+    (["groups", 0, "count"], ABSENT, "groups[0].count: is missing"),
+    (["groups", 0, "count"], 0, "groups[0].count: must be a whole number of at least 1, not 0"),
+    (["groups", 0, "count"], -3, "groups[0].count: must be a whole number of at least 1, not -3"),
+    (["groups", 0, "count"], 2.5, "groups[0].count: must be a whole number"),
+    (["groups", 0, "count"], True, "groups[0].count: must be a whole number"),
+    (["groups", 1, "side"], "foe", "groups[1].side: 'foe' is not one of ['ally', 'enemy']"),
+    (["groups", 0, "unit"], 48, "groups[0].unit: must be a text, not 48"),
+    (["groups", 1, "at"], [9, 2], "groups[1].at: (9, 2) is not on walkable ground"),
+    (["groups", 1, "at"], [40, 16], "groups[1].at: (40, 16) is not on walkable ground"),
+    (["groups", 1, "at"], [-1, 16], "groups[1].at: (-1, 16) is not on walkable ground"),
+    (["groups", 1, "at"], [NAN, 16], "groups[1].at: (nan, 16) is not on walkable ground"),
+    (["groups", 1, "at"], ["9", 16], "groups[1].at: must be a point [x, y], not ['9', 16]"),
+    (["groups", 1, "at"], 9, "groups[1].at: must be a list, not 9"),
+    (["type_columns", "ally"], "Marine", "type_columns.ally: must be a list, not 'Marine'"),
+    (["enemy_order"], "wander", "enemy_order: must be a mapping"),
+    (["enemy_order"], {}, "enemy_order.attack_move_between: is missing"),
+    (["enemy_order", "attack_move"], [9, 2], "enemy_order: (9, 2) is not on walkable ground"),
+    (
+        ["enemy_order"],
+        {"attack_move_between": [[9, 16]]},
+        "enemy_order.attack_move_between: must be two points",
+    ),
+    (
+        ["enemy_order"],
+        {"attack_move_between": [[9, 16], [9, 2]]},
+        "enemy_order: (9, 2) is not on walkable ground",
+    ),
+]
+STRIP = ["terrains", "strip"]
+WRONG_TERRAIN = [
+    (["terrains"], ABSENT, "terrains: is missing"),
+    (["terrains"], [], "terrains: must be a mapping"),
+    (STRIP, ABSENT, "terrains.strip: is missing; the file has"),
+    ([*STRIP, "rows"], ABSENT, "terrains.strip.rows: is missing"),
+    ([*STRIP, "rows"], [], "terrains.strip.rows: rows must all be of one length"),
+    ([*STRIP, "rows", 3], "...", "terrains.strip.rows: rows must all be of one length"),
+    ([*STRIP, "rows", 3], 32, "terrains.strip.rows: must be a text, not 32"),
+    ([*STRIP, "rows", 3], "~" * 32, "terrains.strip.rows: has ['~']; cells are"),
+    ([*STRIP, "heights"], ["88", "88"], "terrains.strip.heights: must be a grid of the same size"),
+    ([*STRIP, "colour"], "red", "terrains.strip.colour: unknown key"),
+]
+
+
+def put(path: Path, keys: list, value: object) -> None:
+    """Set the value at `keys` of a YAML file, or remove it where ABSENT."""
+    content = yaml.safe_load(path.read_text())
+    *outer, last = keys
+    entry = content
+    for key in outer:
+        entry = entry[key]
+    if value is ABSENT:
+        del entry[last]
+    else:
+        entry[last] = value
+    path.write_text(yaml.safe_dump(content))
+
+
+@pytest.mark.parametrize(
+    ("file", "keys", "value", "message"),
+    [("3m", *wrong) for wrong in WRONG_MAP] + [("terrains", *wrong) for wrong in WRONG_TERRAIN],
+    ids=lambda value: value[:50] if isinstance(value, str) and " " in value else "",
+)
+def test_a_wrong_file_is_refused_with_one_line_of_file_field_and_reason(
+    maps: Path, file: str, keys: list, value: object, message: str
+):
+    path = maps / f"{file}.yaml"
+    put(path, keys, value)
+    with pytest.raises(EnvError) as error:
+        load_scenario("3m", maps)
+    assert str(error.value).startswith(f"{path}: {message}")
+    assert "\n" not in str(error.value)
+
+
 def test_a_file_that_is_not_yaml_is_named(maps: Path):
     (maps / "3m.yaml").write_text("groups: [")
     with pytest.raises(EnvError, match=r"3m\.yaml: is not YAML"):

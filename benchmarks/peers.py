@@ -1,0 +1,175 @@
+"""Our engine beside SMAClite and SMAX: environment steps a second, in one run.
+
+    python benchmarks/peers.py --smaclite-python <python> --jaxmarl-python <python> --json out.json
+
+Random legal actions; observations, state, mask, reward and resets included. Every simulator plays
+in a process of its own Python on one core, one at a time, and the rounds of all of them are
+interleaved; figures are medians over the rounds, in steps per second of processor time (steps per
+second on a clock stand in the JSON file beside them). Rules differ between the simulators, so this
+compares what a learner pays for a step, not equal physics.
+
+- SMAClite (uoe-agents/smaclite) holds one battle; E = 1 alone. Battles end at SMAC's step limits.
+- SMAX (JaxMARL) plays against its scripted enemy under vmap, and resets within its own limit of 100
+  steps. "SMAX loop" compiles action choice and all steps of a round into one loop: its best case,
+  for learners that are compiled too. "SMAX" hands each step's results out and takes its actions
+  in, like the others: for learners outside jax. Compiling is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+from simulators import OPEN, send
+
+OURS = "marl"
+HERE = Path(__file__).resolve().parent
+MAPS = ("3s_vs_5z", "2s3z", "10m_vs_11m", "27m_vs_30m", "MMM2", "2c_vs_64zg")
+NUM_ENVS = (1, 8, 64, 1024)
+ROUNDS = 5
+SECONDS = 2.0  # of play in each round
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "JAX_PLATFORMS": "cpu",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    "PYGAME_HIDE_SUPPORT_PROMPT": "1",
+}
+
+BY_JAXMARL = ("SMAX", "SMAX loop")
+HOW = {
+    "SMAClite": "pip install git+https://github.com/uoe-agents/smaclite 'Rtree>=1.3' into a "
+    "Python of its own; --smaclite-python",
+    "SMAClite C++": "SMAClite's, and cmake, Cython and "
+    "git+https://github.com/micadam/SMAClite-Python-RVO2",
+} | dict.fromkeys(BY_JAXMARL, "pip install jaxmarl into a Python of its own; --jaxmarl-python")
+
+
+class Worker:
+    """One simulator in a process of its own."""
+
+    def __init__(self, name: str, python: str, core: int, log: IO[str]) -> None:
+        paths = {"PYTHONPATH": str(HERE.parent)} if name == OURS else {}
+        command = [python, str(HERE / "simulators.py"), name, str(core)]
+        self.name = name
+        self.process = subprocess.Popen(
+            command,
+            env=os.environ | ONE_THREAD | paths,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        self.offers = self._receive()
+
+    def ask(self, **message: object) -> dict[str, float]:
+        """Steps per second of processor time and on the clock, of one round."""
+        assert self.process.stdin is not None
+        send(self.process.stdin, message)
+        return self._receive()
+
+    def _receive(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.name} ended with {self.process.wait()}; see the log of peers")
+        return json.loads(line)
+
+    def close(self) -> None:
+        """End the process and wait for it."""
+        self.process.communicate()
+
+
+def measure(workers: list[Worker], options: argparse.Namespace) -> list[dict[str, Any]]:
+    """One row for each map and number of environments: name -> median steps a second."""
+    limits = workers[0].offers["limits"]
+    rows = []
+    for name in options.maps:
+        for num_envs in options.num_envs:
+            able = [w for w in workers if name in w.offers["limits"]]
+            able = [w for w in able if num_envs == 1 or w.offers["batches"]]
+            if workers[0] not in able:
+                continue
+            asked = {"map": name, "num_envs": num_envs, "limit": limits[name]}
+            rounds = [
+                {w.name: w.ask(**asked, seconds=options.seconds) for w in able}
+                for _ in range(options.rounds)
+            ]
+            row: dict[str, Any] = {"map": name, "num_envs": num_envs}
+            for clock in ("cpu", "wall"):
+                row[clock] = {
+                    w.name: statistics.median(r[w.name][clock] for r in rounds) for w in able
+                }
+            rows.append(row)
+            print(f"{name} E={num_envs}: {row['cpu']}", file=sys.stderr)
+    return rows
+
+
+def table(rows: list[dict[str, Any]], names: list[str]) -> str:
+    """Markdown: each simulator's steps a second, and in brackets how many times faster we are."""
+    lines = ["| map | E | " + " | ".join(names) + " |", "|---" * (len(names) + 2) + "|"]
+    for row in rows:
+        speeds = row["cpu"]
+        cells = [f"{speeds[OURS]:,.0f}"]
+        for name in names[1:]:
+            times = speeds[OURS] / speeds[name] if name in speeds else 0.0
+            cells.append(f"{speeds[name]:,.0f} ({times:,.1f}x)" if times else "")
+        lines.append(f"| {row['map']} | {row['num_envs']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Run all that is installed, print the table, write the JSON."""
+    pythons = dict.fromkeys(OPEN, sys.executable)
+    pythons["SMAClite"] = pythons["SMAClite C++"] = options.smaclite_python
+    pythons |= dict.fromkeys(BY_JAXMARL, options.jaxmarl_python)
+    with options.log.open("w") as log:
+        workers = [Worker(name, python, options.core, log) for name, python in pythons.items()]
+        missing = {w.name: w.offers["missing"] for w in workers if "missing" in w.offers}
+        for name, reason in missing.items():
+            print(f"{name}: not installed ({reason}): {HOW.get(name, 'pip install -e .')}")
+        if OURS in missing:
+            raise SystemExit(1)
+        present = [w for w in workers if w.name not in missing]
+        rows = measure(present, options)
+        for worker in workers:
+            worker.close()
+    facts = present[0].offers["machine"]
+    versions = {w.name: w.offers["versions"] for w in present}
+    print(", ".join(f"{name} {value}" for name, value in facts.items()))
+    print("; ".join(" ".join(map(" ".join, held.items())) for held in versions.values()))
+    print(f"\nmedians of {options.rounds} rounds of {options.seconds:g} s, one core for all\n")
+    print(table(rows, [w.name for w in present]))
+    if options.json:
+        found = {"machine": facts, "versions": versions, "missing": missing, "rows": rows}
+        options.json.write_text(json.dumps(found, indent=1))
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--smaclite-python", default=sys.executable, help="a Python with smaclite")
+    parser.add_argument("--jaxmarl-python", default=sys.executable, help="a Python with jaxmarl")
+    parser.add_argument("--maps", nargs="+", default=MAPS)
+    parser.add_argument("--num-envs", nargs="+", type=int, default=NUM_ENVS)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of each round")
+    parser.add_argument("--core", type=int, default=0, help="the one that all run on")
+    parser.add_argument("--json", type=Path, help="where the figures go")
+    parser.add_argument("--log", type=Path, default=Path(os.devnull), help="what peers print")
+    options = parser.parse_args()
+    for python in (options.smaclite_python, options.jaxmarl_python):
+        if shutil.which(python) is None:
+            parser.error(f"{python} is not a program")
+    return options
+
+
+if __name__ == "__main__":
+    compare(parse())
