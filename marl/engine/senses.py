@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.engine import options as opts
-from marl.engine.geometry import DIAGONAL, OPEN
+from marl.engine.geometry import OPEN
 from marl.engine.options import Options, Quirks
 from marl.engine.orders import FIRST_ATTACK
 from marl.engine.scenario import Scenario
@@ -155,7 +155,7 @@ def make_senses(scenario: Scenario, types: UnitTypes, options: Options) -> Sense
         n_fov=n_fov,
         first_target=FIRST_ATTACK + n_fov,
         kinds=_kinds(scenario, types, options),
-        walkable=np.isin(scenario.walkable, (OPEN, DIAGONAL)).astype(np.uint8),
+        walkable=(scenario.walkable == OPEN).astype(np.uint8),
         height=_heights(scenario, quirks),
         episode_limit=scenario.episode_limit,
         move_amount=options.move_amount,

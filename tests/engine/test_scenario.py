@@ -91,7 +91,7 @@ def test_terrain_rows_are_read_from_the_north():
     assert [y for y in range(32) if strip[y].all()] == list(range(8, 24))
     octagon = load_terrain("octagon22").walkable
     assert octagon[6].tolist() == [0] * 9 + [2] + [1] * 12 + [2] + [0] * 9
-    assert (octagon == 2).sum() == 8  # the half cells at the corners
+    assert (octagon == 2).sum() == 16  # two half cells at each bend
 
 
 def test_a_lattice_is_square_centred_and_spaced():
