@@ -18,12 +18,14 @@ compares what a learner pays for a step, not equal physics.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import shutil
 import statistics
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -59,6 +61,7 @@ class Worker:
         paths = {"PYTHONPATH": str(HERE.parent)} if name == OURS else {}
         command = [python, str(HERE / "simulators.py"), name, str(core)]
         self.name = name
+        self.lost = ""  # how the process ended, should it
         self.process = subprocess.Popen(
             command,
             env=os.environ | ONE_THREAD | paths,
@@ -70,46 +73,53 @@ class Worker:
         self.offers = self._receive()
 
     def ask(self, **message: object) -> dict[str, float]:
-        """Steps per second of processor time and on the clock, of one round."""
+        """Steps per second of processor time and on the clock, of one round; nothing if lost."""
         assert self.process.stdin is not None
-        send(self.process.stdin, message)
+        try:
+            send(self.process.stdin, message)
+        except BrokenPipeError:
+            self.lost = f"ended with {self.process.wait()}"
+            return {}
         return self._receive()
 
     def _receive(self) -> dict[str, Any]:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"{self.name} ended with {self.process.wait()}; see the log of peers")
+        if not line:  # most often: no memory left
+            self.lost = f"ended with {self.process.wait()}"
+            return {}
         return json.loads(line)
 
     def close(self) -> None:
         """End the process and wait for it."""
-        self.process.communicate()
+        if not self.lost:
+            self.process.communicate()
 
 
-def measure(workers: list[Worker], options: argparse.Namespace) -> list[dict[str, Any]]:
-    """One row for each map and number of environments: name -> median steps a second."""
-    limits = workers[0].offers["limits"]
-    rows = []
-    for name in options.maps:
-        for num_envs in options.num_envs:
-            able = [w for w in workers if name in w.offers["limits"]]
-            able = [w for w in able if num_envs == 1 or w.offers["batches"]]
-            if workers[0] not in able:
-                continue
-            asked = {"map": name, "num_envs": num_envs, "limit": limits[name]}
-            rounds = [
-                {w.name: w.ask(**asked, seconds=options.seconds) for w in able}
-                for _ in range(options.rounds)
-            ]
-            row: dict[str, Any] = {"map": name, "num_envs": num_envs}
-            for clock in ("cpu", "wall"):
-                row[clock] = {
-                    w.name: statistics.median(r[w.name][clock] for r in rounds) for w in able
-                }
-            rows.append(row)
-            print(f"{name} E={num_envs}: {row['cpu']}", file=sys.stderr)
-    return rows
+def measure(workers: list[Worker], options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """A row for each map and number of environments: name -> median steps a second.
+
+    A simulator whose process ends, for want of memory say, is left out from there on.
+    """
+    ours = workers[0]
+    limits = ours.offers["limits"]
+    for name, num_envs in itertools.product(options.maps, options.num_envs):
+        able = [w for w in workers if name in w.offers["limits"] and not w.lost]
+        able = [w for w in able if num_envs == 1 or w.offers["batches"]]
+        if ours not in able:
+            continue
+        asked = {"map": name, "num_envs": num_envs, "limit": limits[name]}
+        asked["seconds"] = options.seconds
+        rounds = [{w: w.ask(**asked) for w in able if not w.lost} for _ in range(options.rounds)]
+        row: dict[str, Any] = {"map": name, "num_envs": num_envs}
+        for clock in ("cpu", "wall"):
+            row[clock] = {
+                w.name: statistics.median(found[w][clock] for found in rounds)
+                for w in able
+                if not w.lost
+            }
+        print(f"{name} E={num_envs}: {row['cpu']}", file=sys.stderr)
+        yield row
 
 
 def table(rows: list[dict[str, Any]], names: list[str]) -> str:
@@ -138,18 +148,33 @@ def compare(options: argparse.Namespace) -> None:
         if OURS in missing:
             raise SystemExit(1)
         present = [w for w in workers if w.name not in missing]
-        rows = measure(present, options)
+        found = {
+            "machine": present[0].offers["machine"],
+            "versions": {w.name: w.offers["versions"] for w in present},
+            "missing": missing,
+            "rounds": options.rounds,
+            "seconds": options.seconds,
+        }
+        rows = []
+        for row in measure(present, options):
+            rows.append(row)
+            if options.json:
+                options.json.write_text(json.dumps(found | {"rows": rows}, indent=1))
         for worker in workers:
             worker.close()
-    facts = present[0].offers["machine"]
-    versions = {w.name: w.offers["versions"] for w in present}
-    print(", ".join(f"{name} {value}" for name, value in facts.items()))
-    print("; ".join(" ".join(map(" ".join, held.items())) for held in versions.values()))
-    print(f"\nmedians of {options.rounds} rounds of {options.seconds:g} s, one core for all\n")
+    report(found, rows, present)
+
+
+def report(found: dict[str, Any], rows: list[dict[str, Any]], present: list[Worker]) -> None:
+    """Print what ran, what did not, and the table."""
+    for worker in present:
+        if worker.lost:
+            print(f"{worker.name}: {worker.lost}")
+    print(", ".join(f"{name} {value}" for name, value in found["machine"].items()))
+    versions = found["versions"].values()
+    print("; ".join(" ".join(map(" ".join, held.items())) for held in versions))
+    print(f"\nmedians of {found['rounds']} rounds of {found['seconds']:g} s, one core for all\n")
     print(table(rows, [w.name for w in present]))
-    if options.json:
-        found = {"machine": facts, "versions": versions, "missing": missing, "rows": rows}
-        options.json.write_text(json.dumps(found, indent=1))
 
 
 def parse() -> argparse.Namespace:
