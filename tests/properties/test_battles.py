@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from properties.battlefield import (
     DRAWN,
@@ -71,6 +71,9 @@ def test_what_is_shown_is_finite_and_what_may_be_done_is_never_nothing(
 
 @few
 @given(names, seeds, styles, step_muls)
+@example("6h_vs_8z", 5, "random", 8)
+@example("corridor", 5, "fight", 8)
+@example("2c_vs_64zg", 5, "fight", 8)
 def test_nobody_walks_into_a_wall(name: str, seed: int, style: str, step_mul: int):
     battles = battles_of(name, 2, step_mul=step_mul)
     history = play(battles, [seed, seed ^ 1], style)
@@ -85,6 +88,9 @@ def test_nobody_walks_into_a_wall(name: str, seed: int, style: str, step_mul: in
 
 @few
 @given(names, seeds, styles, step_muls)
+@example("27m_vs_30m", 5, "fight", 8)
+@example("2c_vs_64zg", 5, "fight", 8)
+@example("MMM2", 5, "fight", 8)
 def test_nobody_walks_into_anybody(name: str, seed: int, style: str, step_mul: int):
     battles = battles_of(name, 2, step_mul=step_mul)
     history = play(battles, [seed, seed ^ 1], style)
