@@ -11,7 +11,7 @@ from marl.engine.geometry import is_free_of_walls
 from marl.engine.jit import compiled, inlined
 from marl.engine.orders import ACTION_EAST, ACTION_NORTH, ACTION_SOUTH, ACTION_STOP, ACTION_WEST
 from marl.engine.scripts import FAR, Flags, Scene, distance, heals
-from marl.engine.world import NO_UNIT, Units
+from marl.engine.world import NO_UNIT, Units, UnitType
 
 MELEE_RANGE = 1.0  # a weapon of less range, between edges, is one to run from
 BREAK_OFF = 4.0  # gap to a melee enemy's reach beyond which nobody steps back
@@ -88,7 +88,7 @@ def way_out(scene: Scene, units: Units, avail: Flags, i: int) -> int:
     best, most = ACTION_STOP, -FAR
     for action in range(ACTION_NORTH, ACTION_WEST + 1):
         if avail[action]:
-            x, y = walk_straight(scene, unit.x, unit.y, kind.inner_radius, action, stride)
+            x, y = walk_straight(scene, kind, unit.x, unit.y, action, stride)
             worth = clearance(scene, units, i, x, y, stride)
             if worth > 0.0:
                 worth = best_outlook(scene, units, i, x, y, stride)
@@ -101,9 +101,9 @@ def way_out(scene: Scene, units: Units, avail: Flags, i: int) -> int:
 def best_outlook(scene: Scene, units: Units, i: int, x: float, y: float, walked: float) -> float:
     """How clear agent i can be of melee enemies after one more straight way from (x, y)."""
     most = 0.0
-    radius = scene.table[units[i].kind].inner_radius
+    kind = scene.table[units[i].kind]
     for action in range(ACTION_NORTH, ACTION_WEST + 1):
-        there_x, there_y = walk_straight(scene, x, y, radius, action, OUTLOOK)
+        there_x, there_y = walk_straight(scene, kind, x, y, action, OUTLOOK)
         way = walked + abs(there_x - x) + abs(there_y - y)
         most = max(most, clearance(scene, units, i, there_x, there_y, way))
     return most
@@ -111,7 +111,7 @@ def best_outlook(scene: Scene, units: Units, i: int, x: float, y: float, walked:
 
 @inlined
 def walk_straight(
-    scene: Scene, x: float, y: float, radius: float, action: int, length: float
+    scene: Scene, kind: UnitType, x: float, y: float, action: int, length: float
 ) -> tuple[float, float]:
     """Where a unit is after `length` in the direction of a move, or at the wall before."""
     dx = 1.0 if action == ACTION_EAST else (-1.0 if action == ACTION_WEST else 0.0)
@@ -120,7 +120,9 @@ def walk_straight(
     while walked < length:
         step = min(STRIDE, length - walked)
         x_next, y_next = x + step * dx, y + step * dy
-        if not is_free_of_walls(scene.walkable, x_next, y_next, radius):
+        if not is_free_of_walls(
+            scene.walkable, x_next, y_next, kind.inner_radius, kind.crosses
+        ):
             break
         x, y, walked = x_next, y_next, walked + step
     return x, y
