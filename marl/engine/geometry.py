@@ -22,6 +22,8 @@ CROSSES_NOTHING = 0
 CROSSES_CLIFFS = 1
 CROSSES_WALLS = 2  # all of them; only the map's edge holds it
 
+SAMPLE = 0.125  # distance of the points at which a way is checked
+
 Cells = NDArray[np.uint8]
 
 
@@ -85,6 +87,26 @@ def is_open(walkable: Cells, cell_x: int, cell_y: int, crosses: int) -> int:
         return 0
     cell = walkable[cell_y, cell_x]
     return int(cell == OPEN or (cell == CLIFF and crosses == CROSSES_CLIFFS))
+
+
+@compiled
+def is_clear(
+    walkable: Cells,
+    x: float,
+    y: float,
+    to_x: float,
+    to_y: float,
+    radius: float,
+    crosses: int,
+) -> bool:
+    """Whether the straight way of a circle from (x, y) to (to_x, to_y) touches no wall."""
+    way_x, way_y = to_x - x, to_y - y
+    points = int(math.sqrt(way_x * way_x + way_y * way_y) / SAMPLE) + 1
+    for n in range(points + 1):
+        share = n / points
+        if not is_free_of_walls(walkable, x + share * way_x, y + share * way_y, radius, crosses):
+            return False
+    return True
 
 
 @compiled

@@ -39,6 +39,7 @@ def walk(field: Field, units: Units, i: int, goal_x: float, goal_y: float) -> in
             turn_to(unit, kind, dx, dy)
             drift(field, units, i, -dx, -dy, -speed)
             return MOVED
+    last_x, last_y = unit.velocity_x, unit.velocity_y
     stand(unit)
     step = min(speed, distance)
     # A detour ends where the way is open for a while, not at the first gap in a row.
@@ -46,9 +47,9 @@ def walk(field: Field, units: Units, i: int, goal_x: float, goal_y: float) -> in
     count = gather_near(field, units, i, step + LOOK_AHEAD)
     free, blocker = free_way(units, count, dx, dy, ahead)
     if blocker != NO_UNIT:
-        way = Walk(i, count, dx, dy, step, distance, is_goal)
+        way = Walk(i, count, dx, dy, step, distance, is_goal, last_x, last_y)
         return pass_unit(field, units, way, blocker, free)
-    unit.detour = 0
+    unit.detour, unit.stalled = 0, 0
     turn_to(unit, kind, dx, dy)
     if go(field, unit, kind, dx, dy, step):
         return ARRIVED if is_goal and step == distance else MOVED

@@ -22,6 +22,7 @@ from marl.engine.geometry import (
     CROSSES_NOTHING,
     CROSSES_WALLS,
     Cells,
+    is_clear,
     is_free_of_walls,
 )
 from marl.engine.jit import compiled, inlined
@@ -34,7 +35,6 @@ Point = tuple[float, float]
 CLEARANCE = 0.5625  # inner radius of the widest unit
 TURN_DISTANCE = 1.12 * CLEARANCE  # of a turn from its corner: it may bend by 53 degrees
 SHALLOW = 0.05  # a line that leaves this much needs no turn: units slide round the corner
-SAMPLE = 0.125  # distance of the points at which a line is checked
 AT_TURN = 0.25  # so near to a turn, one heads for the next
 PAST_TURN = 1.0  # ... or so near, and nearer to the next than the turn is
 
@@ -332,14 +332,5 @@ def _fill_views(
     """is_half: fill only what is not before the diagonal."""
     for i in range(ones.shape[0]):
         for j in range(i if is_half else 0, others.shape[0]):
-            way_x, way_y = others[j, 0] - ones[i, 0], others[j, 1] - ones[i, 1]
-            length = (way_x * way_x + way_y * way_y) ** 0.5
-            points = int(length / SAMPLE) + 1
-            is_clear = True
-            for n in range(points + 1):
-                share = n / points
-                x, y = ones[i, 0] + share * way_x, ones[i, 1] + share * way_y
-                if not is_free_of_walls(walkable, x, y, radius, crosses):
-                    is_clear = False
-                    break
-            out[i, j] = is_clear
+            x, y, to_x, to_y = ones[i, 0], ones[i, 1], others[j, 0], others[j, 1]
+            out[i, j] = is_clear(walkable, x, y, to_x, to_y, radius, crosses)

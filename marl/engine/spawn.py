@@ -4,7 +4,7 @@ The game creates the N units of a point at that one point and moves each to the 
 the lattice that results is not documented. Ours (docs/fidelity.md): a square lattice centred on the
 point, its side ceil(sqrt N), neighbours just out of contact, the enemy's turned by half a circle.
 Drawn battles (SMACv2) ask for places that may overlap; there and near walls `settle` finds the
-nearest free ground.
+nearest free ground, not beyond a wall.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.engine.collision import separation_distance
-from marl.engine.geometry import OPEN, is_free_of_walls
+from marl.engine.geometry import OPEN, is_clear, is_free_of_walls
 from marl.engine.jit import compiled
 from marl.engine.scenario import SIDES, Deployment, Point, Scenario
-from marl.engine.world import BODIES, Field, Units, UnitTypes, World, empty_world
+from marl.engine.world import BODIES, Field, Unit, Units, UnitTypes, World, empty_world
 from marl.errors import EnvError
 
 GAP = 0.05  # between neighbours of the lattice, grid units
@@ -65,7 +65,8 @@ def fixed_start(scenario: Scenario, types: UnitTypes, field: Field) -> Units:
     Agents sorted by (type, x, y), then the enemies in order of creation.
     Source of the orders: oxwhirl/smac @d6aab33, starcraft2.py init_units.
     """
-    units = _places(scenario, types, "ally") + _places(scenario, types, "enemy")
+    clustered = bool(field.choices["spawn_cluster"][0])
+    units = [place for side in SIDES for place in _places(scenario, types, side, clustered)]
     room = np.count_nonzero(scenario.walkable == OPEN)
     needed = sum((2 * types.separation[kind]) ** 2 for kind, _, _ in units)
     if needed > room:
@@ -119,11 +120,20 @@ def _find_place(field: Field, units: Units, i: int) -> bool:
             angle = 2.0 * math.pi * k / points
             unit.x = at_x + radius * math.cos(angle)
             unit.y = at_y + radius * math.sin(angle)
-            if _is_free(field, units, i):
+            if _is_free(field, units, i) and _is_near(field, unit, at_x, at_y):
                 return True
         radius += RING
     unit.x, unit.y = at_x, at_y
     return False
+
+
+@compiled
+def _is_near(field: Field, unit: Unit, x: float, y: float) -> bool:
+    """Whether no wall lies between the unit and (x, y), where it was asked for on open ground."""
+    crosses = field.table[unit.kind].crosses
+    if not is_free_of_walls(field.walkable, x, y, 0.0, crosses):
+        return True
+    return is_clear(field.walkable, x, y, unit.x, unit.y, 0.0, crosses)
 
 
 @compiled
@@ -151,10 +161,13 @@ def _sort_agents(units: Units, n_agents: int) -> Units:
     return units
 
 
-def _places(scenario: Scenario, types: UnitTypes, side: str) -> list[tuple[int, float, float]]:
+def _places(
+    scenario: Scenario, types: UnitTypes, side: str, clustered: bool
+) -> list[tuple[int, float, float]]:
     """(type, x, y) of one side's units in order of creation.
 
-    The units of a point share a lattice, those that fly or pass over others one of their own.
+    The units of a point share a lattice, those that fly or pass over others one of their own;
+    clustered: all stand on the point.
     """
     kinds_at: dict[tuple[Point, int], list[int]] = {}
     created = []
@@ -168,6 +181,8 @@ def _places(scenario: Scenario, types: UnitTypes, side: str) -> list[tuple[int, 
                 created.append(((group.at, body), len(kinds)))
                 kinds.append(kind)
     turn = 1.0 if side == SIDES[0] else -1.0
+    if clustered:
+        return [(kinds_at[at][rank], *at[0]) for at, rank in created]
     lattices = {
         at: lattice(len(kinds), 2 * max(types.separation[kinds]) + GAP)
         for at, kinds in kinds_at.items()

@@ -1,7 +1,8 @@
 """What a walking unit does about the unit in its way: queue, push, or walk round it.
 
 It queues behind a friend that goes the same way, pushes an idle friend aside, and walks round
-anything else, keeping to the side it began on.
+anything else, keeping to the side it began on. Where that is shut it stays, and tries the other
+side a few loops later: trying both in every loop made crowds tremble.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ DETOUR_TURNS = 8  # headings tried on each side of the straight one, up to strai
 DETOUR_ANGLES = np.radians(22.5) * np.arange(1, DETOUR_TURNS + 1)
 DETOUR_COS, DETOUR_SIN = np.cos(DETOUR_ANGLES), np.sin(DETOUR_ANGLES)
 DETOUR_PROGRESS = 0.5  # share of a full step that a heading must at least leave free
+RETRY = 3  # loops until a unit that found no way round looks for one again, on the other side
+GIVE_UP = 16  # loops without one, after which it stops where others went too
+RIGHT = -1  # a side: Unit.detour
+BACK = -0.5  # cosine of what counts as turning back
 LOOK_AHEAD = 0.75  # how far beyond its step a unit that walks round others looks
 HARDLY = 1e-9  # of a distance: no matter
 CROWD_RANGE = 4.0  # friends this near, centre to centre, count for which side is emptier
@@ -37,6 +42,8 @@ class Walk(NamedTuple):
     step: float  # how far it can go
     distance: float  # to where it heads
     is_goal: bool  # that is its goal, not a turn on the way round walls
+    last_x: float  # its displacement in the last loop
+    last_y: float
 
 
 @compiled
@@ -58,18 +65,20 @@ def pass_unit(field: Field, units: Units, way: Walk, blocker: int, free: float) 
     if is_friend and is_idle(other):
         stops = choices.wave_stops_on_touch and is_at_goal_of(other, unit)
         room = crowd_radius(units, way.i) + contact if stops else 0.0
-        if stops and way.is_goal and way.distance <= room + HARDLY:
+        if stops and way.is_goal and way.distance - free <= room + HARDLY:
             go(field, unit, kind, way.dx, way.dy, free)
             return ARRIVED  # as near as it gets to where the others went too
         if not stops and choices.idle_pushed and push(field, units, way, blocker, way.step - free):
             go(field, unit, kind, way.dx, way.dy, free)
             return MOVED
     covers_goal = way.is_goal and way.distance < contact
-    if not covers_goal and go_round(field, units, way, blocker):
+    if not covers_goal and unit.stalled % RETRY == 0 and go_round(field, units, way, blocker):
+        unit.stalled = 0
         return MOVED
+    unit.stalled += 1
     turn_to(unit, kind, way.dx, way.dy)
     go(field, unit, kind, way.dx, way.dy, free)
-    return ARRIVED if stops else BLOCKED
+    return ARRIVED if stops and unit.stalled >= GIVE_UP else BLOCKED
 
 
 @inlined
@@ -106,21 +115,35 @@ def crowd_radius(units: Units, i: int) -> float:
 
 @compiled
 def go_round(field: Field, units: Units, way: Walk, blocker: int) -> bool:
-    """Take a heading beside the way, on the side begun, else on the other; whether it could."""
+    """Take a heading beside the way, on the side begun; whether it could.
+
+    Else it looks on the other side next time.
+    """
     unit = units[way.i]
-    side = unit.detour if unit.detour != 0 else emptier_side(units, way, blocker)
-    for turn in (side, -side):
-        if take_side(field, units, way, turn):
-            return True
-    unit.detour = 0
+    side = unit.detour
+    if is_oncoming(unit, units[blocker], way):
+        side = RIGHT
+    elif side == 0:
+        side = emptier_side(units, way, blocker)
+    if take_side(field, units, way, side):
+        return True
+    unit.detour = -side
     return False
+
+
+@inlined
+def is_oncoming(unit: Unit, other: Unit, way: Walk) -> bool:
+    """Whether a friend comes the other way: both keep right, else two could dodge side by side."""
+    flow = other.velocity_x * way.dx + other.velocity_y * way.dy
+    return unit.side == other.side and flow < -DETOUR_PROGRESS * way.step
 
 
 @compiled
 def take_side(field: Field, units: Units, way: Walk, side: int) -> bool:
     """Walk along the open heading nearest to the way on that side; whether the unit moved.
 
-    Where none is open for LOOK_AHEAD, the first is taken that leaves a part of the step.
+    Where none is open for LOOK_AHEAD, the first is taken that leaves a part of the step. Who has
+    just moved does not turn back at once: it would tremble.
     """
     unit = units[way.i]
     kind = field.table[unit.kind]
@@ -128,6 +151,8 @@ def take_side(field: Field, units: Units, way: Walk, side: int) -> bool:
     for k in range(DETOUR_TURNS):
         cos, sin = DETOUR_COS[k], side * DETOUR_SIN[k]
         to_x, to_y = way.dx * cos - way.dy * sin, way.dx * sin + way.dy * cos
+        if to_x * way.last_x + to_y * way.last_y < BACK * way.step:
+            continue
         free, obstacle = free_way(units, way.n_near, to_x, to_y, way.step + LOOK_AHEAD)
         is_open = obstacle == NO_UNIT
         if is_open or (best == 0.0 and free >= DETOUR_PROGRESS * way.step):

@@ -144,6 +144,7 @@ class World(NamedTuple):
     velocity_y: Floats
     detour: Ints  # side on which the unit walks round what blocks it: -1 right, 1 left, 0 none
     turn: Ints  # of its way round walls, for which it headed last: marl.engine.paths
+    stalled: Ints  # loops in which it found no way past the unit in its way
     blocked: Ints  # loops without getting nearer to the target; < 0: loops a new one is kept
     cooldown: Floats  # loops until the weapon is ready
     shield_wait: Floats  # loops until the shield regenerates
@@ -185,6 +186,7 @@ UNIT_INTS = (
     "side",
     "detour",
     "turn",
+    "stalled",
     "blocked",
     "order",
     "order_target",

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from arena import OPEN, TYPES, Arena
 
+from marl.engine.choices import Choices
+from marl.engine.world import ORDER_ATTACK_MOVE, ORDER_MOVE, ORDER_NONE
+
 STRIP = OPEN.copy()
 STRIP[:8], STRIP[24:] = 0, 0  # walls south of y = 8 and north of y = 24
 
@@ -196,3 +199,104 @@ def test_a_unit_wedged_between_fighting_friends_finds_its_way_out():
         arena.run()
         shot = shot or arena.cooldown[3] > 0
     assert shot
+
+
+def send(arena: Arena, who: range, dx: float, dy: float = 0.0) -> Arena:
+    """A plain move, each unit by (dx, dy)."""
+    for i in who:
+        arena.order[i], arena.target[i] = ORDER_MOVE, -1
+        arena.order_x[i], arena.order_y[i] = arena.x[i] + dx, arena.y[i] + dy
+    return arena
+
+
+def test_two_columns_of_friends_pass_each_other():
+    right = [("Marine", 6 + 1.0 * k, 16) for k in range(5)]
+    left = [("Marine", 20 + 1.0 * k, 16.1) for k in range(5)]
+    arena = Arena([*right, *left])
+    send(send(arena, range(5), 16), range(5, 10), -16)
+    for _ in range(150):
+        arena.run()
+        assert overlaps(arena) < 1e-9
+    # 16 cells take 114 loops; they meet half way
+    assert (arena.order == ORDER_NONE).all()
+
+
+def test_a_unit_rounds_a_block_of_structures():
+    block = [("SpineCrawler", 14 + 1.8 * (k // 3), 14.2 + 1.8 * (k % 3)) for k in range(9)]
+    arena = Arena([("Marine", 10, 16), *block])
+    send(arena, range(1), 12)
+    for _ in range(120):  # 12 cells take 86; the block is 5.4 high and wide
+        arena.run()
+        assert overlaps(arena) < 1e-9
+    assert arena.order[0] == ORDER_NONE
+    assert (arena.x[0], arena.y[0]) == (22, 16)
+
+
+def turned_back(arena: Arena, who: range, loops: int) -> float:
+    """Share of the moves that turn by more than 120 degrees from the last one."""
+    last, moves, back = np.zeros((arena.units.size, 2)), 0, 0
+    for _ in range(loops):
+        before = np.stack([arena.x, arena.y], axis=1)
+        arena.run()
+        step = np.stack([arena.x, arena.y], axis=1) - before
+        length = np.linalg.norm(step, axis=1)
+        was = np.linalg.norm(last, axis=1)
+        for i in who:
+            if length[i] > 1e-6 and was[i] > 1e-6:
+                moves += 1
+                back += step[i] @ last[i] < -0.5 * length[i] * was[i]
+        last[length > 1e-6] = step[length > 1e-6]
+    return back / moves
+
+
+def test_a_crowd_around_its_prey_does_not_tremble():
+    """Thirty melee units at one target, most of which find no place; it was one move in ten."""
+    wave = cluster("Zealot", 30, 12, 16)
+    arena = Arena([("Stalker", 9, 16)], wave).send_enemies(9, 16)
+    arena.health[0] = 1e6
+    assert turned_back(arena, range(1, 31), 200) < 0.08
+
+
+def test_pursuers_run_straight_after_one_that_flees():
+    arena = Arena([("Stalker", 12, 16)], cluster("Zealot", 5, 6, 16)).send_enemies(9, 16)
+    arena.health[0] = 1e6
+    send(arena, range(1), 18)
+    assert turned_back(arena, range(1, 6), 90) < 0.01
+
+
+@pytest.mark.parametrize("pushed", [True, False])
+def test_idle_friends_make_way_if_they_are_pushed(pushed: bool):
+    choices = Choices(idle_pushed=pushed)
+    arena = Arena([("Marine", 10, 16), ("Marine", 12, 16)], choices=choices)
+    send(arena, range(1), 5).run(50)
+    assert arena.x[0] == 15
+    assert (math.hypot(arena.x[1] - 12, arena.y[1] - 16) > 0.1) is pushed
+
+
+@pytest.mark.parametrize("queues", [True, False])
+def test_units_follow_a_slower_friend_if_they_queue(queues: bool):
+    choices = Choices(queue_behind_friends=queues)
+    arena = Arena([("Stalker", 10, 16), ("Marine", 11.2, 16)], choices=choices)
+    send(arena, range(2), 14).run(70)
+    assert (arena.x[0] < arena.x[1]) == queues  # else it overtakes
+    assert (arena.y[0] == 16) == queues
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_a_wave_stops_on_touch_if_it_does(stops: bool):
+    choices = Choices(wave_stops_on_touch=stops)
+    arena = Arena([], [("Zealot", 9, 16), ("Zealot", 14, 16)], choices=choices)
+    arena.send_enemies(9, 16).run(80)
+    assert arena.order[1] == ORDER_NONE
+    # It stops at its friend, or pushes it away from the point.
+    assert (arena.x[0] == 9) == stops
+    assert (arena.x[1] == pytest.approx(9.75, abs=0.02)) == stops
+
+
+def test_a_wave_makes_a_crowd_and_no_line():
+    line = [("Zergling", 12 + 0.9 * k, 16) for k in range(12)]
+    arena = Arena([], line).send_enemies(9, 16)
+    assert (arena.order == ORDER_ATTACK_MOVE).all()
+    arena.run(200)
+    assert (arena.order == ORDER_NONE).all()
+    assert np.hypot(arena.x - 9, arena.y - 16).max() < 6  # a line of twelve is 8.25 long

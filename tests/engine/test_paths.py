@@ -126,11 +126,11 @@ def march(name: str, loops: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 # Ways of 40, 37 and up to 32 cells at 2.95 (banelings 2.5) cells a game-second, and some crowding.
-@pytest.mark.parametrize(("name", "loops"), [("corridor", 300), ("so_many_baneling", 340)])
+@pytest.mark.parametrize(("name", "loops"), [("corridor", 300), ("so_many_baneling", 400)])
 def test_a_wave_arrives_through_the_neck(name: str, loops: int):
     wave, _ = march(name, loops)
     goal = load_scenario(name).attack_between[0]
-    assert np.hypot(wave["x"] - goal[0], wave["y"] - goal[1]).max() < 6.5
+    assert np.hypot(wave["x"] - goal[0], wave["y"] - goal[1]).max() < 9
     assert (wave["order"] == ORDER_NONE).all()
 
 
@@ -140,7 +140,7 @@ def test_zerglings_run_round_the_cliff_and_crowd_around_the_colossi():
     reach = 0.1 + 0.375 + 1.0
     gaps = np.hypot(wave["x"][:, None] - agents["x"], wave["y"][:, None] - agents["y"]).min(axis=1)
     assert (gaps <= reach).sum() >= 12  # a ring around each
-    assert gaps.max() < 6
+    assert gaps.max() < 8
 
 
 @pytest.mark.parametrize("name", scenario_names())
