@@ -99,7 +99,8 @@ class Worker:
 def measure(workers: list[Worker], options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """A row for each map and number of environments: name -> median steps a second.
 
-    A simulator whose process ends, for want of memory say, is left out from there on.
+    A simulator whose process ends, for want of memory say, is left out from there on; with ours
+    all end.
     """
     ours = workers[0]
     limits = ours.offers["limits"]
@@ -111,6 +112,8 @@ def measure(workers: list[Worker], options: argparse.Namespace) -> Iterator[dict
         asked = {"map": name, "num_envs": num_envs, "limit": limits[name]}
         asked["seconds"] = options.seconds
         rounds = [{w: w.ask(**asked) for w in able if not w.lost} for _ in range(options.rounds)]
+        if ours.lost:
+            return
         row: dict[str, Any] = {"map": name, "num_envs": num_envs}
         for clock in ("cpu", "wall"):
             row[clock] = {

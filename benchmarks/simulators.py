@@ -57,7 +57,7 @@ def open_smaclite(use_cpp_rvo2: bool) -> Simulator:
 
         def play(seconds: float) -> int:
             steps, end = 0, time.perf_counter() + seconds
-            while time.perf_counter() < end:
+            while steps == 0 or time.perf_counter() < end:
                 env.reset(seed=rng.randrange(2**31))
                 steps += play_battle(env, rng, limit)
             return steps

@@ -97,7 +97,7 @@ def engine_speed(name: str, num_envs: int, threads: int) -> float:
 
 
 def random_play(name: str, num_envs: int, threads: int) -> Callable[[float], int]:
-    """A function that plays whole rounds for the seconds it is told and gives the steps taken."""
+    """A function that plays for the seconds it is told, a round at least; it gives the steps."""
     env = Sc2Config(map=name).build(num_envs, threads)
     rng = np.arange(1, num_envs + 1, dtype=np.uint64)[:, None].copy()  # [E,1]
     actions = np.zeros((num_envs, env.spec.n_agents), dtype=np.int64)
@@ -106,7 +106,7 @@ def random_play(name: str, num_envs: int, threads: int) -> Callable[[float], int
     def play(seconds: float) -> int:
         nonlocal first
         steps, end = 0, time.perf_counter() + seconds
-        while time.perf_counter() < end:
+        while steps == 0 or time.perf_counter() < end:
             env.reset(np.arange(first, first + num_envs, dtype=np.uint64))
             first += num_envs
             running = np.ones(num_envs, dtype=np.bool_)
