@@ -39,7 +39,7 @@ COMMON = ("3m", "8m", "10m_vs_11m", "2s3z", "3s5z", "3s_vs_5z", "MMM", "corridor
 TOUCHES: dict[str, tuple[str, ...]] = {
     "reissue_resets_swing": (*MARINES, *STALKERS, "corridor"),
     "damage_point_extends_period": (*MARINES, *STALKERS, "corridor"),
-    "order_cuts_burst": (*ZEALOTS, "corridor"),
+    "order_cuts_burst": (*ZEALOTS, "corridor", "1c3s5z"),
     "missile_edge_to_edge": (*STALKERS, "6h_vs_8z", "MMM"),
     "overflow_minimum": STALKERS,
     "sweep_counts_radius": COLOSSI,
@@ -50,11 +50,12 @@ TOUCHES: dict[str, tuple[str, ...]] = {
     "blocked_repick": (*ZEALOTS, "corridor", "bane_vs_bane", "2c_vs_64zg"),
     "enemy_medivac_follows": MEDIVACS,
     "ally_medivac_autocast": MEDIVACS,
-    "patient_shared": MEDIVACS,
+    "patient_shared": ("terran_10_vs_10",),
     "refused_order_stops": MEDIVACS,
     "idle_pushed": WAVES,
     "queue_behind_friends": WAVES,
     "wave_stops_on_touch": WAVES,
+    "flyers_drift": MEDIVACS,
 }
 # Numbers: what else they may be. A flag's other value needs no table.
 ALTERNATIVES: dict[str, tuple[float, ...]] = {"acquire_margin": (0.5, 1.0)}
