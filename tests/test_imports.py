@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1] / "marl"
 BASE = {"spec", "batch", "protocols", "config", "errors", "ragged"}
 ALLOWED = {
     "engine": {"errors"},
-    "envs": BASE | {"engine"},
+    "envs": BASE | {"engine", "seeding"},
     "nets": BASE,
     "quantizers": BASE,
     "controllers": BASE | {"nets"},

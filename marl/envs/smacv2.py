@@ -79,6 +79,7 @@ class Smacv2Config:
             health=health is not None,
             health_observed=health is not None and health.observe,
             types_observed=self.capability_config.team_gen.observe,
+            enemy_mask=self.capability_config.enemy_mask is not None,
         )
         values = {name: getattr(self, name) for name in own}
         return Options(client="v2", shown=shown, **values)

@@ -118,7 +118,7 @@ def test_capabilities_are_set_on_the_command_line_and_read_back():
         enemy_mask=Mask(0.75),
     )
     assert config.engine_options().shown == Shown(
-        attack=True, health=True, health_observed=True, types_observed=False
+        attack=True, health=True, health_observed=True, types_observed=False, enemy_mask=True
     )
     assert parse(Smacv2Config, to_mapping(config)) == config
 

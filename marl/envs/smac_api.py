@@ -1,0 +1,74 @@
+"""oxwhirl/smac's StarCraft2Env on our own engine: for code that was written for that class.
+
+    from marl.envs.smac_api import StarCraft2Env    # instead of: from smac.env import StarCraft2Env
+
+One battle at a time; for training, `Sc2Config` runs many at once. The constructor's keywords and
+their defaults are the client's @d6aab33, and so are the methods' arguments, results, sizes and
+orders. It differs where the client talks to the game:
+
+- `seed` decides everything: episode k follows from (seed, k). Without one, one is drawn, and
+  `seed()` tells which.
+- `reset` before the end of a battle begins the next one; nothing has to be launched again, so
+  "restarts" of `get_stats` stays 0. "win_rate" is 0.0 before the first battle has ended, where the
+  client divides by zero. What is wrong with an action, a keyword or a call is said by an EnvError.
+- max_reward, by which rewards are divided, is each battle's own; see marl/engine/scoring.py.
+- Keywords that only the game could obey are refused at all values but their default.
+- With `heuristic_ai` the state and obs_last_action show the script's orders, not the ignored
+  ones; as in the client, `step` also writes them into the list that it is given.
+- The methods that hand out units of the game's protocol (get_unit_by_id, can_move and the like)
+  do not exist. Observations are float32, also with obs_timestep_number.
+"""
+
+from __future__ import annotations
+
+from marl.config import parse
+from marl.engine.battle import Battles
+from marl.engine.scenario import load_scenario
+from marl.envs.client import MultiAgentEnv
+from marl.envs.keywords import NOT_KEYWORDS, engine_values, keeping_limit
+from marl.envs.smac import Sc2Config, SmacEnv
+
+__all__ = ["MultiAgentEnv", "StarCraft2Env"]
+
+
+class StarCraft2Env(MultiAgentEnv):
+    """A SMAC scenario; the keywords as in the client, their meanings in marl/engine/options.py."""
+
+    def __init__(
+        self,
+        map_name: str = "8m",
+        step_mul: int = 8,
+        move_amount: float = 2,
+        difficulty: str = "7",
+        game_version: str | None = None,
+        seed: int | None = None,
+        continuing_episode: bool = False,
+        obs_all_health: bool = True,
+        obs_own_health: bool = True,
+        obs_last_action: bool = False,
+        obs_pathing_grid: bool = False,
+        obs_terrain_height: bool = False,
+        obs_instead_of_state: bool = False,
+        obs_timestep_number: bool = False,
+        state_last_action: bool = True,
+        state_timestep_number: bool = False,
+        reward_sparse: bool = False,
+        reward_only_positive: bool = True,
+        reward_death_value: float = 10,
+        reward_win: float = 200,
+        reward_defeat: float = 0,
+        reward_negative_scale: float = 0.5,
+        reward_scale: bool = True,
+        reward_scale_rate: float = 20,
+        replay_dir: str = "",
+        replay_prefix: str = "",
+        window_size_x: int = 1920,
+        window_size_y: int = 1200,
+        heuristic_ai: bool = False,
+        heuristic_rest: bool = False,
+        debug: bool = False,
+    ) -> None:
+        given = {name: value for name, value in locals().items() if name not in NOT_KEYWORDS}
+        config = parse(Sc2Config, engine_values(given))
+        scenario, options = load_scenario(config.map), keeping_limit(config.engine_options())
+        super().__init__(given, SmacEnv(Battles(scenario, options, 1, 1, config.choices)))

@@ -1,0 +1,268 @@
+"""oxwhirl/smacv2's two classes on our own engine: for code that was written for them.
+
+    from marl.envs.smacv2_api import StarCraft2Env, StarCraftCapabilityEnvWrapper
+
+As marl/envs/smac_api.py, whose differences from the client hold here too. Further ones:
+
+- What an episode has is drawn from its seed, by either class. `reset(episode_config)` of
+  StarCraft2Env takes the client's dictionary; what it leaves out is drawn.
+- Observations are made once a step, so get_obs may be called any number of times.
+- Start positions in an episode_config always count, the client's only beside start_positions.
+- SMAC v1's maps can be played, with fixed teams and so without capability_config. The client can
+  be built on them, but gets no further than its first reset (oxwhirl/smacv2#2, #30).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl.config import parse
+from marl.engine import overview
+from marl.engine.battle import Battles
+from marl.engine.generation import OPEN_SIZED, SECTION, Generation, make_generation
+from marl.engine.scenario import SIDES, Deployment, Scenario, load_scenario, scenario_names
+from marl.envs.client import MultiAgentEnv, Observations, State
+from marl.envs.keywords import NOT_KEYWORDS, engine_values, keeping_limit
+from marl.envs.smac import SmacEnv
+from marl.envs.smacv2 import Smacv2Config
+from marl.errors import EnvError, FieldError, nearest_or_all
+
+__all__ = ["MultiAgentEnv", "StarCraft2Env", "StarCraftCapabilityEnvWrapper"]
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+SIZES = ("n_units", "n_enemies")
+SIZE = 10  # a side's units on 10gen_<race>, where nothing says otherwise
+PLACES = tuple(f"{side}_start_positions" for side in SIDES)
+NUMBERS = ("attack", "health")
+
+
+class StarCraft2Env(MultiAgentEnv):
+    """A SMACv2 scenario; the keywords as in the client, meanings in marl/engine/options.py."""
+
+    def __init__(
+        self,
+        map_name: str = "8m",
+        step_mul: int = 8,
+        move_amount: float = 2,
+        difficulty: str = "7",
+        game_version: str | None = None,
+        seed: int | None = None,
+        continuing_episode: bool = False,
+        obs_all_health: bool = True,
+        obs_own_health: bool = True,
+        obs_last_action: bool = False,
+        obs_pathing_grid: bool = False,
+        obs_terrain_height: bool = False,
+        obs_instead_of_state: bool = False,
+        obs_timestep_number: bool = False,
+        obs_own_pos: bool = False,
+        obs_starcraft: bool = True,
+        conic_fov: bool = False,
+        num_fov_actions: int = 12,
+        state_last_action: bool = True,
+        state_timestep_number: bool = False,
+        reward_sparse: bool = False,
+        reward_only_positive: bool = True,
+        reward_death_value: float = 10,
+        reward_win: float = 200,
+        reward_defeat: float = 0,
+        reward_negative_scale: float = 0.5,
+        reward_scale: bool = True,
+        reward_scale_rate: float = 20,
+        use_unit_ranges: bool = False,
+        min_attack_range: float = 2,
+        kill_unit_step_mul: int = 2,
+        fully_observable: bool = False,
+        capability_config: Mapping[str, Any] = NOTHING,
+        replay_dir: str = "",
+        replay_prefix: str = "",
+        window_size_x: int = 1920,
+        window_size_y: int = 1200,
+        heuristic_ai: bool = False,
+        heuristic_rest: bool = False,
+        debug: bool = False,
+        prob_obs_enemy: float = 1.0,
+        action_mask: bool = True,
+    ) -> None:
+        given = {name: value for name, value in locals().items() if name not in NOT_KEYWORDS}
+        values = engine_values(given)
+        values[SECTION] = own_capabilities(map_name, capability_config)
+        config = parse(Smacv2Config, values)
+        self._open = undrawn(capability_config)
+        scenario = self._scenario(config)
+        battles = Battles(scenario, keeping_limit(config.engine_options()), 1, 1, config.choices)
+        super().__init__(given, SmacEnv(battles, "sc2v2-engine"))
+        self.n_fov_actions = self._senses.n_fov
+
+    def _scenario(self, config: Smacv2Config) -> Scenario:
+        """The battles, each deployed as the latest reset says."""
+        self._generation: Generation | None = None
+        self._deployment: Deployment | None = None
+        if config.map in scenario_names():
+            return load_scenario(config.map)
+        self._generation = make_generation(config.map, config.capability_config)
+        return replace(self._generation.scenario(), deploy=self._deploy)
+
+    def _deploy(self, seed: int) -> Deployment:
+        assert self._deployment is not None  # reset has made it from the same seed
+        return self._deployment
+
+    def reset(self, episode_config: Mapping[str, Any] = NOTHING) -> tuple[Observations, State]:
+        """Begin the next battle, with what the client's dictionary says and the rest drawn."""
+        seeds = self._next_seeds()
+        for key in self._open:
+            if key not in episode_config:
+                raise EnvError(
+                    f"episode_config.{key}: is missing, and {SECTION}.{key} has no dist_type to "
+                    "draw it from"
+                )
+        if self._generation is not None:
+            drawn = self._generation.deploy(int(seeds[0]))
+            self._deployment = deployed(self._generation, drawn, episode_config)
+        elif episode_config:
+            raise EnvError(
+                f"episode_config: map_name={self.map_name} has fixed teams and places; "
+                f"use {OPEN_SIZED}<race>"
+            )
+        return self._begin(seeds)
+
+    def get_capabilities(self) -> NDArray[np.float32]:
+        """Every agent's capabilities, [A * C]."""
+        self._require_battle()
+        capabilities = np.zeros((self.n_agents, self.get_cap_size()), dtype=np.float32)
+        overview.write_capabilities(self._senses, self._facts(), capabilities)
+        return capabilities.ravel()
+
+    def get_capabilities_agent(self, agent_id: int) -> NDArray[np.float32]:
+        """An agent's attack probability, health level and type, as far as they are drawn, [C]."""
+        return self.get_capabilities().reshape(self.n_agents, -1)[agent_id]
+
+    def get_cap_size(self) -> int:
+        """Columns of an agent's capabilities."""
+        return self._senses.capability_dim
+
+    def get_env_info(self) -> dict[str, Any]:
+        """The sizes that a learner is built from."""
+        return {**super().get_env_info(), "cap_shape": self.get_cap_size()}
+
+
+class StarCraftCapabilityEnvWrapper:
+    """The client's class that draws each episode, as `StarCraft2Env` does here by itself."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        if SECTION not in kwargs:
+            raise EnvError(f"{SECTION}: is missing; it says what an episode's draws are")
+        self.distribution_config = kwargs[SECTION]
+        self.env = StarCraft2Env(**kwargs)
+
+    def reset(self) -> tuple[Observations, State]:
+        """Begin the next battle, drawn from its seed."""
+        return self.env.reset()
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "env":  # while it is being made
+            raise AttributeError(name)
+        return getattr(self.env, name)
+
+
+def own_capabilities(map_name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The client's capability_config as ours.
+
+    The client's wrapper writes the sizes and the section's name into each section, and its
+    environment reads the sizes in team_gen. Here they stand once, and 10gen_<race> alone means 10
+    against 10.
+    """
+    if map_name in scenario_names():
+        if given:
+            raise EnvError(
+                f"{SECTION}: map_name={map_name} has fixed teams; use {OPEN_SIZED}<race>"
+            )
+        return {}
+    sections = {name: part for name, part in given.items() if isinstance(part, Mapping)}
+    ours = {name: part for name, part in given.items() if name not in sections}
+    for name, section in sections.items():
+        ours[name] = {key: part for key, part in section.items() if key not in (*SIZES, "env_key")}
+        for size in SIZES:
+            count = section.get(size, ours.get(size))
+            if count is not None and ours.setdefault(size, count) != count:
+                raise FieldError(f"{SECTION}.{name}.{size}", f"{count}, and elsewhere {ours[size]}")
+    if "health" in undrawn(given):
+        ours["health"]["upper_bound"] = [0.0]  # not all levels, which agents could not live with
+    if map_name.startswith(OPEN_SIZED):
+        ours = {**dict.fromkeys(SIZES, SIZE), **ours}
+    return ours
+
+
+def undrawn(given: Mapping[str, Any]) -> list[str]:
+    """Sections that say nothing to draw from, so that every reset has to bring the numbers."""
+    says_nothing = {"observe", "env_key", *SIZES}
+    return [
+        key for key in (*NUMBERS, "enemy_mask") if key in given and set(given[key]) <= says_nothing
+    ]
+
+
+def deployed(
+    generation: Generation, drawn: Deployment, episode_config: Mapping[str, Any]
+) -> Deployment:
+    """`drawn` with what the client's episode_config says instead."""
+    known = ("team_gen", *PLACES, *NUMBERS, "enemy_mask")
+    for key in episode_config:
+        if key not in known:
+            raise EnvError(f"episode_config.{key}: unknown; {nearest_or_all(key, known)}")
+    counts = (generation.n_units, generation.n_enemies)
+    changes: dict[str, Any] = {}
+    if "team_gen" in episode_config:
+        changes["kinds"] = _kinds(generation, episode_config["team_gen"])
+    at = np.stack([drawn.x, drawn.y], axis=1)
+    for key, part in zip(PLACES, np.split(at, [counts[0]]), strict=True):
+        if key in episode_config:
+            part[:] = _item(episode_config, key, part.shape)
+    changes["x"], changes["y"] = at.T.copy()
+    for key, name in zip(NUMBERS, ("attack_probability", "health_level"), strict=True):
+        if key in episode_config:
+            _require_drawn(generation, key)
+            numbers = _item(episode_config, key, counts[:1])
+            below = 1.0 if key == "health" else np.nextafter(1.0, 2.0)  # nobody lives at level 1
+            if not ((numbers >= 0) & (numbers < below)).all():
+                raise EnvError(f"episode_config.{key}: {numbers.tolist()} must be shares of 1")
+            changes[name] = numbers
+    if "enemy_mask" in episode_config:
+        _require_drawn(generation, "enemy_mask")
+        changes["enemy_mask"] = _item(episode_config, "enemy_mask", counts).astype(np.uint8)
+    return replace(drawn, **changes)
+
+
+def _kinds(generation: Generation, team_gen: Mapping[str, Any]) -> NDArray[np.int64]:
+    """[N] the type index of each unit of both teams."""
+    index = {name.lower(): kind for kind, name in enumerate(generation.unit_names)}
+    kinds = []
+    counts = (generation.n_units, generation.n_enemies)
+    for side, count in zip(SIDES, counts, strict=True):
+        team = [str(name) for name in team_gen.get(f"{side}_team", ())]
+        if len(team) != count or not set(team) <= set(index):
+            raise EnvError(
+                f"episode_config.team_gen.{side}_team: {team} must be {count} of {sorted(index)}"
+            )
+        kinds += [index[name] for name in team]
+    return np.array(kinds)
+
+
+def _item(
+    episode_config: Mapping[str, Any], key: str, shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """The numbers that the client's distribution of this name gives."""
+    numbers = np.array(episode_config[key].get("item"), dtype=np.float64)
+    if numbers.size != np.prod(shape):
+        raise EnvError(f"episode_config.{key}.item: has shape {numbers.shape}, needs {shape}")
+    return numbers.reshape(shape)
+
+
+def _require_drawn(generation: Generation, key: str) -> None:
+    if getattr(generation.config, key) is None:
+        raise EnvError(f"episode_config.{key}: name it in {SECTION} too, so that agents are told")
