@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from marl.engine.healing import go_on_healing
-from marl.engine.jit import compiled, inlined
+from marl.engine.jit import compiled
 from marl.engine.movement import ARRIVED, rest, walk
 from marl.engine.rng import State, shuffle
 from marl.engine.splash import explode_all
@@ -62,7 +62,7 @@ def has_delivery(field: Field, units: Units, delivery: int) -> bool:
     return False
 
 
-@inlined
+@compiled
 def act(field: Field, units: Units, state: State, i: int) -> None:
     """One loop of living unit i."""
     unit = units[i]

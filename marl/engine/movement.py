@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 from marl.engine.collision import free_way, gather_near
-from marl.engine.jit import inlined
+from marl.engine.jit import compiled
 from marl.engine.motion import drift, go, is_slow, rest, slide, speed_up, stand, turn_to
 from marl.engine.paths import next_stop
 from marl.engine.steering import ARRIVED, BLOCKED, LOOK_AHEAD, MOVED, Walk, pass_unit
@@ -20,7 +20,7 @@ from marl.engine.world import NO_UNIT, Field, Units
 __all__ = ["ARRIVED", "BLOCKED", "MOVED", "rest", "stand", "turn_to", "walk"]
 
 
-@inlined
+@compiled
 def walk(field: Field, units: Units, i: int, goal_x: float, goal_y: float) -> int:
     """One loop's walk of unit i towards the goal: MOVED, BLOCKED or ARRIVED."""
     unit = units[i]
