@@ -11,7 +11,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from typing import IO, Any
@@ -53,13 +53,13 @@ def open_smaclite(use_cpp_rvo2: bool) -> Simulator:
 
     def build(name: str, num_envs: int, limit: int) -> Play:
         env = SMACliteEnv(map_info=maps[name], use_cpp_rvo2=use_cpp_rvo2)
-        rng = random.Random(1)
+        battles = play_on(env, random.Random(1), limit)
 
         def play(seconds: float) -> int:
             steps, end = 0, time.perf_counter() + seconds
             while steps == 0 or time.perf_counter() < end:
-                env.reset(seed=rng.randrange(2**31))
-                steps += play_battle(env, rng, limit)
+                next(battles)
+                steps += 1
             return steps
 
         return play
@@ -72,15 +72,18 @@ def open_smaclite(use_cpp_rvo2: bool) -> Simulator:
     return Simulator(versions_of(packages), dict.fromkeys(maps, 0), False, build)
 
 
-def play_battle(env: Any, rng: random.Random, limit: int) -> int:
-    """One SMAClite battle of at most `limit` steps with all that a learner takes; its steps."""
-    for step in range(limit):
-        masks = env.get_avail_actions()
-        env.get_state()
-        actions = [rng.choice([u for u, legal in enumerate(mask) if legal]) for mask in masks]
-        if env.step(actions)[2]:
-            return step + 1
-    return limit
+def play_on(env: Any, rng: random.Random, limit: int) -> Iterator[None]:
+    """Battle after battle of at most `limit` steps in SMAClite, with all that a learner takes."""
+    while True:
+        env.reset(seed=rng.randrange(2**31))
+        for _ in range(limit):
+            masks = env.get_avail_actions()
+            env.get_state()
+            actions = [rng.choice([u for u, legal in enumerate(mask) if legal]) for mask in masks]
+            done = env.step(actions)[2]
+            yield
+            if done:
+                break
 
 
 def open_smax(in_one_loop: bool) -> Simulator:
