@@ -31,7 +31,7 @@ from marl.plan import Plan
 from marl.protocols import Progress
 from marl.runners.episodes import EpisodeRunner
 
-MAPS = ("3s_vs_5z", "2s3z", "10m_vs_11m", "27m_vs_30m")
+MAPS = ("3s_vs_5z", "2s3z", "MMM2", "10m_vs_11m", "27m_vs_30m", "2c_vs_64zg")
 NUM_ENVS = (1, 8, 64, 1024)
 THREADS = (1, 2)
 BATCH_SIZES = (32, 128)

@@ -10,11 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import config, njit
-
-# numba's OpenMP layer sets OpenMP's thread count for the whole process, torch's too, and two
-# torch threads on a busy machine are many times slower than one. Its own layer leaves it alone.
-config.THREADING_LAYER = "workqueue"  # type: ignore[attr-defined]
+from numba import njit
 
 OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "_nrt": False}
 
