@@ -212,3 +212,14 @@ def test_a_spine_crawler_fires_again_at_who_comes_back_within_its_reach():
     assert (arena.shield[0], arena.y[1]) == (50, 16)
     arena.y[0] = 9
     assert arena.run(20).shield[0] == 20
+
+
+def test_a_stock_unit_begins_a_new_swing_when_its_target_dies_of_another():
+    # A stalker swings 3 loops, from loop 2, when it faces west; at loop 3 its target is gone.
+    arena = Arena([("Zealot", 10, 16), ("Zealot", 9, 15)], [("Stalker", 14, 16)])
+    arena.cooldown[:2] = 1e6
+    arena.run(3)
+    assert arena.swing[2] == 2
+    arena.health[0] = 0
+    arena.run(1)
+    assert (arena.target[2], arena.swing[2]) == (1, 3)
