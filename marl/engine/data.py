@@ -66,6 +66,8 @@ POSITIVE = (
     "acceleration",
     "turn_rate",
     "period",
+    "step",
+    "point_period",
 )
 # The sections that a unit or a weapon may lack (null): their numbers, and what stands for none.
 SECTIONS = {

@@ -6,7 +6,7 @@ Source of range, rate, price and the choice of patients: the game data (maps/uni
 from __future__ import annotations
 
 from marl.engine.jit import compiled, inlined
-from marl.engine.movement import ARRIVED, stand, walk
+from marl.engine.movement import ARRIVED, rest, walk
 from marl.engine.targeting import squared_gap
 from marl.engine.vitals import PASSIVE_SIDE, is_alive
 from marl.engine.weapons import turn_towards
@@ -107,8 +107,9 @@ def treat(field: Field, units: Units, i: int, friend: int) -> None:
     if gap > reach * reach:
         walk(field, units, i, other.x, other.y)
         return
-    stand(unit)
-    if turn_towards(unit, kind, other, gap) >= kind.heal_arc_cos:
+    is_facing = turn_towards(unit, kind, other, gap) >= kind.heal_arc_cos
+    rest(field, units, i)
+    if is_facing:
         life = min(kind.heal_rate, other_kind.health - other.health)
         if kind.heal_cost > 0.0:
             life = min(life, unit.energy / kind.heal_cost)

@@ -104,6 +104,7 @@ def look_round(field: Field, units: Units, i: int, target: int) -> int:
             found = NO_UNIT
     if found != target:
         unit.blocked = 0
+        unit.swing = -1.0  # a begun swing is at one target
     return found
 
 

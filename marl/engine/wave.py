@@ -13,7 +13,7 @@ from marl.engine import rng
 from marl.engine.jit import compiled
 from marl.engine.orders import give_attack_move, order_attack
 from marl.engine.rng import State
-from marl.engine.targeting import nearest_opponent
+from marl.engine.targeting import can_hit, nearest_opponent
 from marl.engine.vitals import PASSIVE_SIDE
 from marl.engine.world import NO_UNIT, ORDER_NONE, Field, Floats, Units
 
@@ -64,12 +64,13 @@ def go_on(field: Field, wave: Wave, units: Units, clock: int) -> None:
 def send_idle(field: Field, units: Units) -> None:
     """Each idle stock unit that has a weapon shall attack the agent nearest to it.
 
-    If it can: an order against what its weapon cannot hit is refused, and it stays idle.
+    If its weapon can hit that one; else it stays idle.
     """
     for i in range(units.size):
         unit = units[i]
+        kind = field.table[unit.kind]
         is_idle = unit.health > 0.0 and unit.order == ORDER_NONE
-        if is_idle and unit.side != PASSIVE_SIDE and field.table[unit.kind].targets != 0:
+        if is_idle and unit.side != PASSIVE_SIDE and kind.targets != 0:
             target = nearest_opponent(units, i)
-            if target != NO_UNIT:
+            if target != NO_UNIT and can_hit(kind, field.table[units[target].kind]):
                 order_attack(field, units, i, target)

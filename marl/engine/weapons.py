@@ -14,7 +14,17 @@ from marl.engine.rng import State, uniform
 from marl.engine.sweep import begin_sweep
 from marl.engine.targeting import BLOCKED_LOOPS, KEPT_LOOPS, reachable, squared_gap
 from marl.engine.vitals import PASSIVE_SIDE, die, hit, is_alive
-from marl.engine.world import MISSILE, NO_UNIT, SUICIDE, SWEEP, Field, Unit, Units, UnitType
+from marl.engine.world import (
+    MISSILE,
+    NO_UNIT,
+    ORDER_ATTACK,
+    SUICIDE,
+    SWEEP,
+    Field,
+    Unit,
+    Units,
+    UnitType,
+)
 
 
 @inlined
@@ -166,7 +176,10 @@ def hit_again(field: Field, units: Units, i: int) -> None:
 
 @compiled
 def chase(field: Field, units: Units, i: int, target: int) -> None:
-    """Close in on a target out of range; a stock unit that gets no nearer looks for another one."""
+    """Close in on a target out of range.
+
+    A stock unit that chose it by itself and gets no nearer looks for another one.
+    """
     unit, other = units[i], units[target]
     if field.table[unit.kind].speed == 0.0:
         stand(unit)
@@ -179,7 +192,8 @@ def chase(field: Field, units: Units, i: int, target: int) -> None:
         unit.blocked = max(unit.blocked - 1, 0)
     else:
         unit.blocked += 1
-        gives_up = field.choices[0].blocked_repick != 0 and unit.side != PASSIVE_SIDE
+        is_free = unit.side != PASSIVE_SIDE and unit.order != ORDER_ATTACK
+        gives_up = field.choices[0].blocked_repick != 0 and is_free
         if unit.blocked >= BLOCKED_LOOPS and gives_up:
             unit.blocked = 0
             found = reachable(field, units, i)

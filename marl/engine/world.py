@@ -155,7 +155,7 @@ class World(NamedTuple):
     target: Ints  # unit being fought, or healed, now; or NO_UNIT
     swing: Floats  # loops until the damage point of a begun attack; -1 = none begun
     burst: Floats  # loops until the last hit of an attack of several hits; -1 = none pending
-    burst_target: Ints
+    burst_target: Ints  # whom that attack is at
     beam_x: Floats  # unit vector along the line that a sweep runs over
     beam_y: Floats
     beamed: Ints  # by whose sweeps, forward, the unit has been touched: marl.engine.sweep
@@ -172,13 +172,13 @@ class World(NamedTuple):
     foes_begin: Ints  # the unit's opponents stand in the list within [foes_begin, foes_end): set
     foes_end: Ints  # by targeting.note_foes before the loops are run
     sequence: Ints  # the units in the order in which they act, shuffled every loop
-    near: Ints  # scratch of movement.gather_near: the units around the one that moves
+    near: Ints  # scratch of collision.gather_near: the units around the one that moves
     near_x: Floats
     near_y: Floats
     near_contact: Floats
     units: NDArray[np.record]  # [E,N] all of the above; they are views of its fields
     rng: NDArray[np.uint64]  # [E,1] generator state of each battle
-    clock: Ints  # [E,1] loops since the episode began, for traces of battles; no rule reads it
+    clock: Ints  # [E,1] loops since the episode began, for the enemy's script and for traces
 
 
 UNIT_INTS = (

@@ -85,6 +85,13 @@ def test_a_beam_that_hits_later_than_a_unit_can_remember_is_refused(tmp_path):
         load_unit_types(["Marine"], path)
 
 
+@pytest.mark.parametrize("field", ["step", "point_period"])
+def test_a_beam_that_would_never_reach_its_next_point_is_refused(tmp_path, field):
+    path = changed(tmp_path, "Colossus", f"weapon.sweep.{field}", 0)
+    with pytest.raises(EnvError, match=rf"Colossus\.weapon\.sweep\.{field}: must be above 0"):
+        load_unit_types(["Marine"], path)
+
+
 def test_an_unknown_unit_type_is_refused_with_the_nearest_name():
     with pytest.raises(EnvError, match="did you mean 'Stalker'"):
         load_unit_types(["Stalkr"])

@@ -119,6 +119,18 @@ def test_two_medivacs_may_share_a_patient_or_not():
         assert sorted(arena.run(2).target[:2]) == targets
 
 
+@pytest.mark.parametrize(("drifts", "end"), [(True, 1.55), (False, 0.0)])
+def test_a_medivac_that_begins_to_heal_drifts_on_if_flyers_do(drifts: bool, end: float):
+    # Brakes from 2.75 at 2.3125 a second: v * v / (2 a) = 1.63, less half a loop's way.
+    arena = Arena([MEDIVAC, ("Marine", 16, 12)], choices=Choices(flyers_drift=drifts))
+    arena.velocity_y[0] = -2.75 / 16
+    arena.health[1] = 20
+    arena.act(HEAL + 1, ACTION_NO_OP).run(16)
+    assert arena.health[1] == 29
+    arena.run(8)
+    assert 16 - arena.y[0] == pytest.approx(end, abs=0.02)
+
+
 @pytest.mark.parametrize("follows", [True, False])
 def test_a_medivac_under_attack_move_stays_with_its_army_or_flies_ahead(follows: bool):
     enemies = [("Medivac", 30, 16), ("Marine", 30, 14), ("Marine", 30, 18)]

@@ -162,12 +162,14 @@ def test_who_has_no_weapon_walks_to_the_end_of_an_attack_move():
     assert arena.target[1] == NO_UNIT
 
 
-def test_a_wave_that_hunts_leaves_alone_what_it_cannot_hit():
+@pytest.mark.parametrize("stops", [False, True])
+def test_a_wave_that_hunts_leaves_alone_what_it_cannot_hit(stops: bool):
     wave = make_wave("hunt", ((0.0, 0.0), (0.0, 0.0)))
     arena = Arena(
         [("Medivac", 10, 16), ("Marine", 4, 16)],
         [("Zealot", 24, 16), ("Marine", 24, 18)],
         wave=wave,
+        choices=Choices(refused_order_stops=stops),
     )
     arena.run(8)
     assert arena.order[2:].tolist() == [ORDER_NONE, ORDER_ATTACK]

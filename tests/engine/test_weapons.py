@@ -7,6 +7,7 @@ import pytest
 from arena import NAMES, TYPES, Arena
 
 from marl.engine.choices import Choices
+from marl.engine.world import ORDER_ATTACK
 
 
 def gaps(drops: list[tuple[int, float]]) -> list[int]:
@@ -212,3 +213,23 @@ def test_a_spine_crawler_fires_again_at_who_comes_back_within_its_reach():
     assert (arena.shield[0], arena.y[1]) == (50, 16)
     arena.y[0] = 9
     assert arena.run(20).shield[0] == 20
+
+
+def test_a_stock_unit_begins_a_new_swing_when_its_target_dies_of_another():
+    # A stalker swings 3 loops, from loop 2, when it faces west; at loop 3 its target is gone.
+    arena = Arena([("Zealot", 10, 16), ("Zealot", 9, 15)], [("Stalker", 14, 16)])
+    arena.cooldown[:2] = 1e6
+    arena.run(3)
+    assert arena.swing[2] == 2
+    arena.health[0] = 0
+    arena.run(1)
+    assert (arena.target[2], arena.swing[2]) == (1, 3)
+
+
+def test_a_unit_told_whom_to_attack_looks_for_nobody_else():
+    ring = [("Zealot", 16 + x, 16 + y) for x, y in ((0.85, 0), (-0.85, 0), (0, 0.85), (0, -0.85))]
+    arena = Arena([("Stalker", 16, 16), ("Stalker", 22, 16)], [*ring, ("Zealot", 18.2, 16)])
+    arena.health[:] = 1e6
+    arena.order[6], arena.order_target[6] = ORDER_ATTACK, 0
+    for _ in range(24):
+        assert arena.run().target[6] == 0
