@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import config, njit
+from numba import njit
 
-# numba's OpenMP layer sets OpenMP's thread count for the whole process, torch's too, and two
-# torch threads on a busy machine are many times slower than one. Its own layer leaves it alone.
-config.THREADING_LAYER = "workqueue"  # type: ignore[attr-defined]
-
+# No parallel kernels: numba's OpenMP layer would set the thread count of the whole process, torch's
+# too. Threads are marl/engine/workers.py's.
 OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "_nrt": False}
 
 compiled = njit(**OPTIONS)

@@ -120,9 +120,7 @@ def walk_straight(
     while walked < length:
         step = min(STRIDE, length - walked)
         x_next, y_next = x + step * dx, y + step * dy
-        if not is_free_of_walls(
-            scene.walkable, x_next, y_next, kind.inner_radius, kind.crosses
-        ):
+        if not is_free_of_walls(scene.walkable, x_next, y_next, kind.inner_radius, kind.crosses):
             break
         x, y, walked = x_next, y_next, walked + step
     return x, y
