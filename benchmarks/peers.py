@@ -151,6 +151,12 @@ def compare(options: argparse.Namespace) -> None:
         if OURS in missing:
             raise SystemExit(1)
         present = [w for w in workers if w.name not in missing]
+        limits = present[0].offers["limits"]
+        unknown = [name for name in options.maps if name not in limits]
+        if unknown:
+            raise SystemExit(
+                f"--maps: {', '.join(unknown)}: unknown; there are {', '.join(limits)}"
+            )
         found = {
             "machine": present[0].offers["machine"],
             "versions": {w.name: w.offers["versions"] for w in present},

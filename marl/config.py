@@ -53,7 +53,10 @@ def parse(
         return cls(**values)
     except TypeError as error:  # a field without a default
         raise FieldError(path, f"{cls.__name__}: {error}") from None
-    except ValueError as error:  # the dataclass's own checks between fields
+    except ValueError as error:  # the dataclass's own checks, "<field>: <reason>" or a sentence
+        name, colon, reason = str(error).partition(": ")
+        if colon and name in known:
+            raise FieldError(join(path, name), reason) from None
         raise FieldError(path, str(error)) from None
 
 

@@ -45,6 +45,8 @@ class Part:
     def __post_init__(self) -> None:
         if self.limit == 13:
             raise ValueError("limit and label do not go together")
+        if self.limit == 14:
+            raise ValueError("limit: 14 is one too many")
 
 
 def refusal(**mapping: object) -> str:
@@ -115,6 +117,7 @@ def test_converted_numbers_have_the_type_of_the_field():
         ({"flag": 1}, "flag: expects True or False, got 1 (int)"),
         ({"label": 3}, "label: expects a text, got 3 (int)"),
         ({"limit": 13}, "limit and label do not go together"),
+        ({"limit": 14}, "limit: 14 is one too many"),
         ({"extra": 3}, "extra: expects a mapping"),
     ],
 )

@@ -35,7 +35,7 @@ class Choices:
     acquire_margin: float = 0.0  # added to weapon range where units look for targets
     enemy_medivac_follows: bool = True  # no faster than the army; else straight to the goal
     ally_medivac_autocast: bool = False  # the agents' medivacs heal by themselves too
-    patient_shared: bool = True  # several medivacs may heal one unit at a time
+    patient_shared: bool = False  # several medivacs may heal one unit at a time
     # Orders
     refused_order_stops: bool = False  # else who cannot do it goes on with what it did
     # Movement

@@ -187,7 +187,7 @@ def _parse(name: str, facts: Smacv2Facts) -> tuple[Race, tuple[int | None, int |
     hint = f"did you mean {near[0]!r}? " if near else ""
     races = ", ".join(facts.races)
     raise EnvError(
-        f"map {name!r} is not one of SMACv2's; {hint}A name is {PATTERN} with at least one unit a "
+        f"map {name!r} is not one of SMACv2's; {hint}a name is {PATTERN} with at least one unit a "
         f"side, or {OPEN_SIZED}<race> with {SECTION}.n_units and n_enemies; races: {races}"
     )
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from numba import njit
 
+# No parallel kernels: numba's OpenMP layer would set the thread count of the whole process, torch's
+# too. Threads are marl/engine/workers.py's.
 OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "_nrt": False}
 
 compiled = njit(**OPTIONS)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from marl.engine.geometry import BLOCKED, CLIFF, CROSSES_NOTHING, DIAGONAL, OPEN, open_half
 from marl.engine.yamlcheck import YamlFile
-from marl.errors import EnvError
+from marl.errors import EnvError, nearest_or_all
 
 MAPS = Path(__file__).resolve().parents[2] / "maps"
 NOT_SCENARIOS = ("units", "terrains", "smacv2")
@@ -96,6 +96,7 @@ def load_scenario(name: str, maps: Path = MAPS) -> Scenario:
     file.keys(file.content, "", [*allowed, "enemy_order"])
     file.text(file.content["source"], "source")
     groups = _groups(file)
+    _check_units(file, groups, maps)
     terrain = load_terrain(file.text(file.content["terrain"], "terrain"), maps)
     order, segment = _enemy_order(file)
     scenario = Scenario(
@@ -232,6 +233,17 @@ def _enemy_order(file: YamlFile) -> tuple[str, tuple[Point, Point]]:
     if len(ends) != 2:
         file.refuse(field, "must be two points")
     return "attack_move", (file.point(ends[0], field), file.point(ends[1], field))
+
+
+def _check_units(file: YamlFile, groups: tuple[Group, ...], maps: Path) -> None:
+    """Every group's unit stands in units.yaml; marl/engine/data.py checks what it says there."""
+    units = YamlFile.read(maps / "units.yaml")
+    units.keys(units.content, "", ["units"])
+    known = units.mapping(units.content["units"], "units")
+    for index, group in enumerate(groups):
+        if group.unit not in known:
+            hint = nearest_or_all(group.unit, known)
+            file.refuse(f"groups[{index}].unit", f"{group.unit!r} is not in {units.path}; {hint}")
 
 
 def _check_ground(file: YamlFile, scenario: Scenario) -> None:

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.engine import scripts, sight
-from marl.engine.scripts import Scene
 from marl.engine.senses import Facts
 from marl.engine.world import NO_UNIT
 from marl.envs import feature_names
@@ -54,14 +53,7 @@ class MultiAgentEnv:
         self.battles_won = self.battles_game = self.timeouts = self.force_restarts = 0
         self._seed = _seed_of(given["seed"])
         self._episodes = 0  # begun
-        rules = env.battles.rules
-        self._scene = Scene(
-            table=rules.field.table,
-            walkable=rules.field.walkable,
-            n_agents=senses.n_agents,
-            first_target=senses.first_target,
-            step_mul=rules.step_mul,
-        )
+        self._scene = env.scene()
         self._targets = np.full((1, senses.n_agents), NO_UNIT, dtype=np.int64)
         self._orders = np.zeros((1, senses.n_agents), dtype=np.int64)
         # [v1] A column that stays 0; the client's sizes leave it out.
@@ -87,6 +79,8 @@ class MultiAgentEnv:
         record = self._record
         if record.terminated[0] or record.truncated[0]:
             raise EnvError("step: the battle is over; call reset() first")
+        if len(actions) != self.n_agents:
+            raise EnvError(f"step: got {len(actions)} actions for {self.n_agents} agents")
         if self.heuristic_ai:
             units, targets, orders = self._battles.world.units, self._targets, self._orders
             scripts.heuristic(
@@ -278,6 +272,6 @@ class MultiAgentEnv:
 def _seed_of(seed: int | None) -> int:
     if seed is None:
         return secrets.randbits(32)
-    if int(seed) != seed or seed < 0:
+    if not isinstance(seed, int | np.integer) or seed < 0:
         raise EnvError(f"seed={seed!r}: must be a whole number from 0 on, or None to draw one")
     return int(seed)

@@ -11,19 +11,20 @@ from numpy.typing import NDArray
 from marl.config import option
 from marl.engine.battle import Battles
 from marl.engine.choices import Choices
+from marl.engine.generation import OPEN_SIZED, SIZED
 from marl.engine.options import Options, Quirks
-from marl.engine.scenario import load_scenario
+from marl.engine.scenario import Scenario, load_scenario
+from marl.engine.scripts import Scene
 from marl.errors import EnvError
 from marl.protocols import Observation, Step
 from marl.spec import EnvSpec
 
 
 @dataclass(frozen=True)
-class Sc2Config:
-    """A SMAC scenario. Names and defaults as in oxwhirl/smac; meanings: marl/engine/options.py."""
+class ClientConfig:
+    """The options that both SMAC clients have; meanings in marl/engine/options.py."""
 
-    kind: ClassVar[str] = "sc2"
-    map: str = "8m"
+    map: str = ""
     backend: Literal["engine", "game"] = "engine"
     step_mul: int = option(8, low=1, high=1000)  # game loops per step, 16 a game-second
     move_amount: float = option(2.0, above=0)  # grid units
@@ -52,15 +53,27 @@ class Sc2Config:
     def engine_options(self) -> Options:
         """The same values, as the engine takes them."""
         ours = {item.name for item in fields(Options)} & {item.name for item in fields(self)}
-        return Options(client="v1", **{name: getattr(self, name) for name in ours})
+        return Options(**{name: getattr(self, name) for name in ours})
 
-    def build(self, num_envs: int, threads: int) -> SmacEnv:
+    def battles(self, scenario: Scenario, num_envs: int, threads: int) -> Battles:
         """num_envs battles in lock-step on `threads` threads."""
         if self.backend == "game":
             raise EnvError("backend=game is not built yet; use backend=engine")
-        scenario = load_scenario(self.map)
-        battles = Battles(scenario, self.engine_options(), num_envs, threads, self.choices)
-        return SmacEnv(battles)
+        return Battles(scenario, self.engine_options(), num_envs, threads, self.choices)
+
+
+@dataclass(frozen=True)
+class Sc2Config(ClientConfig):
+    """A SMAC scenario. Names and defaults as in oxwhirl/smac."""
+
+    kind: ClassVar[str] = "sc2"
+    map: str = "8m"
+
+    def build(self, num_envs: int, threads: int) -> SmacEnv:
+        """num_envs battles in lock-step on `threads` threads."""
+        if SIZED.fullmatch(self.map) or self.map.startswith(OPEN_SIZED):
+            raise EnvError(f"map={self.map}: is one of SMACv2's; choose --env-config=sc2v2")
+        return SmacEnv(self.battles(load_scenario(self.map), num_envs, threads))
 
 
 class SmacEnv:
@@ -99,6 +112,17 @@ class SmacEnv:
         """As `step`, but every order is given: masked ones too, none fails. actions: [E,A]."""
         self.battles.step(actions, trusted=True)
         return self._step
+
+    def scene(self) -> Scene:
+        """What scripts ask for of the scenario."""
+        rules = self.battles.rules
+        return Scene(
+            table=rules.field.table,
+            walkable=rules.field.walkable,
+            n_agents=rules.senses.n_agents,
+            first_target=rules.senses.first_target,
+            step_mul=rules.step_mul,
+        )
 
     def outcomes(self) -> dict[str, NDArray[np.float32]]:
         """battle_won, dead_allies and dead_enemies so far, [E] each."""

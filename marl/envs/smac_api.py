@@ -10,7 +10,8 @@ orders. It differs where the client talks to the game:
   `seed()` tells which.
 - `reset` before the end of a battle begins the next one; nothing has to be launched again, so
   "restarts" of `get_stats` stays 0. "win_rate" is 0.0 before the first battle has ended, where the
-  client divides by zero. What is wrong with an action, a keyword or a call is said by an EnvError.
+  client divides by zero. What is wrong with an action, a keyword's value or a call is said by an
+  EnvError or a ConfigError, both of them a marl.errors.UserError.
 - max_reward, by which rewards are divided, is each battle's own; see marl/engine/scoring.py.
 - Keywords that only the game could obey are refused at all values but their default.
 - With `heuristic_ai` the state and obs_last_action show the script's orders, not the ignored

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from marl.config import option
-from marl.engine.battle import Battles
-from marl.engine.choices import Choices
 from marl.engine.generation import CapabilityConfig, make_generation
-from marl.engine.options import Options, Quirks, Shown
-from marl.envs.smac import SmacEnv
+from marl.engine.options import Options, Shown
+from marl.engine.scenario import scenario_names
+from marl.envs.smac import ClientConfig, SmacEnv
 from marl.errors import EnvError
 
 
 @dataclass(frozen=True)
-class Smacv2Config:
+class Smacv2Config(ClientConfig):
     """A SMACv2 scenario; names and defaults as in oxwhirl/smacv2, meanings in
     marl/engine/options.py and marl/engine/generation.py.
 
@@ -26,16 +25,6 @@ class Smacv2Config:
 
     kind: ClassVar[str] = "sc2v2"
     map: str = "terran_5_vs_5"
-    backend: Literal["engine", "game"] = "engine"
-    step_mul: int = option(8, low=1, high=1000)  # game loops per step, 16 a game-second
-    move_amount: float = option(2.0, above=0)  # grid units
-    obs_all_health: bool = True
-    obs_own_health: bool = True
-    obs_last_action: bool = False
-    obs_pathing_grid: bool = False
-    obs_terrain_height: bool = False
-    obs_timestep_number: bool = False
-    obs_instead_of_state: bool = False
     obs_own_pos: bool = False
     obs_starcraft: bool = True
     conic_fov: bool = False
@@ -46,21 +35,7 @@ class Smacv2Config:
     prob_obs_enemy: float = option(1.0, low=0, high=1)
     action_mask: bool = True
     kill_unit_step_mul: int = option(2, low=1)
-    state_last_action: bool = True
-    state_timestep_number: bool = False
-    continuing_episode: bool = False
-    reward_sparse: bool = False
-    reward_only_positive: bool = True
-    reward_deaths_only: bool = False
-    reward_death_value: float = 10.0
-    reward_win: float = 200.0
-    reward_defeat: float = 0.0
-    reward_negative_scale: float = 0.5
-    reward_scale: bool = True
-    reward_scale_rate: float = option(20.0, above=0)
     capability_config: CapabilityConfig = CapabilityConfig()
-    quirks: Quirks = field(default_factory=Quirks)  # the client's known bugs
-    choices: Choices = field(default_factory=Choices)  # the engine's uncertain rules
 
     def __post_init__(self) -> None:
         if self.kill_unit_step_mul > self.step_mul:
@@ -71,7 +46,6 @@ class Smacv2Config:
 
     def engine_options(self) -> Options:
         """The same values, as the engine takes them."""
-        own = {item.name for item in fields(self)} & {item.name for item in fields(Options)}
         attack, health = self.capability_config.attack, self.capability_config.health
         shown = Shown(
             attack=attack is not None,
@@ -81,13 +55,11 @@ class Smacv2Config:
             types_observed=self.capability_config.team_gen.observe,
             enemy_mask=self.capability_config.enemy_mask is not None,
         )
-        values = {name: getattr(self, name) for name in own}
-        return Options(client="v2", shown=shown, **values)
+        return replace(super().engine_options(), client="v2", shown=shown)
 
     def build(self, num_envs: int, threads: int) -> SmacEnv:
         """num_envs battles in lock-step on `threads` threads."""
-        if self.backend == "game":
-            raise EnvError("backend=game is not built yet; use backend=engine")
+        if self.map in scenario_names():
+            raise EnvError(f"map={self.map}: is one of SMAC's; choose --env-config=sc2")
         scenario = make_generation(self.map, self.capability_config).scenario()
-        battles = Battles(scenario, self.engine_options(), num_envs, threads, self.choices)
-        return SmacEnv(battles, "sc2v2-engine")
+        return SmacEnv(self.battles(scenario, num_envs, threads), "sc2v2-engine")

@@ -203,7 +203,9 @@ def undrawn(given: Mapping[str, Any]) -> list[str]:
     """Sections that say nothing to draw from, so that every reset has to bring the numbers."""
     says_nothing = {"observe", "env_key", *SIZES}
     return [
-        key for key in (*NUMBERS, "enemy_mask") if key in given and set(given[key]) <= says_nothing
+        key
+        for key in (*NUMBERS, "enemy_mask")
+        if isinstance(given.get(key), Mapping) and set(given[key]) <= says_nothing
     ]
 
 

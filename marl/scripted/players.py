@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from marl.engine import focus, scripts
 from marl.engine.play import random_legal_actions
-from marl.engine.scripts import Scene
 from marl.engine.world import NO_UNIT
 from marl.envs.smac import SmacEnv
 from marl.errors import ConfigError
@@ -98,23 +97,11 @@ class RandomPlayer:
         return self.env.step(self.actions)
 
 
-def scene_of(env: SmacEnv) -> Scene:
-    """The facts of the environment's scenario that scripts ask for."""
-    rules = env.battles.rules
-    return Scene(
-        table=rules.field.table,
-        walkable=rules.field.walkable,
-        n_agents=rules.senses.n_agents,
-        first_target=rules.senses.first_target,
-        step_mul=rules.step_mul,
-    )
-
-
 class HeuristicPlayer:
     """Each agent with a target of its own; `rest` as in HeuristicConfig."""
 
     def __init__(self, env: SmacEnv, rest: bool) -> None:
-        self.env, self.rest, self.scene = env, rest, scene_of(env)
+        self.env, self.rest, self.scene = env, rest, env.scene()
         shape = (env.num_envs, env.spec.n_agents)
         self.targets = np.full(shape, NO_UNIT, dtype=np.int64)
         self.actions = np.zeros(shape, dtype=np.int64)
@@ -135,7 +122,7 @@ class FocusPlayer:
     """All agents with one target; `steps_back` as in KiteConfig."""
 
     def __init__(self, env: SmacEnv, steps_back: bool) -> None:
-        self.env, self.steps_back, self.scene = env, steps_back, scene_of(env)
+        self.env, self.steps_back, self.scene = env, steps_back, env.scene()
         units = env.battles.world.units
         self.targets = np.full((env.num_envs, 1), NO_UNIT, dtype=np.int64)
         self.pledged = np.zeros(units.shape)

@@ -140,11 +140,12 @@ def test_an_unknown_map_names_the_nearest_and_what_there_is():
 
 @pytest.fixture
 def maps(tmp_path: Path) -> Path:
-    for name in ("3m", "2s3z", "terrains"):
+    for name in ("3m", "2s3z", "terrains", "units"):
         shutil.copy(MAPS / f"{name}.yaml", tmp_path)
     return tmp_path
 
 
+MARIN = {"side": "ally", "unit": "Marin", "count": 3, "at": [9, 16]}
 BROKEN = [
     ({"episode_limit": 0}, "episode_limit: must be a whole number of at least 1, not 0"),
     ({"episode_limits": 60}, "episode_limits: unknown key; did you mean 'episode_limit'"),
@@ -152,6 +153,7 @@ BROKEN = [
     ({"races": {"ally": "X", "enemy": "T"}}, r"races.ally: 'X' is not one of"),
     ({"groups": {}}, "groups: must be a list"),
     ({"groups": []}, "groups: has no group of side 'ally'"),
+    ({"groups": [MARIN, MARIN | {"side": "enemy"}]}, r"3m\.yaml: groups\[0\]\.unit: 'Marin'"),
     ({"enemy_order": {"attack_move": [9]}}, r"enemy_order.attack_move: must be a point \[x, y\]"),
     ({"enemy_order": {"attack_move": [9, 40]}}, r"enemy_order: \(9, 40\) is not on walkable"),
     ({"type_columns": {"ally": ["Zealot"], "enemy": ["Zealot"]}}, "has no column for Marine"),

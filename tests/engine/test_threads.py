@@ -11,7 +11,7 @@ from marl.envs.smac import Sc2Config
 
 @pytest.mark.parametrize("num_envs", [1, 64])
 def test_stepping_battles_leaves_torchs_thread_count_alone(num_envs):
-    """numba's OpenMP layer would raise it to the number of cores."""
+    """A parallel kernel in numba's OpenMP layer would raise it to the number of cores."""
     torch.set_num_threads(1)
     env = Sc2Config(map="3m").build(num_envs, threads=2 if num_envs > 1 else 1)
     env.reset(np.arange(num_envs, dtype=np.uint64))

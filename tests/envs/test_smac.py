@@ -53,6 +53,9 @@ def test_the_game_is_not_swapped_for_the_engine():
 def test_an_unknown_map_is_refused():
     with pytest.raises(EnvError, match="did you mean '8m'"):
         Sc2Config(map="8mm").build(1, 1)
+    for name in ("terran_5_vs_5", "10gen_zerg"):
+        with pytest.raises(EnvError, match=f"map={name}: .* choose --env-config=sc2v2"):
+            Sc2Config(map=name).build(1, 1)
 
 
 def test_step_mul_and_move_amount_reach_the_battle():

@@ -153,6 +153,7 @@ def test_the_script_wins_what_it_should_and_wins_are_counted():
         ({"debug": True}, "debug=True: nothing is logged; read get_obs"),
         ({"heuristic_rest": True}, "set heuristic_ai=True"),
         ({"seed": -1}, "seed=-1: must be a whole number from 0 on"),
+        ({"seed": "a"}, "seed='a': must be a whole number from 0 on"),
         ({"map_name": "8mm"}, "did you mean '8m'"),
     ],
 )
@@ -176,6 +177,8 @@ def test_calls_out_of_turn_are_refused():
         with pytest.raises(EnvError, match=r"call reset\(\) first"):
             call()
     env.reset()
+    with pytest.raises(EnvError, match="got 2 actions for 3 agents"):
+        env.step([1, 1])
     with pytest.raises(EnvError, match="agent 0: action 0 is not available"):
         env.step([0, 1, 1])
     for call in (env.render, env.save_replay):

@@ -146,17 +146,17 @@ def test_published_files_of_the_client_are_understood_as_they_are():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["capability_config.start_positions.p=2"], "start_positions: p: 2 is not within 0..1"),
+        (["capability_config.start_positions.p=2"], "start_positions.p: 2 is not within 0..1"),
         (
             ["capability_config.team_gen.weights=[0.5,0.5]"],
-            "capability_config.team_gen: weights: need unit_types beside them",
+            "team_gen.weights: need unit_types beside them, in the same order [command line]",
         ),
         (
             ["capability_config.attack.dist_type=uniform"],
             "attack.dist_type: 'uniform' is not one of ['per_agent_uniform', 'fixed']",
         ),
         (["capability_config.atack.p=1"], "did you mean 'capability_config.attack'?"),
-        (["capability_config.n_units=0"], "capability_config: n_units: 0 is too small"),
+        (["capability_config.n_units=0"], "capability_config.n_units: 0 is too small"),
         (["prob_obs_enemy=1.5"], "prob_obs_enemy: 1.5 is too large"),
         (["kill_unit_step_mul=9"], "kill_unit_step_mul: 9 is more than step_mul=8"),
     ],
@@ -171,6 +171,8 @@ def test_values_that_do_not_fit_are_refused_with_their_path(words: list[str], sa
 def test_what_cannot_be_built_is_refused():
     with pytest.raises(EnvError, match="did you mean 'protoss_5_vs_5'"):
         Smacv2Config(map="protoss_5vs5").build(1, 1)
+    with pytest.raises(EnvError, match=r"map=3m: .* choose --env-config=sc2"):
+        Smacv2Config(map="3m").build(1, 1)
     with pytest.raises(EnvError, match="backend=game is not built yet; use backend=engine"):
         Smacv2Config(backend="game").build(1, 1)
     with pytest.raises(ConfigError, match=r"capability_config\.n_units: map=10gen_zerg"):
