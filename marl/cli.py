@@ -8,13 +8,18 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
+from numba import config
+
+import marl.engine  # noqa: F401  # says where numba keeps what it compiled
 from marl.arguments import USAGE, split
 from marl.configfiles import available
 from marl.errors import UserError
 from marl.plan import Plan
 from marl.planning import make_plan
 
+ENGINE_ENVS = ("sc2", "sc2v2")
 # What stops a run from writing its results, and is for the user to mend.
 STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -29,7 +34,10 @@ def main(argv: Sequence[str], execute: Callable[[Plan, Mapping[str, object]], No
             print(help_text())
             return 0
         arguments = split(argv)
-        execute(make_plan(arguments), arguments.options)
+        plan = make_plan(arguments)
+        if plan.env_name in ENGINE_ENVS and plan.command != "print_config" and not is_compiled():
+            print("compiling the battle engine: a few minutes, once on a machine", file=sys.stderr)
+        execute(plan, arguments.options)
     except UserError as error:
         if {"-d", "--debug"} & set(argv):
             raise
@@ -45,6 +53,11 @@ def main(argv: Sequence[str], execute: Callable[[Plan, Mapping[str, object]], No
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def is_compiled() -> bool:
+    """Whether numba keeps the engine's step, as its sources are now, on disk."""
+    return any(Path(config.CACHE_DIR).rglob("battle.step_all*.nbi"))  # type: ignore[attr-defined]
 
 
 def help_text() -> str:
