@@ -315,7 +315,7 @@ def test_the_engine_places_all_that_is_drawn_apart_and_agents_in_the_client_s_or
         ("terran_0_vs_5", "at least one unit a side"),
         ("terran_5_vs_05", "did you mean 'terran_5_vs_5'?"),
         ("10gen_human", "did you mean '10gen_terran'?"),
-        ("8m", "A name is <race>_<agents>_vs_<enemies>"),
+        ("8m", "a name is <race>_<agents>_vs_<enemies>"),
         ("", "races: terran, protoss, zerg"),
     ],
 )
