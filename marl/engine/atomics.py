@@ -46,27 +46,18 @@ def _store(typing_context: Any, words: Any, at: Any, value: Any) -> Any:
 store: Any = intrinsic(_store)
 
 
-def _add(typing_context: Any, words: Any, at: Any, value: Any) -> Any:
-    """words[at] += value; gives what stood there before."""
+def _read_modify_write(operation: str) -> Any:
+    """An intrinsic (words, at, value) that changes words[at] and gives what stood there before."""
 
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = _word(context, builder, signature, args)
-        return builder.atomic_rmw("add", pointer, args[2], ORDER)
+    def change(typing_context: Any, words: Any, at: Any, value: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            pointer = _word(context, builder, signature, args)
+            return builder.atomic_rmw(operation, pointer, args[2], ORDER)
 
-    return types.int64(words, types.intp, types.int64), generate
+        return types.int64(words, types.intp, types.int64), generate
 
-
-add: Any = intrinsic(_add)
-
-
-def _exchange(typing_context: Any, words: Any, at: Any, value: Any) -> Any:
-    """words[at] = value; gives what stood there before."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = _word(context, builder, signature, args)
-        return builder.atomic_rmw("xchg", pointer, args[2], ORDER)
-
-    return types.int64(words, types.intp, types.int64), generate
+    return intrinsic(change)
 
 
-exchange: Any = intrinsic(_exchange)
+add = _read_modify_write("add")  # words[at] += value
+exchange = _read_modify_write("xchg")  # words[at] = value

@@ -136,21 +136,26 @@ class Battles:
             raise ValueError(f"actions have shape {actions.shape}, need {self._actions.shape}")
         self._actions[:] = actions
         self._trusted[0] = trusted
-        illegal = first_illegal(self.record, self._actions, trusted)
+        if self.parallel:
+            illegal = self._step_shared()
+        else:
+            illegal = step_all(self.rules, self._state, self.record, self._actions)
         if illegal != ALL_LEGAL:
-            e, agent = divmod(int(illegal), self.rules.senses.n_agents)
+            e, agent = divmod(illegal, self.rules.senses.n_agents)
             legal = np.flatnonzero(self.record.avail[e, agent]).tolist()
             raise EnvError(
                 f"environment {e}, agent {agent}: action {self._actions[e, agent]} is not "
                 f"available; available: {legal}"
             )
-        control = self._team.control
-        if self.parallel:
-            workers.open_step(control, self.num_envs)
+
+    def _step_shared(self) -> int:
+        """One step on all threads; gives the same as `step_all`."""
+        illegal = first_illegal(self.record, self._actions, self._trusted[0])
+        if illegal == ALL_LEGAL:
+            workers.open_step(self._team.control, self.num_envs)
             self._team.wake()
-            step_shared(self.rules, self._state, self.record, self._actions, control)
-        else:
-            step_all(self.rules, self._state, self.record, self._actions)
+            step_shared(self.rules, self._state, self.record, self._actions, self._team.control)
+        return int(illegal)
 
     def close(self) -> None:
         """End the worker threads; the battles can still be looked at."""
@@ -216,10 +221,16 @@ def reset_all(rules: Rules, state: Battlefields, record: Record, seeds: NDArray[
 
 
 @compiled
-def step_all(rules: Rules, state: Battlefields, record: Record, actions: Ints) -> None:
-    """One step of all battles, one after the other. actions: [E,A], legal ones."""
-    for e in range(record.steps.size):
-        _step_one(rules, state, record, e, actions[e])
+def step_all(rules: Rules, state: Battlefields, record: Record, actions: Ints) -> int:
+    """One step of all battles, one after the other. actions: [E,A].
+
+    Gives ALL_LEGAL, or what `first_illegal` found; then nothing moved.
+    """
+    illegal = first_illegal(record, actions, state.trusted[0])
+    if illegal == ALL_LEGAL:
+        for e in range(record.steps.size):
+            _step_one(rules, state, record, e, actions[e])
+    return illegal
 
 
 @nb.njit(**OPTIONS, nogil=True)

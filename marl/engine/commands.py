@@ -65,11 +65,11 @@ def is_sent(
 
 
 @compiled
-def mark_weak(senses: Senses, facts: Facts, sent: Ints) -> None:
-    """sent [A]: 1 for living agents whose health is below their level."""
+def mark_weak(senses: Senses, facts: Facts, marked: Ints) -> None:
+    """marked [A]: 1 for living agents whose health is below their level."""
     for a in range(senses.n_agents):
         share = facts.health[a] / senses.kinds[facts.kind[a]].health_max
-        sent[a] = facts.health[a] > 0 and share < facts.health_level[a]
+        marked[a] = facts.health[a] > 0 and share < facts.health_level[a]
 
 
 @compiled

@@ -26,7 +26,8 @@ from marl.engine.scripts import (
     needs_attention,
 )
 from marl.engine.targeting import can_hit
-from marl.engine.world import NO_UNIT, Floats, Ints, Units, UnitType
+from marl.engine.vitals import attack_on
+from marl.engine.world import NO_UNIT, Floats, Ints, Units
 
 
 @compiled
@@ -135,18 +136,8 @@ def choose(
     if target == NO_UNIT:
         return nearest_legal(scene, units, avail, i)
     if units[i].cooldown <= scene.step_mul:
-        pledged[target] += damage(kind, scene.table[units[target].kind])
+        pledged[target] += kind.hits * attack_on(kind, scene.table[units[target].kind])
     return target
-
-
-@inlined
-def damage(kind: UnitType, victim: UnitType) -> float:
-    """Of one attack, armor and shields aside."""
-    dealt = kind.damage
-    for bit in range(kind.bonus.size):
-        if (victim.attributes >> bit) & 1:
-            dealt += kind.bonus[bit]
-    return dealt * kind.hits
 
 
 @compiled

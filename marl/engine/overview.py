@@ -24,6 +24,21 @@ def health_shown(senses: Senses, facts: Facts, i: int) -> float:
 
 
 @inlined
+def write_numbers(senses: Senses, facts: Facts, a: int, at: int, row: NDArray[np.float32]) -> int:
+    """row[at:]: agent a's attack probability and health level, where the battles have them.
+
+    Gives the next column.
+    """
+    if senses.attack:
+        row[at] = facts.attack_probability[a]
+        at += 1
+    if senses.health_level:
+        row[at] = facts.health_level[a]
+        at += 1
+    return at
+
+
+@inlined
 def write_state(
     senses: Senses,
     facts: Facts,
@@ -71,12 +86,7 @@ def _write_agents(senses: Senses, facts: Facts, out: NDArray[np.float32]) -> int
         if senses.ally_shields:
             out[at] = facts.shield[a] / kind.shield_max
             at += 1
-        if senses.attack:
-            out[at] = facts.attack_probability[a]
-            at += 1
-        if senses.health_level:
-            out[at] = facts.health_level[a]
-            at += 1
+        at = write_numbers(senses, facts, a, at, out)
         if senses.n_fov:
             out[at] = facts.fov_x[a]
             out[at + 1] = facts.fov_y[a]
@@ -111,12 +121,6 @@ def write_capabilities(senses: Senses, facts: Facts, out: NDArray[np.float32]) -
     """out [A,C]: attack probability, health level and type of every agent, the dead too."""
     out[:] = 0.0
     for a in range(senses.n_agents):
-        at = 0
-        if senses.attack:
-            out[a, at] = facts.attack_probability[a]
-            at += 1
-        if senses.health_level:
-            out[a, at] = facts.health_level[a]
-            at += 1
+        at = write_numbers(senses, facts, a, 0, out[a])
         if senses.type_bits:
             out[a, at + senses.kinds[facts.kind[a]].ally_column] = 1.0

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from marl.engine.jit import compiled, inlined
 from marl.engine.orders import ACTION_EAST, ACTION_NO_OP, ACTION_NORTH, ACTION_SOUTH, ACTION_WEST
+from marl.engine.targeting import squared_gap
 from marl.engine.world import NO_UNIT, Ints, Table, Unit, Units
 
 FAR = 1e9  # farther than anything, grid units
@@ -102,8 +103,7 @@ def nearest_target(scene: Scene, units: Units, i: int) -> int:
 @inlined
 def distance(unit: Unit, other: Unit) -> float:
     """Between the centres, grid units."""
-    dx, dy = other.x - unit.x, other.y - unit.y
-    return math.sqrt(dx * dx + dy * dy)
+    return math.sqrt(squared_gap(unit, other))
 
 
 @inlined

@@ -23,7 +23,7 @@ from marl.engine.orders import (
     ACTION_WEST,
     FIRST_ATTACK,
 )
-from marl.engine.overview import health_shown, write_state
+from marl.engine.overview import health_shown, write_numbers, write_state
 from marl.engine.rng import State
 from marl.engine.senses import GROUND_POINTS, N_HEIGHTS, N_PATHING, Facts, Senses
 from marl.engine.sight import Memory
@@ -301,12 +301,7 @@ def _write_own(senses: Senses, facts: Facts, at: int, out: Rows) -> None:
             if senses.ally_shields:
                 out[a, row + 1] = facts.shield[a] / kind.shield_max
             row += 1 + senses.ally_shields
-        if senses.attack:
-            out[a, row] = facts.attack_probability[a]
-            row += 1
-        if senses.health_level:
-            out[a, row] = facts.health_level[a]
-            row += 1
+        row = write_numbers(senses, facts, a, row, out[a])
         if senses.own_place:
             out[a, row] = facts.x[a] / width
             out[a, row + 1] = facts.y[a] / height

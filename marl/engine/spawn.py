@@ -18,7 +18,7 @@ from marl.engine.collision import separation_distance
 from marl.engine.geometry import OPEN, is_clear, is_free_of_walls
 from marl.engine.jit import compiled
 from marl.engine.scenario import SIDES, Deployment, Point, Scenario
-from marl.engine.world import BODIES, Field, Unit, Units, UnitTypes, World, empty_world
+from marl.engine.world import BODIES, Field, Unit, Units, UnitTypes, World, empty_units
 from marl.errors import EnvError
 
 GAP = 0.05  # between neighbours of the lattice, grid units
@@ -42,7 +42,6 @@ class Starts:
         Gives what was drawn for each, nothing for battles that always begin alike.
         """
         world.health[len(seeds) :] = 0.0
-        world.clock[:] = 0
         if self.scenario.deploy is None:
             assert self.fixed is not None
             world.units[: len(seeds)] = self.fixed
@@ -82,7 +81,7 @@ def settled(
     field: Field, types: UnitTypes, places: list[tuple[int, float, float]], n_agents: int
 ) -> Units:
     """Units [N] at (type, x, y), or as near to it as there is room."""
-    units = empty_world(1, len(places)).units[0]
+    units = empty_units(1, len(places))[0]
     units["kind"], units["x"], units["y"] = zip(*places, strict=True)
     units["side"][n_agents:] = 1
     units["facing_x"], units["facing_y"] = FACING

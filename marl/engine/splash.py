@@ -7,6 +7,7 @@ with them; so nothing depends on who acts first, and a chain needs neither recur
 from __future__ import annotations
 
 from marl.engine.jit import compiled
+from marl.engine.targeting import can_hit, squared_gap
 from marl.engine.vitals import attack_on, strike
 from marl.engine.world import STRUCTURE, Field, Units
 
@@ -34,11 +35,10 @@ def explode(field: Field, units: Units, i: int) -> None:
         other = units[j]
         other_kind = field.table[other.kind]
         is_victim = other.side != unit.side and other.health > 0.0
-        if not is_victim or (kind.targets & other_kind.plane) == 0:
+        if not is_victim or not can_hit(kind, other_kind):
             continue
         reach = kind.splash_radius + (other_kind.radius if counts_radius else 0.0)
-        gap_x, gap_y = other.x - unit.x, other.y - unit.y
-        if gap_x * gap_x + gap_y * gap_y <= reach * reach:
+        if squared_gap(unit, other) <= reach * reach:
             is_structure = (other_kind.attributes & STRUCTURE) != 0
             attack = kind.structure_damage if is_structure else attack_on(kind, other_kind)
             strike(field, units, i, j, attack)

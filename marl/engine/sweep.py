@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 from marl.engine.jit import compiled, inlined
+from marl.engine.targeting import can_hit
 from marl.engine.vitals import hit
 from marl.engine.world import Field, Units, UnitType
 
@@ -89,7 +90,7 @@ def touch(field: Field, units: Units, i: int, offset: float) -> None:
         if other.side == unit.side or other.health <= 0.0 or j == unit.burst_target:
             continue
         other_kind = field.table[other.kind]
-        if (kind.targets & other_kind.plane) == 0:
+        if not can_hit(kind, other_kind):
             continue
         reach = kind.sweep_point_radius + (other_kind.radius if counts_radius else 0.0)
         gap_x, gap_y = other.x - unit.missile_x, other.y - unit.missile_y

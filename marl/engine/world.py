@@ -237,14 +237,20 @@ TYPE_INTS = (
 TYPE_FIELDS = tuple(name for name in UnitTypes._fields if name != "table")
 
 
-def empty_world(num_envs: int, n_units: int) -> World:
-    """A world of dead units that nothing happens to."""
+def empty_units(num_envs: int, n_units: int) -> Any:
+    """Records [E,N] of dead units that nothing happens to."""
     units: Any = np.zeros((num_envs, n_units), dtype=UNIT_RECORD)
     for name in NO_UNIT_FIELDS:
         units[name] = NO_UNIT
     for name in NOTHING_PENDING:
         units[name] = -1.0
     units["sequence"] = np.arange(n_units)
+    return units
+
+
+def empty_world(num_envs: int, n_units: int) -> World:
+    """A world of dead units that nothing happens to."""
+    units = empty_units(num_envs, n_units)
     return World(
         **{name: units[name] for name in UNIT_FIELDS},
         units=units,
