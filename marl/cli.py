@@ -10,16 +10,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from numba import config
-
-import marl.engine  # noqa: F401  # says where numba keeps what it compiled
 from marl.arguments import USAGE, split
 from marl.configfiles import available
 from marl.errors import UserError
 from marl.plan import Plan
 from marl.planning import make_plan
 
-ENGINE_ENVS = ("sc2", "sc2v2")
 # What stops a run from writing its results, and is for the user to mend.
 STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -35,7 +31,7 @@ def main(argv: Sequence[str], execute: Callable[[Plan, Mapping[str, object]], No
             return 0
         arguments = split(argv)
         plan = make_plan(arguments)
-        if plan.env_name in ENGINE_ENVS and plan.command != "print_config" and not is_compiled():
+        if plan.command != "print_config" and is_to_compile(plan):
             print("compiling the battle engine: a few minutes, once on a machine", file=sys.stderr)
         execute(plan, arguments.options)
     except UserError as error:
@@ -55,9 +51,14 @@ def main(argv: Sequence[str], execute: Callable[[Plan, Mapping[str, object]], No
     return 0
 
 
-def is_compiled() -> bool:
-    """Whether numba keeps the engine's step, as its sources are now, on disk."""
-    return any(Path(config.CACHE_DIR).rglob("battle.step_all*.nbi"))  # type: ignore[attr-defined]
+def is_to_compile(plan: Plan) -> bool:
+    """Whether the plan's battles need the engine's step, and numba does not keep it on disk yet."""
+    from numba import config
+
+    from marl.envs.smac import ClientConfig  # the engine says where numba keeps what it compiles
+
+    cache = Path(config.CACHE_DIR)  # type: ignore[attr-defined]
+    return isinstance(plan.env, ClientConfig) and not any(cache.rglob("battle.step_all*.nbi"))
 
 
 def help_text() -> str:

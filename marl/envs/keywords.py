@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
-from marl.engine.options import Options
+from marl.envs.smac import ClientConfig
 from marl.errors import EnvError
+
+Config = TypeVar("Config", bound=ClientConfig)
 
 NO_GAME = "battles are fought by this package's engine, not by the game"
 NO_REPLAY = "replays come with the replay viewer, which is not built yet"
@@ -44,6 +46,6 @@ def engine_values(given: Mapping[str, Any]) -> dict[str, Any]:
     return {"map": given["map_name"], **passed}
 
 
-def keeping_limit(options: Options) -> Options:
-    """With these a battle cut off by its limit is told from one that was decided by then."""
-    return replace(options, continuing_episode=True)
+def keeping_limit(config: Config) -> Config:
+    """With it a battle cut off by its limit is told from one that was decided by then."""
+    return replace(config, continuing_episode=True)

@@ -23,7 +23,6 @@ orders. It differs where the client talks to the game:
 from __future__ import annotations
 
 from marl.config import parse
-from marl.engine.battle import Battles
 from marl.engine.scenario import load_scenario
 from marl.envs.client import MultiAgentEnv
 from marl.envs.keywords import NOT_KEYWORDS, engine_values, keeping_limit
@@ -70,6 +69,5 @@ class StarCraft2Env(MultiAgentEnv):
         debug: bool = False,
     ) -> None:
         given = {name: value for name, value in locals().items() if name not in NOT_KEYWORDS}
-        config = parse(Sc2Config, engine_values(given))
-        scenario, options = load_scenario(config.map), keeping_limit(config.engine_options())
-        super().__init__(given, SmacEnv(Battles(scenario, options, 1, 1, config.choices)))
+        config = keeping_limit(parse(Sc2Config, engine_values(given)))
+        super().__init__(given, SmacEnv(config.battles(load_scenario(config.map), 1, 1)))

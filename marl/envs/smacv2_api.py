@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from marl.config import parse
 from marl.engine import overview
-from marl.engine.battle import Battles
 from marl.engine.generation import OPEN_SIZED, SECTION, Generation, make_generation
 from marl.engine.scenario import SIDES, Deployment, Scenario, load_scenario, scenario_names
 from marl.envs.client import MultiAgentEnv, Observations, State
@@ -93,10 +92,9 @@ class StarCraft2Env(MultiAgentEnv):
         given = {name: value for name, value in locals().items() if name not in NOT_KEYWORDS}
         values = engine_values(given)
         values[SECTION] = own_capabilities(map_name, capability_config)
-        config = parse(Smacv2Config, values)
+        config = keeping_limit(parse(Smacv2Config, values))
         self._open = undrawn(capability_config)
-        scenario = self._scenario(config)
-        battles = Battles(scenario, keeping_limit(config.engine_options()), 1, 1, config.choices)
+        battles = config.battles(self._scenario(config), 1, 1)
         super().__init__(given, SmacEnv(battles, "sc2v2-engine"))
         self.n_fov_actions = self._senses.n_fov
 
