@@ -11,7 +11,7 @@ from torch import Tensor
 
 from marl.batch import SLOT_FIELDS, STEP_FIELDS, EpisodeBatch
 from marl.clock import Stopwatch
-from marl.protocols import Controller, Exploration, Observation, Progress, VecEnv
+from marl.protocols import Controller, Exploration, Observation, Progress, Step, VecEnv
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,30 @@ class Rollout(Episodes):
     def steps(self) -> int:
         """Environment steps of all episodes together."""
         return int(self.lengths.sum())
+
+
+class Tally:
+    """Counts what episodes come to while they run, the first `count` of E environments'."""
+
+    def __init__(self, env: VecEnv, count: int) -> None:
+        self.env, self.count = env, count
+        self.running = np.arange(env.num_envs) < count
+        self.returns = np.zeros(env.num_envs)
+        self.lengths = np.zeros(env.num_envs, dtype=np.int64)
+        self.truncated = np.zeros(env.num_envs, dtype=np.bool_)
+
+    def add(self, result: Step) -> None:
+        """One step's result; episodes that end with it run no longer."""
+        self.returns += np.where(self.running, result.reward, 0.0)
+        self.lengths += self.running
+        self.truncated |= self.running & result.truncated
+        self.running &= ~(result.terminated | result.truncated)
+
+    def episodes(self) -> Episodes:
+        """How they went, once none runs any more."""
+        first = slice(self.count)
+        outcomes = {name: values[first].copy() for name, values in self.env.outcomes().items()}
+        return Episodes(self.returns[first], self.lengths[first], outcomes, self.truncated[first])
 
 
 class EpisodeRunner:
@@ -67,15 +91,13 @@ class EpisodeRunner:
         self._clear()
         with measure(clock_prefix or "env"):
             env.reset(seeds)
-        running = np.zeros(env.num_envs, dtype=np.bool_)
-        running[:count] = True
-        returns, cut = np.zeros(env.num_envs), np.zeros(env.num_envs, dtype=np.bool_)
+        tally = Tally(env, count)
         carry = controller.initial_carry(env.num_envs)
         last_actions = torch.full((env.num_envs, env.spec.n_agents), -1, device=self.device)
         observation = env.observe()
-        self._store_slot(0, observation, running)
+        self._store_slot(0, observation, tally.running)
         step = 0
-        while running.any():
+        while tally.running.any():
             with measure(clock_prefix or "acting"):
                 values, carry = controller.step(self._tensor(observation.obs), last_actions, carry)
                 avail = self._tensor(observation.avail)
@@ -83,14 +105,12 @@ class EpisodeRunner:
                 actions = last_actions.cpu().numpy()
             with measure(clock_prefix or "env"):
                 result = env.step(actions)
-                self._store_step(step, actions, result.reward, result.terminated, running)
-                returns += np.where(running, result.reward, 0.0)
+                self._store_step(step, actions, result.reward, result.terminated, tally.running)
                 observation = env.observe()
-                self._store_slot(step + 1, observation, running)
-                cut |= running & result.truncated
-                running &= ~(result.terminated | result.truncated)
+                self._store_slot(step + 1, observation, tally.running)
+                tally.add(result)
             step += 1
-        return self._rollout(count, progress, returns, cut)
+        return self._rollout(tally.episodes(), progress)
 
     def _tensor(self, array: NDArray) -> Tensor:
         return torch.from_numpy(array).to(self.device)
@@ -119,12 +139,10 @@ class EpisodeRunner:
         np.copyto(self.staging.terminated[:, step].numpy(), terminated[:, None], where=where)
         self.staging.filled[:, step].numpy()[:] = where
 
-    def _rollout(
-        self, count: int, progress: Progress, returns: NDArray[np.float64], cut: NDArray[np.bool_]
-    ) -> Rollout:
-        outcomes = {name: values[:count].copy() for name, values in self.env.outcomes().items()}
+    def _rollout(self, episodes: Episodes, progress: Progress) -> Rollout:
+        count = len(episodes.lengths)
         self.staging.episode[:] = progress.episode + torch.arange(self.env.num_envs)
-        if "battle_won" in outcomes:
-            self.staging.won[:count] = torch.from_numpy(outcomes["battle_won"] > 0)
-        batch = self.staging.rows(0, count).trim()
-        return Rollout(returns[:count], batch.lengths.numpy(), outcomes, cut[:count], batch)
+        if "battle_won" in episodes.outcomes:
+            won = torch.from_numpy(episodes.outcomes["battle_won"] > 0)
+            self.staging.won[:count] = won
+        return Rollout(**vars(episodes), batch=self.staging.rows(0, count).trim())

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from marl import seeding
 from marl.protocols import Controller, Exploration, Player, Progress, VecEnv
-from marl.runners.episodes import EpisodeRunner, Episodes, Rollout
+from marl.runners.episodes import EpisodeRunner, Episodes, Rollout, Tally
 
 
 def play(
@@ -43,19 +43,11 @@ def play_script(env: VecEnv, player: Player, seeds: NDArray[np.uint64]) -> list[
 
 
 def _script(env: VecEnv, player: Player, seeds: NDArray[np.uint64]) -> Episodes:
-    count = len(seeds)
     player.reset(seeds)
-    running = np.arange(env.num_envs) < count
-    returns, cut = np.zeros(env.num_envs), np.zeros(env.num_envs, dtype=np.bool_)
-    lengths = np.zeros(env.num_envs, dtype=np.int64)
-    while running.any():
-        result = player.step()
-        returns += np.where(running, result.reward, 0.0)
-        lengths += running
-        cut |= running & result.truncated
-        running &= ~(result.terminated | result.truncated)
-    outcomes = {name: values[:count].copy() for name, values in env.outcomes().items()}
-    return Episodes(returns[:count], lengths[:count], outcomes, cut[:count])
+    tally = Tally(env, len(seeds))
+    while tally.running.any():
+        tally.add(player.step())
+    return tally.episodes()
 
 
 def evaluation_seeds(seed: int, t_env: int, count: int) -> NDArray[np.uint64]:
