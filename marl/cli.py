@@ -58,7 +58,7 @@ def is_to_compile(plan: Plan) -> bool:
     from marl.envs.smac import ClientConfig  # the engine says where numba keeps what it compiles
 
     cache = Path(config.CACHE_DIR)  # type: ignore[attr-defined]
-    return isinstance(plan.env, ClientConfig) and not any(cache.rglob("battle.step_all*.nbi"))
+    return isinstance(plan.env, ClientConfig) and not any(cache.rglob("step.step_all*.nbi"))
 
 
 def help_text() -> str:

@@ -10,7 +10,7 @@ from marl.engine import data, loop, orders, rng
 from marl.engine.choices import Choices
 from marl.engine.paths import NO_PATHS, Paths
 from marl.engine.wave import Wave, make_wave
-from marl.engine.world import Field, UnitTypes, World, empty_world
+from marl.engine.world import make_field, UnitTypes, World, empty_world
 
 NAMES = (
     "Baneling",
@@ -51,7 +51,7 @@ class Arena:
     ) -> None:
         places = [*allies, *enemies]
         self.n_agents, self.types, self.row, self.wave = len(allies), types, row, wave
-        self.field = Field(types.table, walkable, choices.record(), paths)
+        self.field = make_field(types.table, walkable, choices.record(), paths)
         self.all: World = empty_world(rows, len(places))
         self.units = self.all.units[row]
         for i, (name, x, y) in enumerate(places):

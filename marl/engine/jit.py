@@ -8,9 +8,11 @@ at every mention of an array, would take most of a step's time.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from numba import njit
+from numba import njit, typeof
 
 # No parallel kernels: numba's OpenMP layer would set the thread count of the whole process, torch's
 # too. Threads are marl/engine/workers.py's.
@@ -19,3 +21,13 @@ OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "_nrt": False}
 compiled = njit(**OPTIONS)
 # For what is small, or called in one place only.
 inlined = njit(**OPTIONS, forceinline=True)
+
+
+def bind(function: Any, *arguments: Any) -> Callable[[], Any]:
+    """A call of a compiled function with these arguments, compiled now.
+
+    It leaves out what numba does at every call: looking which of its versions fits the arguments.
+    """
+    kinds = tuple(typeof(argument) for argument in arguments)
+    function.compile(kinds)
+    return partial(function.get_overload(kinds), *arguments)

@@ -15,6 +15,7 @@ import numpy as np
 from marl.engine import options as opts
 from marl.engine.jit import compiled
 from marl.engine.options import Options
+from marl.engine.reference import reference
 from marl.engine.scenario import Scenario
 from marl.engine.senses import HEALER, Facts
 from marl.engine.world import Floats, Ints, UnitTypes
@@ -74,7 +75,7 @@ def make_scoring(scenario: Scenario, types: UnitTypes, options: Options) -> Scor
             f"reward_win, reward_death_value: the most that can be earned is {least:g}, and "
             "rewards are divided by it; raise them above 0 or set reward_scale=False"
         )
-    return scoring
+    return reference(scoring)
 
 
 def max_reward(scenario: Scenario, types: UnitTypes, options: Options) -> float:

@@ -16,6 +16,7 @@ from marl.engine import options as opts
 from marl.engine.geometry import OPEN
 from marl.engine.options import Options, Quirks
 from marl.engine.orders import FIRST_ATTACK
+from marl.engine.reference import reference
 from marl.engine.scenario import Scenario
 from marl.engine.world import Floats, Ints, UnitTypes
 
@@ -200,7 +201,7 @@ def make_senses(scenario: Scenario, types: UnitTypes, options: Options) -> Sense
     senses = senses._replace(
         obs_dim=_obs_dim(senses, gap), capability_dim=capability_columns(senses)
     )
-    return senses._replace(state_dim=_state_dim(senses))
+    return reference(senses._replace(state_dim=_state_dim(senses)))
 
 
 def empty_traits(senses: Senses, num_envs: int) -> Traits:

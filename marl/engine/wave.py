@@ -11,6 +11,7 @@ import numpy as np
 
 from marl.engine import rng
 from marl.engine.jit import compiled
+from marl.engine.reference import reference
 from marl.engine.orders import give_attack_move, order_attack
 from marl.engine.rng import State
 from marl.engine.targeting import can_hit, nearest_opponent
@@ -35,7 +36,7 @@ class Wave(NamedTuple):
 
 def make_wave(kind: str, ends: tuple[tuple[float, float], tuple[float, float]]) -> Wave:
     """The script `kind`; ends: of the segment, wherever it matters."""
-    return Wave(WAVES.index(kind), np.array(ends, dtype=np.float64))
+    return reference(Wave(WAVES.index(kind), np.array(ends, dtype=np.float64)))
 
 
 @compiled

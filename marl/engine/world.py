@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.engine.paths import NO_PATHS, Paths
+from marl.engine.reference import reference
 
 LOOPS_PER_SECOND = 16.0
+LINE_WORDS = 8  # of 8 bytes in a cache line
 
 # Orders
 ORDER_NONE = 0  # idle
@@ -125,7 +127,17 @@ class Field(NamedTuple):
     table: Table  # [K]
     walkable: NDArray[np.uint8]  # [H,W], indexed [y,x] from the south: marl.engine.geometry
     choices: NDArray[np.record]  # [1] how the uncertain rules go: marl.engine.choices
-    paths: Paths = NO_PATHS  # ways round the walls
+    paths: Paths  # ways round the walls
+
+
+def make_field(
+    table: Table,
+    walkable: NDArray[np.uint8],
+    choices: NDArray[np.record],
+    paths: Paths = NO_PATHS,
+) -> Field:
+    """A field that is passed by its address."""
+    return reference(Field(table, walkable, choices, paths))
 
 
 class World(NamedTuple):
@@ -177,8 +189,9 @@ class World(NamedTuple):
     near_y: Floats
     near_contact: Floats
     units: NDArray[np.record]  # [E,N] all of the above; they are views of its fields
-    rng: NDArray[np.uint64]  # [E,1] generator state of each battle
-    clock: Ints  # [E,1] loops since the episode began, for the enemy's script and for traces
+    # Of these only the first word counts; the others keep threads out of each other's cache lines.
+    rng: NDArray[np.uint64]  # [E,LINE_WORDS] generator state of each battle
+    clock: Ints  # [E,LINE_WORDS] loops since the episode began, for the enemy's script and traces
 
 
 UNIT_INTS = (
@@ -254,8 +267,8 @@ def empty_world(num_envs: int, n_units: int) -> World:
     return World(
         **{name: units[name] for name in UNIT_FIELDS},
         units=units,
-        rng=np.zeros((num_envs, 1), dtype=np.uint64),
-        clock=np.zeros((num_envs, 1), dtype=np.int64),
+        rng=np.zeros((num_envs, LINE_WORDS), dtype=np.uint64),
+        clock=np.zeros((num_envs, LINE_WORDS), dtype=np.int64),
     )
 
 

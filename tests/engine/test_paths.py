@@ -20,7 +20,7 @@ from marl.engine.paths import DIRECT, NO_PATHS, Paths, make_paths, next_stop
 from marl.engine.scenario import Scenario, load_scenario, load_terrain, scenario_names
 from marl.engine.spawn import fixed_start
 from marl.engine.wave import begin, make_wave
-from marl.engine.world import ORDER_MOVE, ORDER_NONE, Field, empty_world
+from marl.engine.world import ORDER_MOVE, ORDER_NONE, empty_world, make_field
 
 WINDING = ("corridor", "so_many_baneling", "2c_vs_64zg")  # scenarios with walls to walk round
 NEXT = tuple(itertools.product((-1, 0, 1), repeat=2))
@@ -111,7 +111,7 @@ def march(name: str, loops: int) -> tuple[np.ndarray, np.ndarray]:
     scenario = load_scenario(name)
     types = load_unit_types(scenario.unit_names)
     paths = make_paths(scenario.walkable, starts(scenario))
-    field = Field(types.table, scenario.walkable, Choices().record(), paths)
+    field = make_field(types.table, scenario.walkable, Choices().record(), paths)
     world = empty_world(1, scenario.count("ally") + scenario.count("enemy"))
     world.units[0] = fixed_start(scenario, types, field)
     units, n_agents = world.units[0], scenario.count("ally")

@@ -23,7 +23,7 @@ from marl.engine.scenario import (
 from marl.engine.scoring import max_reward
 from marl.engine.senses import make_senses
 from marl.engine.spawn import fixed_start, lattice
-from marl.engine.world import Field
+from marl.engine.world import make_field
 from marl.errors import EnvError
 
 # agents, enemies, limit, obs, state, actions, max_reward: the sizes that oxwhirl/smac @d6aab33
@@ -105,7 +105,7 @@ def test_a_lattice_is_square_centred_and_spaced():
 
 def start_of(scenario: Scenario) -> np.ndarray:
     types = load_unit_types(scenario.unit_names)
-    return fixed_start(scenario, types, Field(types.table, scenario.walkable, Choices().record()))
+    return fixed_start(scenario, types, make_field(types.table, scenario.walkable, Choices().record()))
 
 
 @pytest.mark.parametrize("name", SIZES)

@@ -14,11 +14,11 @@ from marl.engine.data import load_unit_types
 from marl.engine.geometry import is_free_of_walls
 from marl.engine.scenario import load_scenario
 from marl.engine.spawn import fixed_start, settled
-from marl.engine.world import Field, Units
+from marl.engine.world import make_field, Units
 from marl.errors import EnvError
 
-FIELD = Field(TYPES.table, OPEN, Choices().record())
-RAVINE = Field(TYPES.table, load_scenario("2c_vs_64zg").walkable, Choices().record())
+FIELD = make_field(TYPES.table, OPEN, Choices().record())
+RAVINE = make_field(TYPES.table, load_scenario("2c_vs_64zg").walkable, Choices().record())
 Place = tuple[str, float, float]
 
 
@@ -72,7 +72,7 @@ def test_too_many_units_for_the_ground_are_refused():
     walkable = np.zeros((32, 32), dtype=np.uint8)
     walkable[15:17, 15:17] = 1
     with pytest.raises(EnvError, match="no room for a unit"):
-        settle([("Zealot", 16.0, 16.0)] * 9, Field(TYPES.table, walkable, Choices().record()))
+        settle([("Zealot", 16.0, 16.0)] * 9, make_field(TYPES.table, walkable, Choices().record()))
 
 
 @pytest.mark.parametrize("name", ["3m", "2s3z", "MMM2", "27m_vs_30m", "corridor", "2c_vs_64zg"])
@@ -81,7 +81,7 @@ def test_a_clustered_start_settles_around_the_points(name: str):
     types = load_unit_types(scenario.unit_names)
     starts = []
     for choices in (Choices(), Choices(spawn_cluster=True)):
-        field = Field(types.table, scenario.walkable, choices.record())
+        field = make_field(types.table, scenario.walkable, choices.record())
         starts.append(fixed_start(scenario, types, field))
         assert_apart(starts[-1], field)
     lattice, cluster = starts

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from arena import NAMES, TYPES, Arena, Place
+from arena import NAMES, OPEN, TYPES, Arena, Place
 
 from marl.engine.choices import Choices
+from marl.engine.world import make_field
 
 COLOSSUS = ("Colossus", 16, 21)
 TARGET = ("Zergling", 16, 16)
@@ -88,7 +89,7 @@ def test_beams_spare_friends_and_what_flies():
     table = TYPES.table.copy()
     table["targets"][NAMES.index("Marauder")] = 0  # so that it stands where it is
     arena = fired(("Medivac", 16.5, 16), more=(("Marauder", 15.5, 16),))
-    arena.field = arena.field._replace(table=table)
+    arena.field = make_field(table, OPEN, Choices().record())
     found = losses(arena)
     assert found[0] == [(AT_THE_END, 40)]
     assert found[1] == found[3] == []
