@@ -39,17 +39,24 @@ def gather_near(field: Field, units: Units, i: int, length: float) -> int:
     unit = units[i]
     x, y = unit.x, unit.y
     reach = field.table[unit.kind].touch_range + length
-    count = 0
+    found = 0
     for j in range(units.size):
         other = units[j]
         gap_x, gap_y = other.x - x, other.y - y
-        if gap_x * gap_x + gap_y * gap_y < reach * reach and other.health > 0.0 and j != i:
-            contact = contact_distance(field, unit, other)
-            if contact != APART:
-                entry = units[count]
-                entry.near, entry.near_x, entry.near_y = j, gap_x, gap_y
-                entry.near_contact = contact
-                count += 1
+        # Without a branch, which a processor would often guess wrong.
+        units[found].near = j
+        is_near = gap_x * gap_x + gap_y * gap_y < reach * reach
+        found += is_near & (other.health > 0.0) & (j != i)
+    count = 0
+    for n in range(found):
+        other = units[units[n].near]
+        contact = contact_distance(field, unit, other)
+        if contact != APART:
+            entry = units[count]
+            entry.near = units[n].near
+            entry.near_x, entry.near_y = other.x - x, other.y - y
+            entry.near_contact = contact
+            count += 1
     return count
 
 
@@ -57,20 +64,30 @@ def gather_near(field: Field, units: Units, i: int, length: float) -> int:
 def free_way(units: Units, count: int, dx: float, dy: float, length: float) -> tuple[float, int]:
     """How far, up to `length`, the way along the unit vector (dx, dy) is free, and what ends it.
 
-    count: of the units listed by `gather_near`. Exact: the sweep of the circles along the line.
+    count: of the units listed by `gather_near`; what ends the way is a place in that list, or
+    NO_UNIT.
     """
     free, blocker = length, NO_UNIT
     for n in range(count):
-        entry = units[n]
-        along = entry.near_x * dx + entry.near_y * dy
-        contact = entry.near_contact
-        # Leaving it, also where the two overlap already; or beyond what counts.
-        if along <= 0.0 or along - free >= contact:
-            continue
-        aside = entry.near_x * dy - entry.near_y * dx
-        depth = contact * contact - aside * aside
-        if depth > 0.0:
-            until = along - math.sqrt(depth)
-            if until < free:
-                free, blocker = max(until, 0.0), entry.near
+        until = free_beside(units[n], dx, dy, free)
+        if until < free:
+            free, blocker = max(until, 0.0), n
     return free, blocker
+
+
+@inlined
+def free_beside(entry: Unit, dx: float, dy: float, length: float) -> float:
+    """How far, up to `length`, one unit listed by `gather_near` leaves the way free.
+
+    Exact: the sweep of the circles along the line; below 0 where the two overlap.
+    """
+    along = entry.near_x * dx + entry.near_y * dy
+    contact = entry.near_contact
+    # Leaving it, also where the two overlap already; or beyond what counts.
+    if along <= 0.0 or along - length >= contact:
+        return length
+    aside = entry.near_x * dy - entry.near_y * dx
+    depth = contact * contact - aside * aside
+    if depth <= 0.0:
+        return length
+    return min(along - math.sqrt(depth), length)

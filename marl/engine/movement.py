@@ -48,7 +48,7 @@ def walk(field: Field, units: Units, i: int, goal_x: float, goal_y: float) -> in
     free, blocker = free_way(units, count, dx, dy, ahead)
     if blocker != NO_UNIT:
         way = Walk(i, count, dx, dy, step, distance, is_goal, last_x, last_y)
-        return pass_unit(field, units, way, blocker, free)
+        return pass_unit(field, units, way, units[blocker].near, free)
     unit.detour, unit.stalled = 0, 0
     turn_to(unit, kind, dx, dy)
     if go(field, unit, kind, dx, dy, step):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marl.engine.collision import contact_distance, free_way, gather_near
+from marl.engine.collision import contact_distance, free_beside, free_way, gather_near
 from marl.engine.jit import compiled, inlined
 from marl.engine.motion import go, stand, turn_to
 from marl.engine.world import NO_UNIT, ORDER_NONE, ORDER_STOP, Field, Unit, Units
@@ -148,16 +148,21 @@ def take_side(field: Field, units: Units, way: Walk, side: int) -> bool:
     unit = units[way.i]
     kind = field.table[unit.kind]
     best_x, best_y, best = 0.0, 0.0, 0.0
+    far, obstacle = way.step + LOOK_AHEAD, NO_UNIT
+    needed = DETOUR_PROGRESS * way.step  # of a heading, so that it is of use
     for k in range(DETOUR_TURNS):
         cos, sin = DETOUR_COS[k], side * DETOUR_SIN[k]
         to_x, to_y = way.dx * cos - way.dy * sin, way.dx * sin + way.dy * cos
         if to_x * way.last_x + to_y * way.last_y < BACK * way.step:
             continue
-        free, obstacle = free_way(units, way.n_near, to_x, to_y, way.step + LOOK_AHEAD)
-        is_open = obstacle == NO_UNIT
-        if is_open or (best == 0.0 and free >= DETOUR_PROGRESS * way.step):
+        # What shut one heading often shuts the next one too.
+        if obstacle != NO_UNIT and free_beside(units[obstacle], to_x, to_y, far) < needed:
+            continue
+        free, obstacle = free_way(units, way.n_near, to_x, to_y, far)
+        if free >= needed:
             best_x, best_y, best = to_x, to_y, min(free, way.step)
-        if is_open:
+            needed = far
+        if obstacle == NO_UNIT:
             break
     if best == 0.0 or not go(field, unit, kind, best_x, best_y, best):
         return False

@@ -40,7 +40,7 @@ def test_a_way_ends_where_the_circles_touch():
     count = gather_near(arena.field, arena.units, 0, 3.0)
     assert count == 1
     free, blocker = free_way(arena.units, count, 1.0, 0.0, 3.0)
-    assert blocker == 1
+    assert arena.near[blocker] == 1
     assert free == pytest.approx(2 - math.sqrt(0.75**2 - 0.45**2))  # 0.75 apart, 0.45 aside
     assert free_way(arena.units, count, -1.0, 0.0, 3.0) == (3.0, NO_UNIT)
     assert free_way(arena.units, count, 1.0, 0.0, 1.0) == (1.0, NO_UNIT)

@@ -105,7 +105,9 @@ def test_a_lattice_is_square_centred_and_spaced():
 
 def start_of(scenario: Scenario) -> np.ndarray:
     types = load_unit_types(scenario.unit_names)
-    return fixed_start(scenario, types, make_field(types.table, scenario.walkable, Choices().record()))
+    return fixed_start(
+        scenario, types, make_field(types.table, scenario.walkable, Choices().record())
+    )
 
 
 @pytest.mark.parametrize("name", SIZES)
