@@ -10,7 +10,7 @@ from marl.engine import data, loop, orders, rng
 from marl.engine.choices import Choices
 from marl.engine.paths import NO_PATHS, Paths
 from marl.engine.wave import Wave, make_wave
-from marl.engine.world import make_field, UnitTypes, World, empty_world
+from marl.engine.world import UnitTypes, World, empty_world, make_field
 
 NAMES = (
     "Baneling",

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+FARTHEST_MARGIN = 100.0  # of acquire_margin: more than any map is wide
+
 
 @dataclass(frozen=True)
 class Choices:
@@ -44,6 +46,12 @@ class Choices:
     wave_stops_on_touch: bool = True  # at a friend that has arrived
     flyers_drift: bool = True  # they brake as slowly as they speed up; else stop at once
     spawn_cluster: bool = False  # units of a point settle around it; else on a square lattice
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.acquire_margin <= FARTHEST_MARGIN:
+            raise ValueError(
+                f"acquire_margin: must be within 0..{FARTHEST_MARGIN:g}, not {self.acquire_margin}"
+            )
 
     def record(self) -> NDArray[np.record]:
         """The choices [1], as the compiled rules take them: flags as 0 or 1."""

@@ -15,7 +15,8 @@ from marl.errors import EnvError
 class Quirks:
     """The clients' known bugs that show; True keeps a bug in the client that has it.
 
-    False mends it. A client without the bug does not care; who has it stands in brackets.
+    False mends it, and is refused with a client that has not got the bug; who has it stands in
+    brackets.
     """
 
     # [v1] reward_only_positive pays the absolute value of what the enemies lost, so that shields
@@ -52,6 +53,17 @@ class Quirks:
     # to any side of north or south also sees what lies just beyond it. Mended: the angle between
     # the two directions.
     cone_folds_directions: bool = True
+
+
+QUIRKS_OF_ONE = {
+    "v1": ("regeneration_pays", "enemy_types_swapped", "timestep_leaves_a_gap"),
+    "v2": (
+        "unseen_hides_lower_ones",
+        "dead_must_be_noticed",
+        "reset_looks_twice",
+        "cone_folds_directions",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -135,6 +147,10 @@ def check(options: Options) -> None:
         for item in fields(Options):
             if item.name in V2_ONLY and getattr(options, item.name) != getattr(defaults, item.name):
                 raise EnvError(f"{item.name}: an option of SMAC v2's client, not of v1's")
+    for client, names in QUIRKS_OF_ONE.items():
+        for name in names:
+            if client != options.client and not getattr(options.quirks, name):
+                raise EnvError(f"quirks.{name}: a bug of SMAC {client}'s client alone; leave it")
     if not options.obs_starcraft and not options.obs_timestep_number:
         raise EnvError("obs_starcraft=False leaves nothing to observe without obs_timestep_number")
     if options.conic_fov and options.num_fov_actions < 2:

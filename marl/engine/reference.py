@@ -85,7 +85,7 @@ def _unbox(kind: Any, value: Any, context: Any) -> NativeValue:
 class _Fields(AttributeTemplate):
     key = ReferenceType
 
-    def generic_resolve(self, kind: Any, name: str) -> Any:
+    def generic_resolve(self, kind: Any, name: str) -> Any:  # type: ignore[override]
         fields = kind.content.fields
         return kind.content[fields.index(name)] if name in fields else None
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from marl.engine import rng
 from marl.engine.jit import compiled
-from marl.engine.reference import reference
 from marl.engine.orders import give_attack_move, order_attack
+from marl.engine.reference import reference
 from marl.engine.rng import State
 from marl.engine.targeting import can_hit, nearest_opponent
 from marl.engine.vitals import PASSIVE_SIDE

@@ -11,6 +11,8 @@ import yaml
 
 from marl.errors import EnvError, nearest_or_all
 
+MOST = 10**6  # no count, number of loops or id in a fact file is larger
+
 
 @dataclass(frozen=True)
 class YamlFile:
@@ -78,9 +80,9 @@ class YamlFile:
         return value
 
     def whole(self, value: object, field: str, low: int) -> int:
-        """A whole number, at least `low`."""
-        if not isinstance(value, int) or isinstance(value, bool) or value < low:
-            self.refuse(field, f"must be a whole number of at least {low}, not {value!r}")
+        """A whole number, from `low` to MOST."""
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= MOST:
+            self.refuse(field, f"must be a whole number from {low} to {MOST}, not {value!r}")
         return value
 
     def point(self, value: object, field: str) -> tuple[float, float]:

@@ -176,6 +176,8 @@ def own_capabilities(map_name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     environment reads the sizes in team_gen. Here they stand once, and 10gen_<race> alone means 10
     against 10.
     """
+    if not isinstance(given, Mapping):
+        raise EnvError(f"{SECTION}={given!r}: must be a mapping, as in the client's examples")
     if map_name in scenario_names():
         if given:
             raise EnvError(

@@ -149,7 +149,7 @@ def maps(tmp_path: Path) -> Path:
 
 MARIN = {"side": "ally", "unit": "Marin", "count": 3, "at": [9, 16]}
 BROKEN = [
-    ({"episode_limit": 0}, "episode_limit: must be a whole number of at least 1, not 0"),
+    ({"episode_limit": 0}, "episode_limit: must be a whole number from 1 to 1000000, not 0"),
     ({"episode_limits": 60}, "episode_limits: unknown key; did you mean 'episode_limit'"),
     ({"terrain": "stripe"}, "terrains.stripe: is missing"),
     ({"races": {"ally": "X", "enemy": "T"}}, r"races.ally: 'X' is not one of"),
@@ -177,15 +177,20 @@ NAN = float("nan")
 # Where in 3m.yaml, what stands there, and what is said.
 WRONG_MAP = [
     (["source"], 7, "source: must be a text, not 7"),
-    (["episode_limit"], "60", "episode_limit: must be a whole number of at least 1, not '60'"),
+    (["episode_limit"], "60", "episode_limit: must be a whole number from 1 to 1000000, not '60'"),
     (["races", "enemy"], ABSENT, "races.enemy: is missing"),
     (["groups"], ABSENT, "groups: is missing"),
     (["groups", 1], ABSENT, "groups: has no group of side 'enemy'"),
     (["groups", 0], "Marine", "groups[0]: must be a mapping with names as keys"),
     (["groups", 0, "colour"], "red", "groups[0].colour: unknown key"),
     (["groups", 0, "count"], ABSENT, "groups[0].count: is missing"),
-    (["groups", 0, "count"], 0, "groups[0].count: must be a whole number of at least 1, not 0"),
-    (["groups", 0, "count"], -3, "groups[0].count: must be a whole number of at least 1, not -3"),
+    (["groups", 0, "count"], 10**30, "groups[0].count: must be a whole number from 1 to 1000000"),
+    (["groups", 0, "count"], 0, "groups[0].count: must be a whole number from 1 to 1000000, not 0"),
+    (
+        ["groups", 0, "count"],
+        -3,
+        "groups[0].count: must be a whole number from 1 to 1000000, not -3",
+    ),
     (["groups", 0, "count"], 2.5, "groups[0].count: must be a whole number"),
     (["groups", 0, "count"], True, "groups[0].count: must be a whole number"),
     (["groups", 1, "side"], "foe", "groups[1].side: 'foe' is not one of ['ally', 'enemy']"),

@@ -14,7 +14,7 @@ from marl.engine.data import load_unit_types
 from marl.engine.geometry import is_free_of_walls
 from marl.engine.scenario import load_scenario
 from marl.engine.spawn import fixed_start, settled
-from marl.engine.world import make_field, Units
+from marl.engine.world import Field, Units, make_field
 from marl.errors import EnvError
 
 FIELD = make_field(TYPES.table, OPEN, Choices().record())

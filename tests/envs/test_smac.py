@@ -43,6 +43,15 @@ def test_values_out_of_bounds_are_refused():
         parse(Sc2Config, {"step_mul": 0})
     with pytest.raises(ConfigError, match="reward_scale_rate"):
         parse(Sc2Config, {"reward_scale_rate": 0})
+    for margin in (-0.5, float("nan"), 1e9):
+        with pytest.raises(ConfigError, match=r"choices\.acquire_margin: must be within 0\.\.100"):
+            parse(Sc2Config, {"choices": {"acquire_margin": margin}})
+
+
+def test_another_client_s_bug_cannot_be_mended():
+    config = Sc2Config(map="3m", quirks=Quirks(reset_looks_twice=False))
+    with pytest.raises(EnvError, match="a bug of SMAC v2's client alone"):
+        config.build(1, 1)
 
 
 def test_the_game_is_not_swapped_for_the_engine():

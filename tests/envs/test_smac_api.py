@@ -314,3 +314,8 @@ def test_smac_v1_s_maps_are_played_by_smacv2_s_class_with_their_fixed_teams():
     assert set(info) == {"battle_won", "dead_allies", "dead_enemies"}
     with pytest.raises(EnvError, match="map_name=2s3z has fixed teams"):
         smacv2_api.StarCraft2Env("2s3z", capability_config=CAPABILITIES)
+
+
+def test_a_capability_config_that_is_none_is_refused_in_one_line():
+    with pytest.raises(EnvError, match="capability_config=None: must be a mapping"):
+        smacv2_api.StarCraft2Env(map_name="10gen_terran", capability_config=None)
