@@ -9,6 +9,7 @@ would the tuple's own.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -49,6 +50,9 @@ class _Reference:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.content, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.content)
 
 
 def _by_address(field: Any) -> Any:
