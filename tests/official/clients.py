@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from marl.engine.geometry import OPEN
 from marl.engine.scenario import Scenario
 from marl.engine.senses import Facts
 
@@ -137,7 +138,7 @@ class Controller:
     def game_info(self) -> Any:
         """The map: its size, where units can walk, how high the ground is."""
         height, width = self._scenario.walkable.shape
-        pathable = np.isin(self._scenario.walkable, (1, 2))
+        pathable = self._scenario.walkable == OPEN
         levels = np.floor((self._scenario.height + 16) * BYTES_PER_HEIGHT).astype(np.uint8)
         area = SimpleNamespace(p0=_point(0, 0), p1=_point(width, height))
         grid = SimpleNamespace(bits_per_pixel=1, data=np.packbits(pathable).tobytes())
