@@ -192,6 +192,7 @@ class Game:
         self._filming.shoot(self._battle)
         self._background = background(self._map, self._join.options.score)
         self.status = IN_GAME
+        self._look_for_end()
 
     def _restart_game(self, request: Request) -> Response:
         self._begin(self._battle.begun)
