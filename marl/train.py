@@ -136,8 +136,9 @@ class Trainer:
         count.episode += len(seeds)
         stats = statistics([rollout])
         stats["return_square_mean"] = stats.pop("return_std") ** 2 + stats["return_mean"] ** 2
-        self.meter.add(stats, weight=len(seeds))
+        self.meter.add(stats, weight=len(rollout.lengths))
         self.meter.note(self.agent.exploration.metrics(progress))
+        self.meter.note(self.runner.incidents())
 
     def _store(self, rollout: Rollout) -> None:
         """Keep the episodes one by one, and owe the updates that each brings once there is a batch.
