@@ -69,7 +69,7 @@ def test_the_game_is_not_asked_for_what_only_the_engine_has():
         Sc2Config(backend="game", choices=Choices(target_kept=False)),
         Sc2Config(backend="game", reward_deaths_only=True, reward_only_positive=False),
     ):
-        with pytest.raises(EnvError, match="^(quirks|choices|reward_deaths_only): "):
+        with pytest.raises(EnvError, match=r"^(quirks|choices|reward_deaths_only): "):
             config.build(1, 1)
 
 
