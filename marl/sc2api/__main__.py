@@ -7,9 +7,14 @@ clients pass (-tempDir, -dataVersion, -verbose ...) is taken and ignored.
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from marl.sc2api.game import Game
 
 LOOPBACK = "127.0.0.1"
 MAP_FOLDERS = ("Maps", "maps")
@@ -56,11 +61,20 @@ def main(words: Sequence[str]) -> int:
         return 0
     game = Game(arguments.folder)
     for message in client.requests():
-        client.send(game.answer(message))
+        client.send(_answer(game, message))
         if game.status == QUIT:
             break
     client.close()
     return 0
+
+
+def _answer(game: Game, message: bytes) -> bytes:
+    """The game's answer; a defect of ours becomes an error too, and its trace goes to stderr."""
+    try:
+        return game.answer(message)
+    except Exception as error:
+        traceback.print_exc()
+        return game.failure(f"internal error: {error!r}")
 
 
 if __name__ == "__main__":

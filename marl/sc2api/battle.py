@@ -49,14 +49,17 @@ class Wish(NamedTuple):
 class Battle:
     """The units of one map, from one battle to the next."""
 
-    def __init__(self, ground: Map, seed: int) -> None:
+    def __init__(self, ground: Map, seed: int, begun: int = 0) -> None:
+        """seed: the game's. begun: battles that it has had already."""
         self.map, self.types = ground, unit_types()
-        self._seed, self._begun = seed, 0
+        self._seed, self.begun = seed, begun
+        self.seed = np.uint64(0)  # the present battle's own
         self.loops = 0  # since the game began
+        self.scene = 0  # counts the battles, and how often units joined one
         self.random = np.zeros(LINE_WORDS, dtype=np.uint64)
         self.clock = np.zeros(LINE_WORDS, dtype=np.int64)
         self._next_tag = FIRST_TAG
-        self._marked: list[int] = []
+        self._marked: set[int] = set()
         self._wishes: list[Wish] = []
         self._respawn_in: int | None = None
         self.units: Units = empty_units(1, 0)[0]
@@ -82,7 +85,7 @@ class Battle:
     def kill(self, tag: int) -> None:
         """The unit dies in the next loop; tags that nobody has are nobody's death."""
         if tag in self._index:
-            self._marked.append(self._index[tag])
+            self._marked.add(self._index[tag])
 
     def create(self, wishes: list[Wish]) -> None:
         """The units stand there after the next loop, at the nearest free places."""
@@ -124,7 +127,7 @@ class Battle:
         self.loops += loops
 
     def _kill_marked(self) -> None:
-        for i in self._marked:
+        for i in sorted(self._marked):
             if self.units["health"][i] > 0.0:
                 vitals.die(self.map.field, self.units, i)
         self._marked.clear()
@@ -180,6 +183,7 @@ class Battle:
         self.tags = np.concatenate([self.tags[kept], fresh])[order]
         self.shown = np.concatenate([self.shown[kept], [wish.shown for wish in wishes]])[order]
         self.units = units
+        self.scene += 1
         self._note_tags()
 
     def _placed(self, wishes: list[Wish]) -> Units:
@@ -200,8 +204,9 @@ class Battle:
         self._set_units(units, shown)
         self._respawn_in = None
         self.clock[0] = 0
-        rng.seed_battle(self.units, self.random, battle_seed(self._seed, self._begun))
-        self._begun += 1
+        self.seed = battle_seed(self._seed, self.begun)
+        self.begun += 1
+        rng.seed_battle(self.units, self.random, self.seed)
         n_agents = int(np.count_nonzero(self.units["side"] == 0))
         wave.begin(self.map.field, self.map.wave, self.units, n_agents, self.random)
 
@@ -211,6 +216,7 @@ class Battle:
         self.tags = self._next_tag + np.arange(units.size, dtype=np.int64)
         self._next_tag += units.size
         self._marked.clear()
+        self.scene += 1
         self._note_tags()
 
     def _note_tags(self) -> None:

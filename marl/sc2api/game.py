@@ -18,6 +18,7 @@ from s2clientprotocol.sc2api_pb2 import Request, RequestCreateGame, Response, Re
 from marl.errors import EnvError
 from marl.sc2api import debug, messages, orders
 from marl.sc2api.battle import Battle
+from marl.sc2api.filming import Filming
 from marl.sc2api.maps import SUFFIX, Map, find_map, map_names
 from marl.sc2api.observation import OWNERS, Painter, background
 
@@ -70,13 +71,17 @@ class Game:
         try:
             request = Request.FromString(message)
         except DecodeError as error:
-            return self._close(Response(error=[f"not a request: {error}"]), None)
+            return self.failure(f"not a request: {error}")
         kind = request.WhichOneof("request")
         try:
             answer = self._dispatch(kind, request)
         except (Refused, EnvError) as error:
             answer = Response(error=[str(error)])
         return self._close(answer, request)
+
+    def failure(self, text: str) -> bytes:
+        """The answer that says an error."""
+        return self._close(Response(error=[text]), None)
 
     def _close(self, answer: Response | bytes, request: Request | None) -> bytes:
         """The answer's bytes with status and id; messages may be written one after the other."""
@@ -140,7 +145,9 @@ class Game:
             found = find_map(local.map_path, local.map_data, self._folder)
             if found is None:
                 create.error = sc2api_pb2.ResponseCreateGame.InvalidMapPath
-                create.error_details = f"{local.map_path!r} is none of {', '.join(map_names())}"
+                create.error_details = (
+                    f"{local.map_path[:100]!r} is none of {', '.join(map_names())}"
+                )
             else:
                 self._prepare(found, setup)
         return answer
@@ -174,17 +181,20 @@ class Game:
             answer.join_game.player_id = OWNERS[0]
         return answer
 
-    def _begin(self) -> None:
+    def _begin(self, begun: int = 0) -> None:
+        """begun: battles that the game has had before."""
         assert self._map is not None
         self._result = None
         self._met = False  # both sides have had units
-        self._battle = Battle(self._map, self._seed)
+        self._battle = Battle(self._map, self._seed, begun)
         self._painter = Painter(self._map)
+        self._filming = Filming()
+        self._filming.shoot(self._battle)
         self._background = background(self._map, self._join.options.score)
         self.status = IN_GAME
 
     def _restart_game(self, request: Request) -> Response:
-        self._begin()
+        self._begin(self._battle.begun)
         answer = Response()
         answer.restart_game.need_hard_reset = False
         return answer
@@ -204,8 +214,7 @@ class Game:
         return self._kept["game_info"]
 
     def _data(self, request: Request) -> bytes:
-        asked = request.data.SerializePartialToString(deterministic=True)
-        key = f"data {asked.hex()[:40]}"
+        key = f"data {request.data.ability_id} {request.data.unit_type_id}"
         if key not in self._kept:
             assert self._map is not None
             self._kept[key] = messages.data(self._map, request.data).SerializeToString()
@@ -238,6 +247,7 @@ class Game:
         if loops > MOST_LOOPS:
             raise Refused(f"step: {loops} loops at once, at most {MOST_LOOPS} are run")
         self._battle.step(loops)
+        self._filming.shoot(self._battle)
         self._look_for_end()
         answer = Response()
         answer.step.simulation_loop = self._battle.loops
@@ -268,7 +278,7 @@ class Game:
 
     def _save_replay(self, request: Request) -> Response:
         answer = Response()
-        answer.save_replay.data = b""
+        answer.save_replay.data = self._filming.film().to_bytes()
         return answer
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+import time
 from collections.abc import Iterator
 from http import HTTPStatus
 
@@ -21,6 +22,7 @@ PATH = "/sc2api"
 MOST_BYTES = 8 << 20  # of one request; a map file is some tens of kilobytes
 CHUNK = 1 << 16
 PATIENCE = 10.0  # seconds that a client has to introduce itself
+MOMENT = 0.01
 WATCH = 1.0  # seconds between two looks whether who started the server still lives
 DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
@@ -37,14 +39,15 @@ class Wire:
 
     def is_accepted(self) -> bool:
         """Whether the client introduces itself as one of PATH within PATIENCE."""
-        self._socket.settimeout(PATIENCE)
-        try:
-            while self._receive():
-                for event in self._protocol.events_received():
-                    if isinstance(event, Request):
-                        return self._answer(event)
-        finally:
-            self._socket.settimeout(None)
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            self._socket.settimeout(max(end - time.monotonic(), MOMENT))
+            if not self._receive():
+                return False
+            for event in self._protocol.events_received():
+                if isinstance(event, Request):
+                    self._socket.settimeout(None)
+                    return self._answer(event)
         return False
 
     def requests(self) -> Iterator[bytes]:
