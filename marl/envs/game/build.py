@@ -28,25 +28,33 @@ ADVICE = (
 
 def game_v1(config: ClientConfig, num_envs: int) -> GameEnv:
     """num_envs battles of oxwhirl/smac's client."""
+    return GameEnv(plan_v1(config), config.game, num_envs)
+
+
+def plan_v1(config: ClientConfig) -> GamePlan:
+    """Battles of oxwhirl/smac's client."""
     options = {**_options(config), "map_name": config.map}
-    plan = GamePlan(f"sc2-game/{config.map}", _python(config), _make(config, "smac", options))
-    return GameEnv(plan, config.game, num_envs)
+    return GamePlan(f"sc2-game/{config.map}", _python(config), _make(config, "smac", options))
 
 
 def game_v2(config: ClientConfig, generation: Generation, num_envs: int) -> GameEnv:
-    """num_envs battles of oxwhirl/smacv2's client, each drawn as the engine's would be."""
+    """num_envs battles of oxwhirl/smacv2's client."""
+    return GameEnv(plan_v2(config, generation), config.game, num_envs)
+
+
+def plan_v2(config: ClientConfig, generation: Generation) -> GamePlan:
+    """Battles of oxwhirl/smacv2's client, each drawn as the engine's would be."""
     options = {
         **_options(config),
         "map_name": OPEN_SIZED + generation.race.name,
         SECTION: told(generation),
     }
-    plan = GamePlan(
+    return GamePlan(
         f"sc2v2-game/{config.map}",
         _python(config),
         _make(config, "smacv2", options),
         draw=lambda seed: episode_config(generation, seed),
     )
-    return GameEnv(plan, config.game, num_envs)
 
 
 def _options(config: ClientConfig) -> dict[str, Any]:

@@ -97,7 +97,8 @@ class Client:
 
 def drawn(episode: Mapping[str, Any]) -> dict[str, Any]:
     """SMACv2's episode_config: the lists of numbers as arrays."""
-    arrays = {key: {"item": np.array(part["item"]), "id": 0} for key, part in episode.items()}
+    numbers = {key: np.array(part["item"]) for key, part in episode.items() if "item" in part}
+    arrays = {key: {"item": array, "id": 0} for key, array in numbers.items()}
     return {**arrays, "team_gen": {**episode["team_gen"], "id": 0}}
 
 
