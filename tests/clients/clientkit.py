@@ -38,7 +38,7 @@ def smac_source(client: str) -> str:
 
 
 def run_client(script: str, sc2path: Path, *words: str, **variables: str) -> dict[str, Any]:
-    """Run a script of this folder with the clients' Python; what it says it saw, from its last line.
+    """Run a script of this folder with the clients' Python; its last line says what it saw.
 
     AssertionError with everything it printed if it fails.
     """

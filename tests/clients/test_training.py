@@ -1,4 +1,4 @@
-"""backend=game with the official client against our own server: training survives what is killed."""
+"""backend=game with the official client and our own server: training survives what is killed."""
 
 from __future__ import annotations
 
