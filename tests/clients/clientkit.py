@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.official.clients import needs
 ROOT = Path(__file__).parents[2]
 OWN = ROOT / ".venv-clients" / "bin" / "python"
 VARIABLE = "CLIENTS_PYTHON"
+LAUNCHES = "launches.txt"
 SECONDS = 600
 
 
@@ -61,6 +63,19 @@ def run_client(script: str, sc2path: Path, *words: str, **variables: str) -> dic
 def environment(sc2path: Path, variables: Mapping[str, str]) -> dict[str, str]:
     """Ours, with the installation that the clients are to find."""
     return {**os.environ, "SC2PATH": str(sc2path), **variables}
+
+
+def count_launches(sc2path: Path) -> None:
+    """Let the installation's game note each of its starts."""
+    launcher = next(sc2path.glob("Versions/*/SC2_x64"))
+    first, rest = launcher.read_text().split("\n", 1)
+    launcher.write_text(f"{first}\necho started >> {shlex.quote(str(sc2path / LAUNCHES))}\n{rest}")
+
+
+def launches(sc2path: Path) -> int:
+    """How often a client has started the game: once more than it says is a silent restart."""
+    notes = sc2path / LAUNCHES
+    return len(notes.read_text().splitlines()) if notes.exists() else 0
 
 
 def left_over(sc2path: Path) -> list[str]:

@@ -37,7 +37,7 @@ OURS_ALONE = (
 OFFICIAL = [name for name in scenario_names() if name not in OURS_ALONE]
 EPISODES = 20
 SEED = 11
-BOLD = 0.8  # share of the choices in which an agent that can attack does
+BOLD = (1.0, 0.8)  # share of the choices in which who can attack does, in turn by battle
 # The wire has single precision, our battles double: what is left of a difference of coordinates.
 TOLERANCE = 2e-5
 
@@ -61,12 +61,14 @@ class Differences:
         self.largest[what] = max(self.largest[what], worst)
 
 
-def choose(avail: NDArray[np.bool_], first_target: int, rng: np.random.Generator) -> NDArray:
-    """Legal actions [A]; whoever can attack mostly does, the first target: so battles are won too."""
+def choose(
+    avail: NDArray[np.bool_], first_target: int, bold: float, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Legal actions [A]: who can attack mostly does, the first target. So battles are won too."""
     scores = np.where(avail, rng.random(avail.shape), -1.0)
-    bold = rng.random(len(avail)) < BOLD
-    for agent in np.flatnonzero(bold & avail[:, first_target:].any(-1)):
-        scores[agent, first_target + int(avail[agent, first_target:].argmax())] = 2.0
+    for agent in np.flatnonzero(avail[:, first_target:].any(-1)):
+        if rng.random() < bold:
+            scores[agent, first_target + int(avail[agent, first_target:].argmax())] = 2.0
     return scores.argmax(-1)
 
 
@@ -103,7 +105,7 @@ def play_both(
             differences.compare("obs", where, seen.obs[0], obs)
             differences.compare("state", where, seen.state[0], state)
             differences.compare("mask", where, seen.avail[0], mask)
-            actions = choose(theirs.observe().avail[0], first_target, rng)[None]
+            actions = choose(theirs.observe().avail[0], first_target, BOLD[k % 2], rng)[None]
             one, other = theirs.step(actions), ours.command(actions)
             assert not theirs.broken()[0], where
             differences.compare("reward", where, one.reward, other.reward)
