@@ -16,8 +16,10 @@ import pytest
 from numpy.typing import NDArray
 
 from marl.arguments import split
+from marl.engine import focus
 from marl.engine.generation import make_generation
 from marl.engine.scenario import scenario_names
+from marl.engine.world import NO_UNIT
 from marl.envs.game.build import plan_v2
 from marl.envs.game.env import GAME_SEEDS, GameEnv
 from marl.envs.game.options import GameConfig
@@ -25,6 +27,7 @@ from marl.envs.smac import Sc2Config, SmacEnv
 from marl.envs.smacv2 import Smacv2Config
 from marl.planning import make_plan
 from marl.sc2api.battle import battle_seed
+from marl.scripted.players import FocusPlayer
 from tests.clients.clientkit import clients_python, left_over, smac_source
 from tests.clients.onlooker import Onlooker
 
@@ -37,7 +40,7 @@ OURS_ALONE = (
 OFFICIAL = [name for name in scenario_names() if name not in OURS_ALONE]
 EPISODES = 20
 SEED = 11
-BOLD = (1.0, 0.8)  # share of the choices in which who can attack does, in turn by battle
+BOLD = 0.8  # share of the choices in which an agent that can attack does
 # The wire has single precision, our battles double: what is left of a difference of coordinates.
 TOLERANCE = 2e-5
 
@@ -61,15 +64,34 @@ class Differences:
         self.largest[what] = max(self.largest[what], worst)
 
 
-def choose(
-    avail: NDArray[np.bool_], first_target: int, bold: float, rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """Legal actions [A]: who can attack mostly does, the first target. So battles are won too."""
-    scores = np.where(avail, rng.random(avail.shape), -1.0)
-    for agent in np.flatnonzero(avail[:, first_target:].any(-1)):
-        if rng.random() < bold:
-            scores[agent, first_target + int(avail[agent, first_target:].argmax())] = 2.0
-    return scores.argmax(-1)
+class Tactics:
+    """Actions for both sides: focus fire in every other battle, to win some, else at random.
+
+    At random: legal ones, and who can attack mostly does.
+    """
+
+    def __init__(self, ours: SmacEnv) -> None:
+        self.ours, self.rng = ours, np.random.default_rng(SEED)
+        self.first_target = ours.scene().first_target
+        self.focus = FocusPlayer(ours, steps_back=False)
+
+    def begin(self) -> None:
+        """A battle starts."""
+        self.focus.targets[:] = NO_UNIT
+
+    def choose(self, battle: int, avail: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """avail: [A,U]."""
+        if battle % 2 == 0:
+            player, units = self.focus, self.ours.battles.world.units
+            focus.focus_fire(
+                player.scene, False, units, avail[None], player.targets, player.pledged,
+                player.actions,
+            )  # fmt: skip
+            return player.actions[0]
+        scores = np.where(avail, self.rng.random(avail.shape), -1.0)
+        bold = self.rng.random(len(avail)) < BOLD
+        scores[:, self.first_target :] += bold[:, None] & avail[:, self.first_target :]
+        return scores.argmax(-1)
 
 
 def play_both(
@@ -85,8 +107,7 @@ def play_both(
     deploy: told the seed that the client's units are drawn from. onlooker: sees for us.
     """
     name = theirs.spec.name
-    rng = np.random.default_rng(SEED)
-    first_target = ours.scene().first_target
+    tactics = Tactics(ours)
     first = np.uint64(SEED)
     for k in range(episodes):
         seed = battle_seed(int(first % GAME_SEEDS), k)
@@ -95,6 +116,7 @@ def play_both(
         ours.reset(np.array([seed], dtype=np.uint64))
         if onlooker is not None:
             onlooker.begin(k)
+        tactics.begin()
         over, step = False, 0
         while not over:
             where = f"{name}, battle {k}, step {step}"
@@ -105,7 +127,7 @@ def play_both(
             differences.compare("obs", where, seen.obs[0], obs)
             differences.compare("state", where, seen.state[0], state)
             differences.compare("mask", where, seen.avail[0], mask)
-            actions = choose(theirs.observe().avail[0], first_target, BOLD[k % 2], rng)[None]
+            actions = tactics.choose(k, seen.avail[0])[None]
             one, other = theirs.step(actions), ours.command(actions)
             assert not theirs.broken()[0], where
             differences.compare("reward", where, one.reward, other.reward)

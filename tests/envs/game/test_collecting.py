@@ -16,6 +16,9 @@ from marl.clock import Stopwatch
 from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy
 from marl.envs.game.env import GameEnv
 from marl.envs.game.options import GameConfig
+from marl.errors import EnvError
+from marl.log import open_log
+from marl.plan import Plan
 from marl.planning import make_plan, open_folder
 from marl.protocols import Progress
 from marl.runners.episodes import EpisodeRunner
@@ -91,14 +94,18 @@ def test_an_evaluation_has_all_its_episodes_though_some_broke():
     env.close()
 
 
-def test_training_goes_on_while_workers_and_games_are_killed(tmp_path: Path):
+def training_plan(folder: Path, config: HuntedConfig) -> Plan:
+    """QMIX on hunted games, with its run folder."""
     words = ["num_envs=3", "t_max=300", "test_interval=150", "test_episodes=3", "log_interval=50"]
     words += ["sampler.batch_size=4", "tensorboard=False", "progress_bar=False", "seed=3"]
     plan = make_plan(split(["train", "--config=qmix", "--env-config=two_step", "with", *words]))
-    config = HuntedConfig(fake_plan(), 40, GameConfig(back_off_seconds=0.01))
-    run = replace(plan.run, results_dir=str(tmp_path))
-    plan = replace(plan, env=config, run=run)
-    plan = replace(plan, folder=open_folder(plan))
+    plan = replace(plan, env=config, run=replace(plan.run, results_dir=str(folder)))
+    return replace(plan, folder=open_folder(plan))
+
+
+def test_training_goes_on_while_workers_and_games_are_killed(tmp_path: Path):
+    game = GameConfig(back_off_seconds=0.01)
+    plan = training_plan(tmp_path, HuntedConfig(fake_plan(), 40, game))
     made: list[Trainer] = []
 
     class Watched(Trainer):
@@ -127,3 +134,20 @@ def test_training_goes_on_while_workers_and_games_are_killed(tmp_path: Path):
     assert restarts[-1] >= 5
     assert sessions(env) == []
     assert all(gone(session) for session in env.seen)
+
+
+def test_a_game_that_gives_up_costs_no_training(tmp_path: Path):
+    plan = training_plan(tmp_path, HuntedConfig(fake_plan(), 10**9, GameConfig(attempts=2)))
+    trainer = Trainer(plan)
+    env = trainer.env
+    assert isinstance(env, HuntedEnv)
+    trainer._collect()
+    reached = trainer.counters.t_env
+    env.every, env.steps, env.kills = 1, 0, 0  # from now on no battle gets past its first step
+    log = open_log(plan, start=0)
+    with pytest.raises(EnvError, match="failed 2 times in a row"):
+        trainer.train(log)
+    log.close()
+    env.close()
+    assert reached == trainer.counters.t_env > 0
+    assert (plan.folder / "models" / str(reached)).is_dir()
