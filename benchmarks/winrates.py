@@ -141,6 +141,7 @@ def join(parts: Sequence[Episodes]) -> Episodes:
             for name in parts[0].outcomes
         },
         truncated=np.concatenate([part.truncated for part in parts]),
+        intact=np.concatenate([part.intact for part in parts]),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -72,6 +72,21 @@ class VecEnv(Protocol):
 
     def close(self) -> None:
         """Free what the environments hold."""
+
+
+@runtime_checkable
+class Breakable(Protocol):
+    """What a VecEnv has besides if its episodes may break off for no reason of their own.
+
+    For example because a process of the environment's crashed. Such an episode ends as truncated.
+    Whoever collects episodes must drop it: nothing is learnt from it, and no mean counts it.
+    """
+
+    def broken(self) -> NDArray[np.bool_]:
+        """The episodes since the last reset that broke off, [E]."""
+
+    def incidents(self) -> dict[str, float]:
+        """What went wrong since the start, by name of the metric; counts."""
 
 
 class Player(Protocol):

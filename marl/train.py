@@ -15,7 +15,7 @@ import torch
 from marl import checkpoint, seeding
 from marl.clock import Stopwatch
 from marl.device import pick_device
-from marl.errors import CheckpointError
+from marl.errors import CheckpointError, EnvError
 from marl.log import Log, open_log
 from marl.meter import Meter
 from marl.plan import Plan
@@ -91,7 +91,7 @@ class Trainer:
         count = self.counters
         start, first = time.perf_counter(), count.t_env
         deadline = start + (self.run.max_seconds or float("inf"))
-        with self._graceful_interrupt(log):
+        with self._graceful_interrupt(log), self._saved_if_env_fails():
             while count.t_env < self.run.t_max and not self.stop_reason:
                 if count.t_env >= count.next_test:
                     self._evaluate(log)
@@ -136,8 +136,9 @@ class Trainer:
         count.episode += len(seeds)
         stats = statistics([rollout])
         stats["return_square_mean"] = stats.pop("return_std") ** 2 + stats["return_mean"] ** 2
-        self.meter.add(stats, weight=len(seeds))
+        self.meter.add(stats, weight=len(rollout.lengths))
         self.meter.note(self.agent.exploration.metrics(progress))
+        self.meter.note(self.runner.incidents())
 
     def _store(self, rollout: Rollout) -> None:
         """Keep the episodes one by one, and owe the updates that each brings once there is a batch.
@@ -221,6 +222,15 @@ class Trainer:
         load_into(self.agent.learner.load_state_dict, parts["learner"], "networks")
         if "replay" in parts:
             load_into(self.agent.buffer.load_state_dict, parts["replay"], "replay")
+
+    @contextmanager
+    def _saved_if_env_fails(self) -> Iterator[None]:
+        """An environment that gives up, a game that does not start any more say, costs nothing."""
+        try:
+            yield
+        except EnvError:
+            self.save()
+            raise
 
     @contextmanager
     def _graceful_interrupt(self, log: Log) -> Iterator[None]:

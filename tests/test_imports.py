@@ -13,6 +13,7 @@ BASE = {"spec", "batch", "protocols", "config", "errors", "ragged"}
 ALLOWED = {
     "engine": {"errors"},
     "envs": BASE | {"engine", "seeding"},
+    "envs/game": BASE | {"envs", "engine"},
     "nets": BASE,
     "quantizers": BASE,
     "controllers": BASE | {"nets"},

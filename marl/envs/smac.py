@@ -15,8 +15,9 @@ from marl.engine.generation import OPEN_SIZED, SIZED
 from marl.engine.options import Options, Quirks
 from marl.engine.scenario import Scenario, load_scenario
 from marl.engine.scripts import Scene
+from marl.envs.game.options import GameConfig
 from marl.errors import EnvError
-from marl.protocols import Observation, Step
+from marl.protocols import Observation, Step, VecEnv
 from marl.spec import EnvSpec
 
 
@@ -49,6 +50,7 @@ class ClientConfig:
     reward_scale_rate: float = option(20.0, above=0)
     quirks: Quirks = field(default_factory=Quirks)  # the client's known bugs
     choices: Choices = field(default_factory=Choices)  # the engine's uncertain rules
+    game: GameConfig = GameConfig()  # backend=game: the worker processes
 
     def engine_options(self) -> Options:
         """The same values, as the engine takes them."""
@@ -56,9 +58,7 @@ class ClientConfig:
         return Options(**{name: getattr(self, name) for name in ours})
 
     def battles(self, scenario: Scenario, num_envs: int, threads: int) -> Battles:
-        """num_envs battles in lock-step on `threads` threads."""
-        if self.backend == "game":
-            raise EnvError("backend=game is not built yet; use backend=engine")
+        """num_envs battles of the engine in lock-step on `threads` threads."""
         return Battles(scenario, self.engine_options(), num_envs, threads, self.choices)
 
 
@@ -69,11 +69,16 @@ class Sc2Config(ClientConfig):
     kind: ClassVar[str] = "sc2"
     map: str = "8m"
 
-    def build(self, num_envs: int, threads: int) -> SmacEnv:
-        """num_envs battles in lock-step on `threads` threads."""
+    def build(self, num_envs: int, threads: int) -> VecEnv:
+        """num_envs battles in lock-step, the engine's on `threads` threads."""
         if SIZED.fullmatch(self.map) or self.map.startswith(OPEN_SIZED):
             raise EnvError(f"map={self.map}: is one of SMACv2's; choose --env-config=sc2v2")
-        return SmacEnv(self.battles(load_scenario(self.map), num_envs, threads))
+        scenario = load_scenario(self.map)
+        if self.backend == "game":
+            from marl.envs.game.build import game_v1
+
+            return game_v1(self, num_envs)
+        return SmacEnv(self.battles(scenario, num_envs, threads))
 
 
 class SmacEnv:

@@ -11,6 +11,7 @@ from marl.engine.options import Options, Shown
 from marl.engine.scenario import scenario_names
 from marl.envs.smac import ClientConfig, SmacEnv
 from marl.errors import EnvError
+from marl.protocols import VecEnv
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,14 @@ class Smacv2Config(ClientConfig):
         )
         return replace(super().engine_options(), client="v2", shown=shown)
 
-    def build(self, num_envs: int, threads: int) -> SmacEnv:
-        """num_envs battles in lock-step on `threads` threads."""
+    def build(self, num_envs: int, threads: int) -> VecEnv:
+        """num_envs battles in lock-step, the engine's on `threads` threads."""
         if self.map in scenario_names():
             raise EnvError(f"map={self.map}: is one of SMAC's; choose --env-config=sc2")
-        scenario = make_generation(self.map, self.capability_config).scenario()
-        return SmacEnv(self.battles(scenario, num_envs, threads), "sc2v2-engine")
+        generation = make_generation(self.map, self.capability_config)
+        if self.backend == "game":
+            from marl.envs.game.build import game_v2
+
+            return game_v2(self, generation, num_envs)
+        battles = self.battles(generation.scenario(), num_envs, threads)
+        return SmacEnv(battles, "sc2v2-engine")

@@ -11,17 +11,26 @@ from torch import Tensor
 
 from marl.batch import SLOT_FIELDS, STEP_FIELDS, EpisodeBatch
 from marl.clock import Stopwatch
-from marl.protocols import Controller, Exploration, Observation, Progress, Step, VecEnv
+from marl.protocols import (
+    Breakable,
+    Controller,
+    Exploration,
+    Observation,
+    Progress,
+    Step,
+    VecEnv,
+)
 
 
 @dataclass(frozen=True)
 class Episodes:
-    """How episodes just played went."""
+    """How episodes just played went: those that came through, K of the C asked for."""
 
-    returns: NDArray[np.float64]  # [E] sum of rewards
-    lengths: NDArray[np.int64]  # [E] steps
-    outcomes: dict[str, NDArray[np.float32]]  # [E] each, e.g. battle_won
-    truncated: NDArray[np.bool_]  # [E] cut off by a limit
+    returns: NDArray[np.float64]  # [K] sum of rewards
+    lengths: NDArray[np.int64]  # [K] steps
+    outcomes: dict[str, NDArray[np.float32]]  # [K] each, e.g. battle_won
+    truncated: NDArray[np.bool_]  # [K] cut off by a limit
+    intact: NDArray[np.bool_]  # [C] came through; all do where the environment can't break
 
 
 @dataclass(frozen=True)
@@ -54,10 +63,15 @@ class Tally:
         self.running &= ~(result.terminated | result.truncated)
 
     def episodes(self) -> Episodes:
-        """How they went, once none runs any more."""
-        first = slice(self.count)
-        outcomes = {name: values[first].copy() for name, values in self.env.outcomes().items()}
-        return Episodes(self.returns[first], self.lengths[first], outcomes, self.truncated[first])
+        """How they went, once none runs any more; without those that broke off."""
+        intact = np.ones(self.count, dtype=np.bool_)
+        if isinstance(self.env, Breakable):
+            intact &= ~self.env.broken()[: self.count]
+        kept = np.flatnonzero(intact)
+        outcomes = {name: values[kept] for name, values in self.env.outcomes().items()}
+        return Episodes(
+            self.returns[kept], self.lengths[kept], outcomes, self.truncated[kept], intact
+        )
 
 
 class EpisodeRunner:
@@ -85,7 +99,28 @@ class EpisodeRunner:
         rng: torch.Generator,
         clock_prefix: str = "",
     ) -> Rollout:
-        """One episode for each seed (at most E of them)."""
+        """One episode for each seed (at most E of them), without those that broke off.
+
+        Plays them again where none came through.
+        """
+        rollout = None
+        while rollout is None:
+            rollout = self._play(controller, exploration, progress, seeds, rng, clock_prefix)
+        return rollout
+
+    def incidents(self) -> dict[str, float]:
+        """What went wrong in the environments since the start, where they can break."""
+        return self.env.incidents() if isinstance(self.env, Breakable) else {}
+
+    def _play(
+        self,
+        controller: Controller,
+        exploration: Exploration,
+        progress: Progress,
+        seeds: NDArray[np.uint64],
+        rng: torch.Generator,
+        clock_prefix: str,
+    ) -> Rollout | None:
         env, measure = self.env, self.stopwatch.measure
         count = len(seeds)
         self._clear()
@@ -139,10 +174,15 @@ class EpisodeRunner:
         np.copyto(self.staging.terminated[:, step].numpy(), terminated[:, None], where=where)
         self.staging.filled[:, step].numpy()[:] = where
 
-    def _rollout(self, episodes: Episodes, progress: Progress) -> Rollout:
-        count = len(episodes.lengths)
+    def _rollout(self, episodes: Episodes, progress: Progress) -> Rollout | None:
+        """What came through; None where nothing did."""
+        if not episodes.intact.any():
+            return None
         self.staging.episode[:] = progress.episode + torch.arange(self.env.num_envs)
+        batch = self.staging.rows(0, len(episodes.intact))
+        if not episodes.intact.all():
+            kept = torch.from_numpy(np.flatnonzero(episodes.intact))
+            batch = batch.map(lambda tensor: tensor[kept])
         if "battle_won" in episodes.outcomes:
-            won = torch.from_numpy(episodes.outcomes["battle_won"] > 0)
-            self.staging.won[:count] = won
-        return Rollout(**vars(episodes), batch=self.staging.rows(0, count).trim())
+            batch.won[:] = torch.from_numpy(episodes.outcomes["battle_won"] > 0)
+        return Rollout(**vars(episodes), batch=batch.trim())

@@ -25,21 +25,29 @@ def play(
     The rollouts' batches are views of one memory: only the last one is still whole.
     """
     rng = torch.Generator()  # a greedy choice draws nothing from it
-    size = runner.env.num_envs
-    return [
-        runner.collect(
-            controller, exploration, Progress(), seeds[first : first + size], rng, clock_prefix
+    rollouts, left, size = [], seeds, runner.env.num_envs
+    while len(left):
+        rollout = runner.collect(
+            controller, exploration, Progress(), left[:size], rng, clock_prefix
         )
-        for first in range(0, len(seeds), size)
-    ]
+        rollouts.append(rollout)
+        left = still_to_play(left, size, rollout)
+    return rollouts
 
 
 def play_script(env: VecEnv, player: Player, seeds: NDArray[np.uint64]) -> list[Episodes]:
     """One episode per seed of the player's environment, E at a time."""
-    size = env.num_envs
-    return [
-        _script(env, player, seeds[first : first + size]) for first in range(0, len(seeds), size)
-    ]
+    played, left, size = [], seeds, env.num_envs
+    while len(left):
+        episodes = _script(env, player, left[:size])
+        played.append(episodes)
+        left = still_to_play(left, size, episodes)
+    return played
+
+
+def still_to_play(left: NDArray[np.uint64], size: int, played: Episodes) -> NDArray[np.uint64]:
+    """Of the seeds `left`, without the first `size` that were `played`: but those that broke."""
+    return np.concatenate([left[size:], left[:size][~played.intact]])
 
 
 def _script(env: VecEnv, player: Player, seeds: NDArray[np.uint64]) -> Episodes:

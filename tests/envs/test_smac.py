@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 import yaml
 
 from marl.config import parse
+from marl.engine.choices import Choices
 from marl.engine.options import Options, Quirks
+from marl.envs.game.options import GameConfig
 from marl.envs.smac import Sc2Config
 from marl.errors import ConfigError, EnvError
 from marl.spec import EnvSpec
@@ -55,8 +58,19 @@ def test_another_client_s_bug_cannot_be_mended():
 
 
 def test_the_game_is_not_swapped_for_the_engine():
-    with pytest.raises(EnvError, match="backend=game is not built yet; use backend=engine"):
-        Sc2Config(backend="game").build(1, 1)
+    nowhere = GameConfig(python=sys.executable, source="/no/checkout")
+    with pytest.raises(EnvError, match=r"smac.env.starcraft2.starcraft2 can't be imported by .*"):
+        Sc2Config(backend="game", game=nowhere).build(1, 1)
+
+
+def test_the_game_is_not_asked_for_what_only_the_engine_has():
+    for config in (
+        Sc2Config(backend="game", quirks=Quirks(regeneration_pays=False)),
+        Sc2Config(backend="game", choices=Choices(target_kept=False)),
+        Sc2Config(backend="game", reward_deaths_only=True, reward_only_positive=False),
+    ):
+        with pytest.raises(EnvError, match=r"^(quirks|choices|reward_deaths_only): "):
+            config.build(1, 1)
 
 
 def test_an_unknown_map_is_refused():

@@ -173,8 +173,6 @@ def test_what_cannot_be_built_is_refused():
         Smacv2Config(map="protoss_5vs5").build(1, 1)
     with pytest.raises(EnvError, match=r"map=3m: .* choose --env-config=sc2"):
         Smacv2Config(map="3m").build(1, 1)
-    with pytest.raises(EnvError, match="backend=game is not built yet; use backend=engine"):
-        Smacv2Config(backend="game").build(1, 1)
     with pytest.raises(ConfigError, match=r"capability_config\.n_units: map=10gen_zerg"):
         Smacv2Config(map="10gen_zerg").build(1, 1)
 

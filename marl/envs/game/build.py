@@ -1,0 +1,128 @@
+"""From the options of the SMAC environments to the official clients and their keywords."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from marl.engine.choices import Choices
+from marl.engine.generation import OPEN_SIZED, SECTION, Generation
+from marl.engine.options import Quirks
+from marl.engine.scenario import SIDES
+from marl.envs.game.env import GameEnv, GamePlan
+from marl.envs.smac import ClientConfig
+from marl.errors import EnvError
+
+SOURCES = {"smac": "SMAC_SOURCE", "smacv2": "SMACV2_SOURCE"}
+OURS = ("map", "backend", "quirks", "choices", "game", "reward_deaths_only", SECTION)
+ADVICE = (
+    "game.python must be a Python with pysc2, and {package} must be installed there, or "
+    "game.source (or {variable}) be a checkout of github.com/oxwhirl/{package}"
+)
+
+
+def game_v1(config: ClientConfig, num_envs: int) -> GameEnv:
+    """num_envs battles of oxwhirl/smac's client."""
+    return GameEnv(plan_v1(config), config.game, num_envs)
+
+
+def plan_v1(config: ClientConfig) -> GamePlan:
+    """Battles of oxwhirl/smac's client."""
+    options = {**_options(config), "map_name": config.map}
+    return GamePlan(f"sc2-game/{config.map}", _python(config), _make(config, "smac", options))
+
+
+def game_v2(config: ClientConfig, generation: Generation, num_envs: int) -> GameEnv:
+    """num_envs battles of oxwhirl/smacv2's client."""
+    return GameEnv(plan_v2(config, generation), config.game, num_envs)
+
+
+def plan_v2(config: ClientConfig, generation: Generation) -> GamePlan:
+    """Battles of oxwhirl/smacv2's client, each drawn as the engine's would be."""
+    options = {
+        **_options(config),
+        "map_name": OPEN_SIZED + generation.race.name,
+        SECTION: told(generation),
+    }
+    return GamePlan(
+        f"sc2v2-game/{config.map}",
+        _python(config),
+        _make(config, "smacv2", options),
+        draw=lambda seed: episode_config(generation, seed),
+    )
+
+
+def _options(config: ClientConfig) -> dict[str, Any]:
+    """The client's keywords; EnvError for what only the engine can do."""
+    if config.quirks != Quirks():
+        raise EnvError("quirks: backend=game plays with the clients' bugs; leave them all true")
+    if config.choices != Choices():
+        raise EnvError("choices: backend=game plays by the game's own rules; leave them out")
+    if config.reward_deaths_only:
+        raise EnvError("reward_deaths_only: the official clients know no such reward")
+    values = {item.name: getattr(config, item.name) for item in fields(config)}
+    if config.move_amount == int(config.move_amount):
+        values["move_amount"] = int(config.move_amount)  # the client adds it to indices
+    game = {"game_version": config.game.version, "difficulty": config.game.difficulty}
+    return {**{name: value for name, value in values.items() if name not in OURS}, **game}
+
+
+def _make(config: ClientConfig, package: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The request that makes the client, see client.py."""
+    variable = SOURCES[package]
+    return {
+        "do": "make",
+        "module": f"{package}.env.starcraft2.starcraft2",
+        "name": "StarCraft2Env",
+        "source": config.game.source or os.environ.get(variable),
+        "advice": ADVICE.format(package=package, variable=variable),
+        "map": options["map_name"],
+        "options": dict(options),
+    }
+
+
+def _python(config: ClientConfig) -> str:
+    return config.game.python or sys.executable
+
+
+def told(generation: Generation) -> dict[str, Any]:
+    """The capability_config: what the client must know to lay out its observations.
+
+    Nothing of it is drawn by the client: `episode_config` says what each episode has.
+    """
+    drawn = generation.config
+    sizes = {"n_units": generation.n_units, "n_enemies": generation.n_enemies}
+    config: dict[str, Any] = {"team_gen": {**sizes, "observe": drawn.team_gen.observe}}
+    if drawn.start_positions is not None:
+        config["start_positions"] = {**sizes}
+    for name in ("attack", "health"):
+        part = getattr(drawn, name)
+        if part is not None:
+            config[name] = {**sizes, "observe": part.observe}
+    if drawn.enemy_mask is not None:
+        config["enemy_mask"] = {**sizes}
+    return config
+
+
+def episode_config(generation: Generation, seed: int) -> dict[str, Any]:
+    """What the episode of this seed has, as the client's `reset` takes it, in plain lists."""
+    drawn, config, agents = generation.deploy(seed), generation.config, generation.n_units
+    names = [generation.unit_names[kind].lower() for kind in drawn.kinds]
+    teams = {"ally_team": names[:agents], "enemy_team": names[agents:]}
+    places = np.stack([drawn.x, drawn.y], axis=1)
+    episode: dict[str, Any] = {"team_gen": teams}
+    if config.start_positions is not None:
+        for side, at in zip(SIDES, np.split(places, [agents]), strict=True):
+            episode[f"{side}_start_positions"] = {"item": at.tolist()}
+    if config.attack is not None:
+        episode["attack"] = {"item": drawn.attack_probability.tolist()}
+    if config.health is not None:
+        episode["health"] = {"item": drawn.health_level.tolist()}
+    if config.enemy_mask is not None:
+        episode["enemy_mask"] = {"item": drawn.enemy_mask.tolist()}
+    return episode

@@ -1,0 +1,70 @@
+"""Messages between the training and a worker: a JSON header and raw numbers, over a socket.
+
+No pickle: the two ends may have other versions of Python and numpy.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from typing import Any
+
+LENGTH = struct.Struct("<II")  # bytes of the header and of what follows it
+LARGEST = 1 << 28  # bytes; more means that the other end does not speak this
+CHUNK = 1 << 16
+
+Message = tuple[dict[str, Any], bytes]  # header, raw numbers
+
+
+class GarbledError(Exception):
+    """What arrived is no message."""
+
+
+def encode(header: dict[str, Any], raw: bytes = b"") -> bytes:
+    """The bytes of one message."""
+    text = json.dumps(header).encode()
+    return LENGTH.pack(len(text), len(raw)) + text + raw
+
+
+class Inbox:
+    """Puts messages together from the pieces that arrive."""
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+
+    def feed(self, piece: bytes) -> list[Message]:
+        """The messages that this piece completes, in order."""
+        self._pending += piece
+        messages: list[Message] = []
+        while (message := self._take()) is not None:
+            messages.append(message)
+        return messages
+
+    def _take(self) -> Message | None:
+        if len(self._pending) < LENGTH.size:
+            return None
+        text_size, raw_size = LENGTH.unpack_from(self._pending)
+        if text_size + raw_size > LARGEST:
+            raise GarbledError(f"a message of {text_size + raw_size} bytes")
+        middle = LENGTH.size + text_size
+        if len(self._pending) < middle + raw_size:
+            return None
+        text = bytes(self._pending[LENGTH.size : middle])
+        raw = bytes(self._pending[middle : middle + raw_size])
+        del self._pending[: middle + raw_size]
+        try:
+            header = json.loads(text)
+        except ValueError:
+            raise GarbledError("a header that is not JSON") from None
+        if not isinstance(header, dict):
+            raise GarbledError("a header that is not a mapping")
+        return header, raw
+
+
+def receive(connection: socket.socket, inbox: Inbox) -> list[Message]:
+    """The messages completed by the next piece; EOFError once the other end is gone."""
+    piece = connection.recv(CHUNK)
+    if not piece:
+        raise EOFError
+    return inbox.feed(piece)

@@ -1,0 +1,27 @@
+"""Options of backend=game: how its worker processes are made and watched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from marl.config import option
+
+
+@dataclass(frozen=True)
+class GameConfig:
+    """The section `game` of the SMAC environments; means nothing to backend=engine."""
+
+    # The Python that has the official client; null: this one.
+    python: str | None = None
+    # A checkout of oxwhirl/smac or smacv2; null: SMAC_SOURCE or SMACV2_SOURCE, else as installed.
+    source: str | None = None
+    version: str | None = None  # of the game, e.g. 4.10; null: the newest installed
+    difficulty: Literal["1", "2", "3", "4", "5", "6", "7", "8", "9", "A"] = "7"
+    launch_seconds: float = option(180.0, above=0)  # until the first battle of a worker stands
+    call_seconds: float = option(60.0, above=0)  # longest answer to any later call
+    silence_seconds: float = option(30.0, above=2)  # a worker that shows no life for so long hangs
+    attempts: int = option(6, low=1)  # failures of one worker in a row that end the run
+    back_off_seconds: float = option(1.0, low=0)  # before the second attempt; doubles each time
+    memory_mb: int = option(6000, low=1)  # of a worker and its game, renewed between battles
+    recycle_episodes: int = option(500, low=1)  # battles after which a worker is renewed

@@ -1,0 +1,75 @@
+"""Our observations of SMACv2's battles with the official client's luck."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl.engine import sensing, sight
+from marl.engine.rng import GOLDEN
+from marl.engine.senses import Facts
+from marl.engine.sight import Memory, empty_memory
+from marl.envs.smac import SmacEnv
+
+NO_RANDOM = np.zeros(1, dtype=np.uint64)
+
+
+class Onlooker:
+    """Sees the battles of an environment, its agents looking around in the client's order.
+
+    Our own agents look in an order drawn from the battle's random numbers, of which the server,
+    which shows everything, draws none: so after each look they are put back to before it.
+    """
+
+    def __init__(self, env: SmacEnv) -> None:
+        self.battles = env.battles
+        self.senses = senses = env.battles.rules.senses
+        draws = senses.n_enemies * (senses.n_agents - 1)
+        self.memory = Memory(*(array[0] for array in empty_memory(senses, 1, draws)))
+        self.avail = np.zeros((senses.n_agents, senses.n_actions), dtype=np.bool_)
+        self.obs = np.zeros((senses.n_agents, senses.obs_dim), dtype=np.float32)
+
+    def begin(self, battle: int) -> None:
+        """A battle starts; `reset` and the worker look once each, as ours do."""
+        self._put_back(looks=2)
+        sight.forget_all(self.memory)
+        self._look(battle, 0)
+
+    def see(self, battle: int, step: int) -> NDArray[np.float32]:
+        """The observations [A,O] after a step (0: at the start)."""
+        if step:
+            self._put_back(looks=1)
+            sight.forget_dead(self.senses, self._facts(), self.memory)
+        self._look(battle, step)
+        record = self.battles.record
+        sensing.write_mask(self.senses, self._facts(), self.memory.distance, self.avail)
+        sensing.write_observations(
+            self.senses, self._facts(), self.memory, self.avail, record.last_actions[0],
+            step, self.obs,
+        )  # fmt: skip
+        return self.obs
+
+    def _look(self, battle: int, step: int) -> None:
+        luck = 1000 * battle + step
+        order = list(range(self.senses.n_agents))
+        random.seed(luck)
+        random.shuffle(order)
+        np.random.seed(luck)
+        self.memory.order[:] = order
+        self.memory.draws[:] = np.random.rand(self.memory.draws.size)
+        facts = self._facts()
+        sight.measure(self.senses, facts, self.memory)
+        sight.look(self.senses, facts, self.memory, NO_RANDOM)
+
+    def _put_back(self, looks: int) -> None:
+        """A shuffle of the agents draws a number for each but one."""
+        draws = looks * (self.senses.n_agents - 1)
+        with np.errstate(over="ignore"):
+            self.battles.world.rng[0, 0] -= np.uint64(draws) * GOLDEN
+
+    def _facts(self) -> Facts:
+        units, traits = self.battles.world.units[0], self.battles.traits
+        names = Facts._fields[: len(Facts._fields) - len(traits)]
+        return Facts(*(units[name] for name in names), *(array[0] for array in traits))

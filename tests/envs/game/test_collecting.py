@@ -1,0 +1,153 @@
+"""What broke is never learnt from: the runner, evaluation and training on hunted games."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from marl.algos.qmix import QmixConfig
+from marl.arguments import split
+from marl.clock import Stopwatch
+from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy
+from marl.envs.game.env import GameEnv
+from marl.envs.game.options import GameConfig
+from marl.errors import EnvError
+from marl.log import open_log
+from marl.plan import Plan
+from marl.planning import make_plan, open_folder
+from marl.protocols import Progress
+from marl.runners.episodes import EpisodeRunner
+from marl.runners.evaluation import play, play_script
+from marl.scripted.players import RandomPlayer
+from marl.train import Trainer, train
+from tests.envs.game.gamekit import (
+    HuntedConfig,
+    HuntedEnv,
+    fake_env,
+    fake_plan,
+    gone,
+    seeds_of,
+    sessions,
+)
+
+pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at /proc")
+CPU = torch.device("cpu")
+STEPS = 5  # of every battle of the fake game
+
+
+def hunted(num_envs: int, every: int) -> HuntedEnv:
+    return HuntedConfig(fake_plan(), every).build(num_envs, 1)
+
+
+def collecting(env: GameEnv):
+    torch.manual_seed(0)
+    agent = QmixConfig().build(env.spec, CPU)
+    return EpisodeRunner(env, CPU, Stopwatch()), agent
+
+
+def test_a_rollout_holds_what_came_through_and_nothing_else():
+    env = hunted(3, every=10**9)
+    runner, agent = collecting(env)
+    random = EpsilonGreedy(EpsilonConfig())
+    rng = torch.Generator().manual_seed(0)
+    arguments = (agent.controller, random, Progress(episode=40), seeds_of(1, 2, 3), rng)
+    env.every, env.steps = 7, 0  # in the third step, which is the second of environment 0
+    rollout = runner.collect(*arguments)
+    assert env.kills >= 1
+    kept = np.flatnonzero(rollout.intact)
+    assert rollout.intact.shape == (3,)
+    assert 0 < len(kept) < 3
+    assert rollout.batch.episode.tolist() == (40 + kept).tolist()
+    assert rollout.lengths.tolist() == [STEPS] * len(kept)
+    assert rollout.batch.terminated[:, -1, 0].all()
+    assert rollout.batch.won.all()
+    assert rollout.steps == STEPS * len(kept)
+    env.close()
+
+
+def test_where_nothing_came_through_the_episodes_are_played_again(tmp_path: Path):
+    env = fake_env(1, trouble="raises", once=str(tmp_path / "once"))
+    runner, agent = collecting(env)
+    rollout = runner.collect(
+        agent.controller, agent.greedy, Progress(), seeds_of(1), torch.Generator()
+    )
+    assert env.incidents()["env_episodes_dropped"] == 1
+    assert rollout.lengths.tolist() == [STEPS]
+    assert rollout.intact.tolist() == [True]
+    env.close()
+
+
+def test_an_evaluation_has_all_its_episodes_though_some_broke():
+    env = hunted(2, every=12)
+    runner, agent = collecting(env)
+    rollouts = play(runner, agent.controller, agent.greedy, seeds_of(1, 2, 3, 4))
+    scripted = play_script(env, RandomPlayer(env), seeds_of(5, 6, 7))
+    assert env.incidents()["env_episodes_dropped"] >= 2
+    for parts, count in ((rollouts, 4), (scripted, 3)):
+        assert sum(len(part.lengths) for part in parts) == count
+        assert all((part.outcomes["battle_won"] == 1).all() for part in parts)
+    env.close()
+
+
+def training_plan(folder: Path, config: HuntedConfig) -> Plan:
+    """QMIX on hunted games, with its run folder."""
+    words = ["num_envs=3", "t_max=300", "test_interval=150", "test_episodes=3", "log_interval=50"]
+    words += ["sampler.batch_size=4", "tensorboard=False", "progress_bar=False", "seed=3"]
+    plan = make_plan(split(["train", "--config=qmix", "--env-config=two_step", "with", *words]))
+    plan = replace(plan, env=config, run=replace(plan.run, results_dir=str(folder)))
+    return replace(plan, folder=open_folder(plan))
+
+
+def test_training_goes_on_while_workers_and_games_are_killed(tmp_path: Path):
+    game = GameConfig(back_off_seconds=0.01)
+    plan = training_plan(tmp_path, HuntedConfig(fake_plan(), 40, game))
+    made: list[Trainer] = []
+
+    class Watched(Trainer):
+        def __init__(self, *arguments) -> None:
+            super().__init__(*arguments)
+            made.append(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("marl.train.Trainer", Watched)
+        summary = train(plan)
+    (trainer,) = made
+    env = trainer.env
+    assert isinstance(env, HuntedEnv)
+    assert summary.t_env >= 300
+    assert env.kills >= 7
+    buffer = trainer.agent.buffer
+    batch = trainer.agent.sampler.sample(buffer, torch.Generator().manual_seed(0))
+    stored = buffer.storage.rows(0, len(buffer))
+    assert stored.lengths.tolist() == [STEPS] * len(buffer)  # so no broken one is among them
+    assert stored.won.all()
+    assert len(buffer) * STEPS == trainer.counters.t_env
+    assert batch.size == 4
+    lines = [json.loads(line) for line in (plan.folder / "metrics.jsonl").read_text().splitlines()]
+    restarts = [line["env_restarts"] for line in lines if "env_restarts" in line]
+    assert restarts == sorted(restarts)
+    assert restarts[-1] >= 5
+    assert sessions(env) == []
+    assert all(gone(session) for session in env.seen)
+
+
+def test_a_game_that_gives_up_costs_no_training(tmp_path: Path):
+    plan = training_plan(tmp_path, HuntedConfig(fake_plan(), 10**9, GameConfig(attempts=2)))
+    trainer = Trainer(plan)
+    env = trainer.env
+    assert isinstance(env, HuntedEnv)
+    trainer._collect()
+    reached = trainer.counters.t_env
+    env.every, env.steps, env.kills = 1, 0, 0  # from now on no battle gets past its first step
+    log = open_log(plan, start=0)
+    with pytest.raises(EnvError, match="failed 2 times in a row"):
+        trainer.train(log)
+    log.close()
+    env.close()
+    assert reached == trainer.counters.t_env > 0
+    assert (plan.folder / "models" / str(reached)).is_dir()
