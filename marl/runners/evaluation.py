@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -19,19 +19,23 @@ def play(
     exploration: Exploration,
     seeds: NDArray[np.uint64],
     clock_prefix: str = "evaluation",
+    keep: Callable[[Rollout, NDArray[np.uint64]], None] | None = None,
 ) -> list[Rollout]:
     """One episode per seed, E at a time. What an episode gives depends on its seed alone.
 
     The rollouts' batches are views of one memory: only the last one is still whole.
+    keep: is given each one, and its seeds, while it is.
     """
     rng = torch.Generator()  # a greedy choice draws nothing from it
     size = runner.env.num_envs
-    return [
-        runner.collect(
-            controller, exploration, Progress(), seeds[first : first + size], rng, clock_prefix
-        )
-        for first in range(0, len(seeds), size)
-    ]
+    rollouts = []
+    for first in range(0, len(seeds), size):
+        some = seeds[first : first + size]
+        rollout = runner.collect(controller, exploration, Progress(), some, rng, clock_prefix)
+        if keep is not None:
+            keep(rollout, some)
+        rollouts.append(rollout)
+    return rollouts
 
 
 def play_script(env: VecEnv, player: Player, seeds: NDArray[np.uint64]) -> list[Episodes]:
