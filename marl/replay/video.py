@@ -9,19 +9,25 @@ from typing import Any, Literal
 
 import numpy as np
 
+from marl.engine.geometry import BLOCKED
+from marl.engine.world import Floats
 from marl.errors import EnvError
 from marl.replay.film import Film
 
 Video = Literal["none", "gif", "mp4"]
 
-PIXELS = 448  # of the longer side
+SIZE = (480, 352)  # pixels, multiples of 16 as video coders like
+SMOOTH_FRAMES = 40  # before and after: the camera's view is the mean of so many
+LEAST_WIDE = 12.0  # grid units that it always shows
 FRAMES_PER_SECOND = 16  # loops of the game in real time; a GIF shows every other one
-MARGIN = 2.0  # grid units around all that lives
-BACKGROUND, WALL, TEXT = (28, 35, 45), (12, 15, 20), (220, 226, 234)
+MARGIN = 1.5  # grid units around all that lives
+BACKGROUND, LINES, WALL = (28, 35, 45), (36, 44, 56), (12, 15, 20)
+TEXT = (220, 226, 234)
 TEAMS = ((59, 130, 246), (239, 95, 60))
 SHOTS = ((125, 211, 252), (253, 186, 116))
 SHIELD, BAR = (56, 189, 248), (8, 10, 14)
 SHOT_LOOPS = 3
+FAST_OCTREE = 2  # how pillow finds the colours of a GIF
 
 
 def save_video(film: Film, path: Path) -> None:
@@ -35,8 +41,8 @@ def save_video(film: Film, path: Path) -> None:
         _save_mp4(pictures, path)
         return
     first, *rest = [
-        picture.quantize(64) for picture in _pictures(film, Image, ImageDraw, every=2)
-    ] or [Image.new("P", (PIXELS, PIXELS))]
+        picture.quantize(32, FAST_OCTREE) for picture in _pictures(film, Image, ImageDraw, every=2)
+    ] or [Image.new("P", SIZE)]
     duration = 1000 * 2 // FRAMES_PER_SECOND
     first.save(path, save_all=True, append_images=rest, duration=duration, loop=0)
 
@@ -57,40 +63,64 @@ def _save_mp4(pictures: Iterator[Any], path: Path) -> None:
 
 
 class _Window:
-    """From grid units to pixels: all places where units ever are."""
+    """From grid units to pixels: a part of the ground that has all who live on it."""
 
-    def __init__(self, film: Film) -> None:
-        alive = film.columns["health"] > 0
-        x, y = film.values("x")[alive], film.values("y")[alive]
-        height, width = film.terrain.shape
-        west, east = (float(x.min()), float(x.max())) if x.size else (0.0, float(width))
-        south, north = (float(y.min()), float(y.max())) if y.size else (0.0, float(height))
-        self.west, self.north = west - MARGIN, north + MARGIN
-        wide, tall = east + MARGIN - self.west, self.north - south + MARGIN
-        self.scale = PIXELS / max(wide, tall)
-        # Even numbers, which video coders ask for.
-        self.size = tuple(2 * max(8, round(v * self.scale / 2)) for v in (wide, tall))
+    def __init__(self, box: Floats) -> None:
+        """box: west, east, south, north."""
+        west, east, south, north = box.tolist()
+        self.scale = min(SIZE[0] / (east - west), SIZE[1] / (north - south))
+        self.west = (west + east - SIZE[0] / self.scale) / 2
+        self.north = (south + north + SIZE[1] / self.scale) / 2
 
     def at(self, x: float, y: float) -> tuple[float, float]:
         return (x - self.west) * self.scale, (self.north - y) * self.scale
 
 
+def _boxes(film: Film) -> Floats:
+    """What to show in each frame, [T,4]: all who live, as smoothly as a camera moves."""
+    count, (height, width) = len(film.loops), film.terrain.shape
+    boxes = np.tile([0.0, width, 0.0, height], (count, 1))
+    alive = film.columns["health"] > 0
+    x, y = film.values("x"), film.values("y")
+    for t in range(count):
+        if alive[t].any():
+            ends = [(v[t, alive[t]].min(), v[t, alive[t]].max()) for v in (x, y)]
+            boxes[t] = [end for pair in ends for end in pair]
+        elif t:
+            boxes[t] = boxes[t - 1]
+    reach = min(SMOOTH_FRAMES, count // 2)
+    padded = np.pad(boxes, ((reach + 1, reach), (0, 0)), mode="edge").cumsum(0)
+    smooth = (padded[2 * reach + 1 :] - padded[: -2 * reach - 1]) / (2 * reach + 1)
+    low, high = np.minimum(boxes, smooth)[:, ::2], np.maximum(boxes, smooth)[:, 1::2]  # [T,2]
+    lack = np.maximum(LEAST_WIDE - (high - low), 2 * MARGIN) / 2
+    return np.stack([low - lack, high + lack], axis=2).reshape(count, 4)
+
+
 def _pictures(film: Film, image: Any, image_draw: Any, every: int) -> Iterator[Any]:
     """The frames, `every` loops apart, as RGB images."""
-    window = _Window(film)
-    ground = image.new("RGB", window.size, BACKGROUND)
-    pen = image_draw.Draw(ground)
-    for y, x in np.argwhere(film.terrain == 0).tolist():
-        pen.rectangle([window.at(x, y + 1), window.at(x + 1, y)], fill=WALL)
+    boxes = _boxes(film)
     values = {name: film.values(name) for name in ("x", "y", "health", "shield", "facing")}
     due = 0
     for t, loop in enumerate(film.loops.tolist()):
         if loop < due and t < len(film.loops) - 1:
             continue
         due = loop + every
-        picture = ground.copy()
-        _draw(film, values, t, window, image_draw.Draw(picture))
+        picture = image.new("RGB", SIZE, BACKGROUND)
+        pen, window = image_draw.Draw(picture), _Window(boxes[t])
+        _draw_ground(film, window, pen)
+        _draw(film, values, t, window, pen)
         yield picture
+
+
+def _draw_ground(film: Film, window: _Window, pen: Any) -> None:
+    """Lines two grid units apart, and what is blocked."""
+    height, width = film.terrain.shape
+    for x in range(0, width + 1, 2):
+        pen.line([window.at(x, 0), window.at(x, height)], fill=LINES)
+    for y in range(0, height + 1, 2):
+        pen.line([window.at(0, y), window.at(width, y)], fill=LINES)
+    for y, x in np.argwhere(film.terrain == BLOCKED).tolist():
+        pen.rectangle([window.at(x, y + 1), window.at(x + 1, y)], fill=WALL)
 
 
 def _draw(film: Film, values: dict[str, Any], t: int, window: _Window, pen: Any) -> None:

@@ -156,7 +156,7 @@ function codePanel(film, length) {
   return { tall: 34, lines: [line], paint: (c, width, tall, colours) => {
     const wide = (film.step_mul / length) * width;
     for (let k = 0; k < codes.length; k++) {
-      c.fillStyle = codeColour(codes[k]);
+      c.fillStyle = codeColour(film.codeRank.get(codes[k]));
       c.fillRect(k * wide, 16, Math.ceil(wide), tall - 22);
       c.fillStyle = inGoal(film, k, codes[k]) ? colours.goal : colours.grid;
       c.fillRect(k * wide, tall - 5, Math.ceil(wide), 4);
@@ -168,7 +168,8 @@ function codePanel(film, length) {
   } };
 }
 
-const codeColour = (code) => `hsl(${(code * 137.508) % 360} 60% 52%)`;
+// Neighbours in the order in which a battle meets its codes look different.
+const codeColour = (rank) => `hsl(${(200 + rank * 137.508) % 360} 60% 52%)`;
 
 function inGoal(film, slot, code) {
   const goal = film.series.goal;
@@ -220,8 +221,7 @@ function paintPanel(c, panel, width, film, colours) {
 
 // Who died when, on the timeline.
 function paintMarks(c, width, tall, film, colours) {
-  for (const event of film.events) {
-    if (event.what !== "death") continue;
+  for (const event of film.deaths) {
     const x = ((event.loop - film.firstLoop) / (film.lastLoop - film.firstLoop || 1)) * width;
     c.fillStyle = colours.team[film.side[event.unit]].soft;
     c.fillRect(Math.round(x) - 1, 18, 2, tall - 18);

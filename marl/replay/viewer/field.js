@@ -144,9 +144,10 @@ class Field {
     const moment = film.at(loop);
     const order = [...Array(film.units).keys()].sort((a, b) => film.type(a).flies - film.type(b).flies);
     this.places = order.reduce((all, i) => ((all[i] = film.place(moment, i)), all), []);
+    this.hits = new Map(this.recent("hit", loop, FLASH_LOOPS).map((e) => [e.unit, e]));
     const shown = this.options.shown;
     const focus = this.hovered >= 0 ? this.hovered : this.selected;
-    for (const e of this.recent("death", loop, Infinity)) this.drawDeath(c, e, loop);
+    for (const e of film.deaths) if (e.loop <= loop) this.drawDeath(c, e, loop);
     for (const i of order) {
       if (!film.alive(moment.frame, i)) continue;
       const isFocus = i === focus || i === this.selected;
@@ -162,11 +163,14 @@ class Field {
     for (const i of order) if (film.alive(moment.frame, i)) this.drawBars(c, i, moment.frame);
   }
 
-  *recent(what, loop, span) {
-    for (const event of this.film.events) {
-      if (event.loop > loop) return;
-      if (event.what === what && loop - event.loop < span) yield event;
+  // Events of a kind within the last `span` loops; the film's events are in the order of time.
+  recent(what, loop, span) {
+    const found = [];
+    const { events } = this.film;
+    for (let k = this.film.eventsUntil(loop) - 1; k >= 0 && loop - events[k].loop < span; k--) {
+      if (events[k].what === what) found.push(events[k]);
     }
+    return found;
   }
 
   drawGround(c, colours) {
@@ -192,25 +196,44 @@ class Field {
     c.stroke();
   }
 
-  // One pixel a cell; higher ground is lighter, what is blocked is dark.
+  // Higher ground is lighter, what is blocked is dark, cliffs are brown.
   paintGround(colours) {
     const { film, ground } = this;
     this.groundColours = colours.name;
-    [ground.width, ground.height] = [film.columns, film.rows];
+    const size = Math.max(1, Math.min(8, Math.floor(2048 / Math.max(film.columns, film.rows)))); // of a cell
+    [ground.width, ground.height] = [film.columns * size, film.rows * size];
     const c = ground.getContext("2d");
-    const terrain = film.arrays.terrain.data;
     const height = film.arrays.height.data;
+    const fills = [colours.wall, colours.floor, colours.floor, colours.cliff];
     for (let y = 0; y < film.rows; y++) {
       for (let x = 0; x < film.columns; x++) {
-        const at = y * film.columns + x;
-        c.fillStyle = terrain[at] === 0 ? colours.wall : terrain[at] === 1 ? colours.floor : colours.cliff;
-        c.fillRect(x, film.rows - 1 - y, 1, 1);
-        if (terrain[at] !== 0 && height[at] > 64) {
-          c.fillStyle = `rgba(255,255,255,${Math.min((height[at] - 64) / 64, 1) * 0.12})`;
-          c.fillRect(x, film.rows - 1 - y, 1, 1);
+        const [left, top] = [x * size, (film.rows - 1 - y) * size];
+        const cell = film.ground(x, y);
+        c.fillStyle = fills[cell] || colours.cliff;
+        c.fillRect(left, top, size, size);
+        const high = height[y * film.columns + x];
+        if (cell !== BLOCKED && high > 64) {
+          c.fillStyle = `rgba(255,255,255,${Math.min((high - 64) / 64, 1) * 0.12})`;
+          c.fillRect(left, top, size, size);
         }
+        if (cell === DIAGONAL) this.paintHalf(c, x, y, left, top, size, colours.wall);
       }
     }
+  }
+
+  // The half of a diagonal cell that lies away from its open neighbours is blocked.
+  paintHalf(c, x, y, left, top, size, colour) {
+    const open = (cx, cy) => (this.film.ground(cx, cy) === OPEN ? 1 : 0);
+    const [east, north] = [open(x + 1, y) - open(x - 1, y), open(x, y + 1) - open(x, y - 1)];
+    const corners = [[0, 0], [1, 0], [1, 1], [0, 1]]; // screen, from the north-west
+    const away = [east > 0 ? 0 : 1, north > 0 ? 1 : 0];
+    c.fillStyle = colour;
+    c.beginPath();
+    for (const [dx, dy] of corners) {
+      if (dx !== away[0] && dy !== away[1] && east && north) continue;
+      c.lineTo(left + dx * size, top + dy * size);
+    }
+    c.fill();
   }
 
   drawRange(c, i, which) {
@@ -294,7 +317,7 @@ class Field {
     c.fillStyle = team.ground;
     c.fill();
     drawShape(c, type.name, size, angle, team);
-    const hit = [...this.recent("hit", loop, FLASH_LOOPS)].find((e) => e.unit === i);
+    const hit = this.hits.get(i);
     if (hit) {
       c.globalAlpha = 1 - (loop - hit.loop) / FLASH_LOOPS;
       c.strokeStyle = this.colours.flash;
@@ -324,13 +347,14 @@ class Field {
     const { film, view } = this;
     const type = film.type(i);
     const [px, py] = this.screen(this.places[i].x, this.places[i].y);
-    const width = Math.max(type.radius * view.scale * 2.1, 22);
+    const width = Math.max(type.radius * view.scale * 2.1, 14);
+    const thin = view.scale < 22 ? 1 : 0;
     const bars = [["health", type.health], ["shield", type.shield], ["energy", type.energy]];
     let top = py - Math.max(type.radius * view.scale, 5) - 6;
     for (const [name, whole] of bars) {
       if (!whole) continue;
       const share = Math.min(film.value(name, frame, i) / whole, 1);
-      const tall = name === "health" ? 4 : 3;
+      const tall = (name === "health" ? 4 : 3) - thin;
       top -= tall + 1;
       c.fillStyle = this.colours.barBack;
       c.fillRect(px - width / 2 - 1, top - 1, width + 2, tall + 2);

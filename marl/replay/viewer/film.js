@@ -1,5 +1,6 @@
 // Reading a film: marl/replay/container.py says how it is written.
 
+const [BLOCKED, OPEN, DIAGONAL] = [0, 1, 2]; // cells of marl.engine.geometry
 const ORDERS = ["idle", "move", "attack", "attack-move", "stop", "heal"];
 const ARRAY_TYPES = { u1: Uint8Array, u2: Uint16Array, i2: Int16Array, i4: Int32Array };
 const UNSIGNED = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array };
@@ -54,8 +55,11 @@ class Film {
     for (const [name, ends] of Object.entries(header.channels)) {
       this.series[name] = decodeChannel(arrays["channel:" + name], ends);
     }
+    const codes = this.series.code ? this.series.code.data : [];
+    this.codeRank = new Map([...new Set(codes)].map((code, rank) => [code, rank]));
     this.names = this.nameUnits();
     this.events = this.findEvents();
+    this.deaths = this.events.filter((event) => event.what === "death");
     this.boxes = this.findBoxes();
   }
 
@@ -124,6 +128,23 @@ class Film {
       }
     }
     return events;
+  }
+
+  // How many events have happened at a loop.
+  eventsUntil(loop) {
+    let [low, high] = [0, this.events.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.events[middle].loop <= loop) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  // A cell of the ground; off the map all is blocked.
+  ground(x, y) {
+    const there = x >= 0 && y >= 0 && x < this.columns && y < this.rows;
+    return there ? this.arrays.terrain.data[y * this.columns + x] : BLOCKED;
   }
 
   // [west, east, south, north] of who lives, and a margin, by frame.
