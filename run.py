@@ -44,6 +44,13 @@ def execute(plan: Plan, options: Mapping[str, object]) -> None:
         return evaluate(plan)
 
     @experiment.command(unobserved=True)
+    def replay() -> None:
+        """Play without exploration, and make a page of each battle."""
+        from marl.replay.command import replay
+
+        replay(plan)
+
+    @experiment.command(unobserved=True)
     def bench() -> object:
         """Measure the engine and the learners."""
         from marl.bench import bench

@@ -14,10 +14,10 @@ from marl.configfiles import merge
 from marl.errors import ConfigError
 
 EXAMPLE = {"config": "lagma", "env-config": "sc2"}
-COMMANDS = ("train", "evaluate", "bench", "print_config")
+COMMANDS = ("train", "evaluate", "replay", "bench", "print_config")
 USAGE = (
-    "python run.py [train|evaluate|bench|print_config] --config=NAME --env-config=NAME "
-    "[with key=value ...]"
+    "python run.py [train|evaluate|replay|bench|print_config] "
+    "--config=NAME --env-config=NAME [with key=value ...]"
 )
 
 

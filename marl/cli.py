@@ -69,6 +69,7 @@ commands
   train         learn (the default); `with resume=<run folder>` goes on with a run
   evaluate      play `with checkpoint=<run folder> episodes=32`, no exploration; or a scripted
                 player: `evaluate --config=heuristic --env-config=sc2 with map=3m episodes=1000`
+  replay        play `with checkpoint=<run folder> episodes=4` and make a page of each battle
   bench         measure the engine and the learners
   print_config  show every setting and where it was set
 

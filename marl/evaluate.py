@@ -16,6 +16,9 @@ from marl.clock import Stopwatch
 from marl.device import pick_device
 from marl.log.console import evaluation_table
 from marl.plan import Plan
+from marl.replay.battles import TraceLog
+from marl.replay.film import Fact
+from marl.replay.folder import ReplayFolder
 from marl.results import EVALUATIONS
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.evaluation import evaluation_seeds, play, play_script, statistics
@@ -58,8 +61,12 @@ def _evaluate_policy(plan: Plan) -> dict[str, float]:
     t_env = int(parts["train"]["counters"]["t_env"])
     runner = EpisodeRunner(env, device, Stopwatch())
     seeds = evaluation_seeds(run.seed, t_env, run.episodes)
-    metrics = statistics(play(runner, agent.controller, agent.greedy, seeds), "test_")
+    facts: dict[str, Fact] = {"player": plan.config_name, "t_env": t_env}
+    log = TraceLog(plan.env, agent.learner, device, facts) if run.save_replay else None
+    metrics = statistics(play(runner, agent.controller, agent.greedy, seeds, keep=log), "test_")
     env.close()
+    if log is not None and plan.folder is not None:
+        ReplayFolder(plan.folder).add(t_env, log.traces, pages=1)
     row = {"t_env": t_env, "episodes": run.episodes, **metrics}
     evaluation_table([row], env.spec.name, "checkpoint", found)
     if plan.folder is not None:

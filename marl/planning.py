@@ -36,7 +36,9 @@ NAMES = {
     "env_config": "--env-config",
 }
 # They ask for something once, so a recorded run's values are never taken over.
-ONCE = ("resume", "checkpoint", "load_step", "episodes", "max_seconds")
+ONCE = ("resume", "checkpoint", "load_step", "episodes", "max_seconds", "video")
+# They play what was learnt, from a checkpoint, or a scripted player.
+PLAYS = ("evaluate", "replay")
 # A resumed run must stay the run that it was.
 FIXED = ("seed", "num_envs", "results_dir", "label")
 
@@ -94,21 +96,26 @@ def make_plan(arguments: Arguments) -> Plan:
 
 
 def open_folder(plan: Plan) -> Path | None:
-    """The run folder: a new one to train in, or that of the run to resume or evaluate."""
+    """The run folder: a new one to train or replay in, or that of the run to go on with or play."""
     if plan.command == "train" and plan.run.resume is not None:
         folder = results.run_folder(plan.run.resume, "resume")
         results.write_config(folder, plan)
         return folder
-    if plan.command == "evaluate" and plan.run.checkpoint is not None:
+    if plan.command == "replay" or plan.run.save_replay:
+        from marl.replay.trace import env_of
+
+        env_of(plan.env)  # refuses what can't be recorded
+    if plan.command in PLAYS and plan.run.checkpoint is not None:
         return results.run_folder(plan.run.checkpoint, "checkpoint")
-    if plan.command != "train":
+    if plan.command not in ("train", "replay"):
         return None
     assert plan.run.seed is not None
     pick_device(plan.run.device)
     env = plan.env.build(1, 1)
     spec_name = env.spec.name
     try:
-        plan.recipe.check(env.spec)
+        if plan.command == "train":
+            plan.recipe.check(env.spec)
     finally:
         env.close()
     run = plan.run
@@ -128,12 +135,12 @@ def _check_command(arguments: Arguments) -> None:
             raise ConfigError(f"{name}: choose it with {flag}=NAME, before the word 'with'")
     if command == "train" and updates.get("checkpoint") is not None:
         raise ConfigError("checkpoint: belongs to evaluate; to go on with a run: resume=<folder>")
-    if command == "evaluate" and updates.get("resume") is not None:
-        raise ConfigError("resume: belongs to train; to evaluate a run: checkpoint=<folder>")
-    if command == "evaluate" and updates.get("checkpoint") is None and arguments.config is None:
+    if command in PLAYS and updates.get("resume") is not None:
+        raise ConfigError(f"resume: belongs to train; to {command} a run: checkpoint=<folder>")
+    if command in PLAYS and updates.get("checkpoint") is None and arguments.config is None:
         raise ConfigError(
-            "checkpoint: evaluate needs one: with checkpoint=<run folder>; or a player that needs "
-            "none, for example --config=heuristic --env-config=sc2"
+            f"checkpoint: {command} needs one: with checkpoint=<run folder>; or a player that "
+            "needs none, for example --config=heuristic --env-config=sc2"
         )
 
 
@@ -148,9 +155,9 @@ def _check_recipe(arguments: Arguments, recipe: str) -> None:
                 f"{flag}: a scripted player has nothing to learn; to see how it fares: "
                 f"python run.py evaluate {flag} --env-config={arguments.env_config}"
             )
-    elif arguments.command == "evaluate" and arguments.updates.get("checkpoint") is None:
+    elif arguments.command in PLAYS and arguments.updates.get("checkpoint") is None:
         raise ConfigError(
-            f"checkpoint: evaluate needs one for {flag}: with checkpoint=<run folder>; "
+            f"checkpoint: {arguments.command} needs one for {flag}: with checkpoint=<run folder>; "
             f"players that need none: {', '.join(PLAYERS)}"
         )
 

@@ -4,6 +4,7 @@ results/<environment>-<backend>/<map>/<config>/<time>-s<seed>[-label]/
     config.yaml     every value and where it came from
     metrics.jsonl   one line per logged point
     evaluations.jsonl  one line per `run.py evaluate` of the run
+    replays/        battles of `run.py replay`, and of evaluations with save_replay=True
     tb/             TensorBoard events
     models/<t_env>/ checkpoints
     abandoned-at-<t_env>/ what was beyond a checkpoint that the run went on from

@@ -20,6 +20,9 @@ from marl.log import Log, open_log
 from marl.meter import Meter
 from marl.plan import Plan
 from marl.protocols import Progress, State
+from marl.replay.battles import TraceLog
+from marl.replay.film import Fact
+from marl.replay.folder import ReplayFolder
 from marl.runners.episodes import EpisodeRunner, Rollout
 from marl.runners.evaluation import evaluation_seeds, play, statistics
 
@@ -173,11 +176,25 @@ class Trainer:
         if self.evaluations and self.evaluations[-1]["t_env"] == t_env:
             return False
         seeds = evaluation_seeds(self.seed, t_env, self.run.test_episodes)
-        rollouts = play(self.runner, self.agent.controller, self.agent.greedy, seeds)
+        traces = self._trace_log()
+        rollouts = play(self.runner, self.agent.controller, self.agent.greedy, seeds, keep=traces)
+        if traces is not None:
+            with self.stopwatch.measure("saving"):
+                ReplayFolder(self.folder).add(t_env, traces.traces, pages=1)
         metrics = statistics(rollouts, "test_")
         self.evaluations.append({"t_env": t_env, "episodes": len(seeds), **metrics})
         log.write(metrics, t_env)
         return True
+
+    def _trace_log(self) -> TraceLog | None:
+        """Where an evaluation's battles are traced, if they are to be."""
+        if not self.run.save_replay:
+            return None
+        facts: dict[str, Fact] = {
+            "player": self.plan.config_name,
+            "t_env": self.counters.t_env,
+        }
+        return TraceLog(self.plan.env, self.agent.learner, self.device, facts)
 
     def _log(self, log: Log, steps_per_second: float) -> None:
         count = self.counters

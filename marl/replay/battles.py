@@ -44,6 +44,25 @@ def traces_of(
     return traces
 
 
+class TraceLog:
+    """Collects the traces of the rollouts that it is given, see `traces_of`."""
+
+    def __init__(
+        self,
+        config: EnvConfig,
+        learner: Learner,
+        device: torch.device,
+        facts: Mapping[str, Fact],
+    ) -> None:
+        env_of(config)  # refuses what is no battle on the engine
+        self.config, self.learner, self.device, self.facts = config, learner, device, facts
+        self.traces: list[Trace] = []
+
+    def __call__(self, rollout: Rollout, seeds: NDArray[np.uint64]) -> None:
+        """Add the rollout's episodes, while its batch is whole."""
+        self.traces += traces_of(rollout, seeds, self.config, self.learner, self.device, self.facts)
+
+
 def script_traces(
     vec_env: VecEnv,
     player_config: PlayerConfig,

@@ -31,9 +31,12 @@ class Camera:
         scenario, rules = battles.scenario, battles.rules
         types = load_unit_types(scenario.unit_names)
         self.battles, self.e, self.every = battles, e, every
+        about = {**(facts or {}), "first_target": int(rules.senses.first_target)}
+        own_sight = scenario.deploy is not None
         self.recorder = Recorder.of_scenario(
-            scenario, types, seed, rules.step_mul, scenario.deploy is not None, facts
+            scenario, types, seed, rules.step_mul, own_sight, about
         )
+        self.actions: list[NDArray[np.int64]] = []
         self.rewards: list[float] = []
         self.recorder.frame(0, battles.world.units[e])
 
@@ -46,11 +49,15 @@ class Camera:
             raise AssertionError("the loops one by one came to something else than the step")
         if clock % self.every:  # the step's end is always seen
             self.recorder.frame(clock, units)
+        self.actions.append(np.array(actions))
         self.rewards.append(float(battles.record.reward[e]))
 
     def finish(self, outcome: FilmFacts) -> Film:
-        """The film, with the reward of each step."""
-        return self.recorder.finish(outcome).with_channels({"reward": np.array(self.rewards)})
+        """The film, with each step's reward [steps] and actions [steps,A]."""
+        n_agents = self.battles.rules.senses.n_agents
+        actions = np.array(self.actions, dtype=np.int64).reshape(-1, n_agents)
+        channels = {"reward": np.array(self.rewards), "action": actions}
+        return self.recorder.finish(outcome).with_channels(channels)
 
     def _rehearse(self, actions: NDArray[np.int64], trusted: bool) -> tuple[NDArray, int]:
         """Run the step's loops on a copy of the battle; the units after it, and the clock."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -19,17 +19,20 @@ def play(
     exploration: Exploration,
     seeds: NDArray[np.uint64],
     clock_prefix: str = "evaluation",
+    keep: Callable[[Rollout, NDArray[np.uint64]], None] | None = None,
 ) -> list[Rollout]:
     """One episode per seed, E at a time. What an episode gives depends on its seed alone.
 
     The rollouts' batches are views of one memory: only the last one is still whole.
+    keep: is given each one, and its seeds, while it is.
     """
     rng = torch.Generator()  # a greedy choice draws nothing from it
     rollouts, left, size = [], seeds, runner.env.num_envs
     while len(left):
-        rollout = runner.collect(
-            controller, exploration, Progress(), left[:size], rng, clock_prefix
-        )
+        some = left[:size]
+        rollout = runner.collect(controller, exploration, Progress(), some, rng, clock_prefix)
+        if keep is not None:
+            keep(rollout, some[rollout.intact])
         rollouts.append(rollout)
         left = still_to_play(left, size, rollout)
     return rollouts

@@ -1,0 +1,58 @@
+"""Pages of battles from elsewhere: python -m marl.replay FILE... (films, or traces of these rules).
+
+Each page is written beside its file; --gif and --mp4 make videos too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from marl.errors import UserError
+from marl.replay import film as films
+from marl.replay import trace as traces
+from marl.replay.container import ReplayError
+from marl.replay.film import Film
+from marl.replay.page import page
+from marl.replay.trace import Trace, film_of
+from marl.replay.video import save_video
+
+
+def open_film(path: Path) -> Film:
+    """The film in a file, or that of the trace in it."""
+    data = path.read_bytes()
+    if data.startswith(traces.MAGIC):
+        return film_of(Trace.from_bytes(data, str(path)))
+    if data.startswith(films.MAGIC):
+        return Film.from_bytes(data, str(path))
+    raise ReplayError(f"{path}: is neither a film ({films.EXTENSION}) nor a {traces.EXTENSION}")
+
+
+def main(arguments: list[str]) -> int:
+    """0: done; 2: a file that can't be shown, in one line."""
+    parser = argparse.ArgumentParser("python -m marl.replay", description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("--gif", action="store_true")
+    parser.add_argument("--mp4", action="store_true")
+    chosen = parser.parse_args(arguments)
+    try:
+        for path in chosen.files:
+            film = open_film(path)
+            target = path.with_suffix(".html")
+            target.write_text(page(film), encoding="utf-8")
+            print(target)
+            for extension in [name for name in ("gif", "mp4") if getattr(chosen, name)]:
+                save_video(film, path.with_suffix(f".{extension}"))
+                print(path.with_suffix(f".{extension}"))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

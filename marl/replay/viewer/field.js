@@ -1,0 +1,495 @@
+// The battlefield: ground, units, what they do to each other; zoom, drag, hover, click.
+
+const SHOT_LOOPS = 5; // how long a shot stays in sight
+const SWEEP_LOOPS = 9;
+const DEATH_LOOPS = 20;
+const FLASH_LOOPS = 4;
+const TRAIL_LOOPS = 96;
+const FOLLOW_LOOPS = 80; // the camera's view is the mean of so many
+const LEAST_WIDE = 12; // grid units that it always shows
+
+class Field {
+  constructor(canvas, film, options) {
+    Object.assign(this, { canvas, film, options });
+    this.context = canvas.getContext("2d");
+    this.selected = -1;
+    this.hovered = -1;
+    this.view = null; // centre x, y in grid units, and pixels per grid unit
+    this.ground = document.createElement("canvas");
+    this.listen();
+  }
+
+  resize() {
+    const { clientWidth, clientHeight } = this.canvas;
+    this.ratio = window.devicePixelRatio || 1;
+    this.width = clientWidth;
+    this.height = clientHeight;
+    this.canvas.width = Math.round(clientWidth * this.ratio);
+    this.canvas.height = Math.round(clientHeight * this.ratio);
+    if (!this.view) this.fit();
+  }
+
+  // Show all places where units ever are.
+  fit() {
+    const { film } = this;
+    const whole = [0, film.columns, 0, film.rows];
+    this.look(film.boxes.reduce((all, box) => (all ? united(all, box) : box), null) || whole);
+  }
+
+  // Show what lies within [west, east, south, north].
+  look([west, east, south, north]) {
+    const scale = Math.min(this.width / (east - west), this.height / (north - south), 72);
+    this.view = { x: (west + east) / 2, y: (south + north) / 2, scale };
+  }
+
+  // Show who lives, moving as slowly as a camera.
+  follow(loop) {
+    const { film } = this;
+    if (!film.frames) return;
+    const from = film.at(loop - FOLLOW_LOOPS / 2);
+    const first = from.frame + from.share;
+    const to = film.at(loop + FOLLOW_LOOPS / 2);
+    const last = to.frame + to.share;
+    const mean = film.meanBox(first, Math.max(last, first));
+    let [west, east, south, north] = united(mean, film.boxes[film.at(loop).frame]);
+    const lack = [LEAST_WIDE - (east - west), LEAST_WIDE - (north - south)].map((v) => Math.max(v, 0) / 2);
+    this.look([west - lack[0], east + lack[0], south - lack[1], north + lack[1]]);
+  }
+
+  screen(x, y) {
+    const { view } = this;
+    return [(x - view.x) * view.scale + this.width / 2, (view.y - y) * view.scale + this.height / 2];
+  }
+
+  map(px, py) {
+    const { view } = this;
+    return [(px - this.width / 2) / view.scale + view.x, view.y - (py - this.height / 2) / view.scale];
+  }
+
+  listen() {
+    const { canvas } = this;
+    let drag = null;
+    const position = (event) => {
+      const box = canvas.getBoundingClientRect();
+      return [event.clientX - box.left, event.clientY - box.top];
+    };
+    canvas.addEventListener("pointerdown", (event) => {
+      drag = { from: position(event), view: { ...this.view }, far: false };
+      canvas.setPointerCapture(event.pointerId);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      const [px, py] = position(event);
+      if (drag) {
+        const [dx, dy] = [px - drag.from[0], py - drag.from[1]];
+        drag.far = drag.far || Math.hypot(dx, dy) > 4;
+        if (drag.far) {
+          this.view.x = drag.view.x - dx / this.view.scale;
+          this.view.y = drag.view.y + dy / this.view.scale;
+          this.options.unfollow();
+        }
+      } else this.hovered = this.unitAt(px, py);
+      canvas.style.cursor = drag && drag.far ? "grabbing" : this.hovered >= 0 ? "pointer" : "grab";
+      this.options.changed();
+    });
+    canvas.addEventListener("pointerup", (event) => {
+      if (drag && !drag.far) this.options.select(this.unitAt(...position(event)));
+      drag = null;
+    });
+    canvas.addEventListener("pointercancel", () => { drag = null; });
+    canvas.addEventListener("pointerleave", () => {
+      this.hovered = -1;
+      this.options.changed();
+    });
+    canvas.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      this.zoom(Math.exp(-event.deltaY * 0.0015), ...position(event));
+    }, { passive: false });
+    canvas.addEventListener("dblclick", () => this.options.fit());
+  }
+
+  zoom(factor, px = this.width / 2, py = this.height / 2) {
+    const [x, y] = this.map(px, py);
+    const scale = Math.min(Math.max(this.view.scale * factor, 4), 160);
+    const kept = this.view.scale / scale;
+    this.view = { x: x + (this.view.x - x) * kept, y: y + (this.view.y - y) * kept, scale };
+    this.options.unfollow();
+    this.options.changed();
+  }
+
+  // The living unit at a point of the canvas, those that fly first.
+  unitAt(px, py) {
+    const moment = this.film.at(this.options.loop());
+    let best = -1;
+    let least = Infinity;
+    for (let i = 0; i < this.film.units; i++) {
+      if (!this.film.alive(moment.frame, i)) continue;
+      const { x, y } = this.film.place(moment, i);
+      const [ux, uy] = this.screen(x, y);
+      const reach = Math.max(this.film.type(i).radius * this.view.scale, 9) + 3;
+      const gap = Math.hypot(px - ux, py - uy) - (this.film.type(i).flies ? 3 : 0);
+      if (gap < reach && gap < least) [best, least] = [i, gap];
+    }
+    return best;
+  }
+
+  draw(loop) {
+    const { context: c, film } = this;
+    const colours = this.colours = this.options.colours();
+    if (this.options.shown.follow) this.follow(loop);
+    c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    c.fillStyle = colours.outside;
+    c.fillRect(0, 0, this.width, this.height);
+    this.drawGround(c, colours);
+    if (!film.frames) return;
+    const moment = film.at(loop);
+    const order = [...Array(film.units).keys()].sort((a, b) => film.type(a).flies - film.type(b).flies);
+    this.places = order.reduce((all, i) => ((all[i] = film.place(moment, i)), all), []);
+    this.hits = new Map(this.recent("hit", loop, FLASH_LOOPS).map((e) => [e.unit, e]));
+    const shown = this.options.shown;
+    const focus = this.hovered >= 0 ? this.hovered : this.selected;
+    for (const e of film.deaths) if (e.loop <= loop) this.drawDeath(c, e, loop);
+    for (const i of order) {
+      if (!film.alive(moment.frame, i)) continue;
+      const isFocus = i === focus || i === this.selected;
+      if (shown.sight ? film.side[i] === 0 : isFocus) this.drawRange(c, i, "sight");
+      if (shown.reach || isFocus) this.drawRange(c, i, "reach");
+      if (shown.trails || isFocus) this.drawTrail(c, i, moment.frame, loop);
+      if (shown.orders || isFocus) this.drawOrder(c, i, moment.frame);
+    }
+    for (const i of order) if (film.alive(moment.frame, i)) this.drawUnit(c, i, moment, loop);
+    for (const i of order) this.drawHealing(c, i, moment.frame);
+    for (const e of this.recent("shot", loop, SWEEP_LOOPS)) this.drawShot(c, e, loop);
+    for (const i of order) this.drawMissile(c, i, moment);
+    for (const i of order) if (film.alive(moment.frame, i)) this.drawBars(c, i, moment.frame);
+  }
+
+  // Events of a kind within the last `span` loops; the film's events are in the order of time.
+  recent(what, loop, span) {
+    const found = [];
+    const { events } = this.film;
+    for (let k = this.film.eventsUntil(loop) - 1; k >= 0 && loop - events[k].loop < span; k--) {
+      if (events[k].what === what) found.push(events[k]);
+    }
+    return found;
+  }
+
+  drawGround(c, colours) {
+    const { film, view } = this;
+    const [left, top] = this.screen(0, film.rows);
+    if (this.groundColours !== colours.name) this.paintGround(colours);
+    c.imageSmoothingEnabled = false;
+    c.drawImage(this.ground, left, top, film.columns * view.scale, film.rows * view.scale);
+    c.strokeStyle = colours.grid;
+    c.lineWidth = 1;
+    c.beginPath();
+    const every = view.scale < 14 ? 4 : 1;
+    for (let x = 0; x <= film.columns; x += every) {
+      const px = Math.round(left + x * view.scale) + 0.5;
+      c.moveTo(px, top);
+      c.lineTo(px, top + film.rows * view.scale);
+    }
+    for (let y = 0; y <= film.rows; y += every) {
+      const py = Math.round(top + y * view.scale) + 0.5;
+      c.moveTo(left, py);
+      c.lineTo(left + film.columns * view.scale, py);
+    }
+    c.stroke();
+  }
+
+  // Higher ground is lighter, what is blocked is dark, cliffs are brown.
+  paintGround(colours) {
+    const { film, ground } = this;
+    this.groundColours = colours.name;
+    const size = Math.max(1, Math.min(8, Math.floor(2048 / Math.max(film.columns, film.rows)))); // of a cell
+    [ground.width, ground.height] = [film.columns * size, film.rows * size];
+    const c = ground.getContext("2d");
+    const height = film.arrays.height.data;
+    const fills = [colours.wall, colours.floor, colours.floor, colours.cliff];
+    for (let y = 0; y < film.rows; y++) {
+      for (let x = 0; x < film.columns; x++) {
+        const [left, top] = [x * size, (film.rows - 1 - y) * size];
+        const cell = film.ground(x, y);
+        c.fillStyle = fills[cell] || colours.cliff;
+        c.fillRect(left, top, size, size);
+        const high = height[y * film.columns + x];
+        if (cell !== BLOCKED && high > 64) {
+          c.fillStyle = `rgba(255,255,255,${Math.min((high - 64) / 64, 1) * 0.12})`;
+          c.fillRect(left, top, size, size);
+        }
+        if (cell === DIAGONAL) this.paintHalf(c, x, y, left, top, size, colours.wall);
+      }
+    }
+  }
+
+  // The half of a diagonal cell that lies away from its open neighbours is blocked.
+  paintHalf(c, x, y, left, top, size, colour) {
+    const open = (cx, cy) => (this.film.ground(cx, cy) === OPEN ? 1 : 0);
+    const [east, north] = [open(x + 1, y) - open(x - 1, y), open(x, y + 1) - open(x, y - 1)];
+    const corners = [[0, 0], [1, 0], [1, 1], [0, 1]]; // screen, from the north-west
+    const away = [east > 0 ? 0 : 1, north > 0 ? 1 : 0];
+    c.fillStyle = colour;
+    c.beginPath();
+    for (const [dx, dy] of corners) {
+      if (dx !== away[0] && dy !== away[1] && east && north) continue;
+      c.lineTo(left + dx * size, top + dy * size);
+    }
+    c.fill();
+  }
+
+  drawRange(c, i, which) {
+    const type = this.film.type(i);
+    const { x, y } = this.places[i];
+    const [px, py] = this.screen(x, y);
+    const radius = which === "sight" ? type.sight : type.reach + type.radius;
+    if (which === "reach" && type.reach === 0) return;
+    c.save();
+    c.beginPath();
+    c.arc(px, py, radius * this.view.scale, 0, 2 * Math.PI);
+    c.strokeStyle = which === "sight" ? this.colours.sight : this.colours.team[this.film.side[i]].soft;
+    c.lineWidth = which === "sight" ? 1.5 : 1;
+    if (which === "sight") {
+      c.fillStyle = this.colours.sightFill;
+      c.fill();
+      c.setLineDash([6, 5]);
+    }
+    c.stroke();
+    c.restore();
+  }
+
+  drawTrail(c, i, frame, loop) {
+    const { film } = this;
+    c.save();
+    c.lineWidth = 1.5;
+    c.strokeStyle = this.colours.team[film.side[i]].fill;
+    c.setLineDash([1, 3]);
+    c.beginPath();
+    for (let f = frame, first = true; f >= 0 && loop - film.loops[f] < TRAIL_LOOPS; f--) {
+      const at = this.screen(film.value("x", f, i), film.value("y", f, i));
+      if (first) c.moveTo(...at);
+      else c.lineTo(...at);
+      first = false;
+    }
+    c.stroke();
+    c.restore();
+  }
+
+  drawOrder(c, i, frame) {
+    const { film } = this;
+    const order = ORDERS[film.raw("order", frame, i)];
+    const to = film.raw("order_target", frame, i);
+    if (order === "idle" || order === "stop") return;
+    const aim = to >= 0 ? this.places[to] : { x: film.value("order_x", frame, i), y: film.value("order_y", frame, i) };
+    const [px, py] = this.screen(this.places[i].x, this.places[i].y);
+    const [ax, ay] = this.screen(aim.x, aim.y);
+    c.save();
+    c.strokeStyle = c.fillStyle = this.colours.orders[order];
+    c.globalAlpha = 0.85;
+    c.lineWidth = 1.5;
+    c.setLineDash([5, 4]);
+    c.beginPath();
+    c.moveTo(px, py);
+    c.lineTo(ax, ay);
+    c.stroke();
+    c.setLineDash([]);
+    c.beginPath();
+    c.arc(ax, ay, 3, 0, 2 * Math.PI);
+    c.fill();
+    c.restore();
+  }
+
+  drawUnit(c, i, moment, loop) {
+    const { film, view } = this;
+    const type = film.type(i);
+    const { x, y, angle } = this.places[i];
+    const [px, py] = this.screen(x, y);
+    const size = Math.max(type.radius * view.scale, 5);
+    const team = this.colours.team[film.side[i]];
+    c.save();
+    c.translate(px, py);
+    if (type.flies) {
+      c.fillStyle = this.colours.shadow;
+      c.beginPath();
+      c.ellipse(size * 0.35, size * 0.7, size * 0.8, size * 0.4, 0, 0, 2 * Math.PI);
+      c.fill();
+    }
+    c.beginPath();
+    c.arc(0, 0, size, 0, 2 * Math.PI);
+    c.fillStyle = team.ground;
+    c.fill();
+    drawShape(c, type.name, size, angle, team);
+    const hit = this.hits.get(i);
+    if (hit) {
+      c.globalAlpha = 1 - (loop - hit.loop) / FLASH_LOOPS;
+      c.strokeStyle = this.colours.flash;
+      c.lineWidth = 2;
+      c.beginPath();
+      c.arc(0, 0, size + 1.5, 0, 2 * Math.PI);
+      c.stroke();
+      c.globalAlpha = 1;
+    }
+    if (i === this.selected || i === this.hovered) {
+      c.strokeStyle = this.colours.text;
+      c.lineWidth = i === this.selected ? 2 : 1;
+      c.beginPath();
+      c.arc(0, 0, size + 4, 0, 2 * Math.PI);
+      c.stroke();
+    }
+    if (this.options.shown.names) {
+      c.fillStyle = this.colours.text;
+      c.font = "11px system-ui, sans-serif";
+      c.textAlign = "center";
+      c.fillText(film.names[i], 0, size + 13);
+    }
+    c.restore();
+  }
+
+  drawBars(c, i, frame) {
+    const { film, view } = this;
+    const type = film.type(i);
+    const [px, py] = this.screen(this.places[i].x, this.places[i].y);
+    const width = Math.max(type.radius * view.scale * 2.1, 14);
+    const thin = view.scale < 22 ? 1 : 0;
+    const bars = [["health", type.health], ["shield", type.shield], ["energy", type.energy]];
+    let top = py - Math.max(type.radius * view.scale, 5) - 6;
+    for (const [name, whole] of bars) {
+      if (!whole) continue;
+      const share = Math.min(film.value(name, frame, i) / whole, 1);
+      const tall = (name === "health" ? 4 : 3) - thin;
+      top -= tall + 1;
+      c.fillStyle = this.colours.barBack;
+      c.fillRect(px - width / 2 - 1, top - 1, width + 2, tall + 2);
+      c.fillStyle = name === "health" ? healthColour(share) : this.colours[name];
+      c.fillRect(px - width / 2, top, width * share, tall);
+    }
+  }
+
+  drawShot(c, event, loop) {
+    const { film } = this;
+    const type = film.type(event.from);
+    const age = loop - event.loop;
+    const from = film.place({ frame: event.frame, share: 0 }, event.from);
+    const to = film.place({ frame: event.frame, share: 0 }, event.to);
+    const team = this.colours.team[film.side[event.from]];
+    const gap = Math.hypot(to.x - from.x, to.y - from.y) || 1;
+    const [ux, uy] = [(to.x - from.x) / gap, (to.y - from.y) / gap];
+    c.save();
+    c.lineCap = "round";
+    c.strokeStyle = team.shot;
+    if (type.sweep > 0) {
+      c.globalAlpha = Math.max(0, 1 - age / SWEEP_LOOPS);
+      c.lineWidth = 3;
+      this.line(c, [to.x - uy * type.sweep, to.y + ux * type.sweep], [to.x + uy * type.sweep, to.y - ux * type.sweep]);
+      c.lineWidth = 1;
+      this.line(c, [from.x, from.y], [to.x, to.y]);
+    } else if (age < SHOT_LOOPS && film.raw("missile", event.frame, event.from) < 0) {
+      c.globalAlpha = 1 - age / SHOT_LOOPS;
+      const edge = film.type(event.to).radius;
+      if (type.reach < 1) { // a blow: an arc at the victim's edge
+        const [px, py] = this.screen(to.x - ux * edge, to.y - uy * edge);
+        const angle = Math.atan2(uy, -ux);
+        c.lineWidth = 2.5;
+        c.beginPath();
+        c.arc(px, py, 0.34 * this.view.scale, angle - 1, angle + 1);
+        c.stroke();
+      } else {
+        const start = [from.x + ux * type.radius, from.y + uy * type.radius];
+        const end = [to.x - ux * edge * 0.5, to.y - uy * edge * 0.5];
+        c.lineWidth = 5;
+        c.globalAlpha *= 0.3;
+        this.line(c, start, end);
+        c.globalAlpha /= 0.3;
+        c.lineWidth = 1.8;
+        this.line(c, start, end);
+      }
+    }
+    c.restore();
+  }
+
+  line(c, from, to) {
+    c.beginPath();
+    c.moveTo(...this.screen(...from));
+    c.lineTo(...this.screen(...to));
+    c.stroke();
+  }
+
+  drawMissile(c, i, moment) {
+    const { film } = this;
+    const { frame, share } = moment;
+    const to = film.raw("missile", frame, i);
+    if (to < 0) return;
+    let [x, y] = [film.value("missile_x", frame, i), film.value("missile_y", frame, i)];
+    const aim = this.places[to];
+    const goes = frame + 1 < film.frames && film.raw("missile", frame + 1, i) === to;
+    const next = goes ? [film.value("missile_x", frame + 1, i), film.value("missile_y", frame + 1, i)] : [aim.x, aim.y];
+    x += share * (next[0] - x);
+    y += share * (next[1] - y);
+    const gap = Math.hypot(aim.x - x, aim.y - y) || 1;
+    const team = this.colours.team[film.side[i]];
+    c.save();
+    c.strokeStyle = c.fillStyle = team.shot;
+    c.lineCap = "round";
+    c.lineWidth = 3;
+    c.globalAlpha = 0.55;
+    this.line(c, [x - ((aim.x - x) / gap) * 0.7, y - ((aim.y - y) / gap) * 0.7], [x, y]);
+    c.globalAlpha = 1;
+    c.shadowColor = team.shot;
+    c.shadowBlur = 10;
+    c.beginPath();
+    c.arc(...this.screen(x, y), Math.max(0.14 * this.view.scale, 3), 0, 2 * Math.PI);
+    c.fill();
+    c.restore();
+  }
+
+  // A healer's beam, while whom it heals gains health.
+  drawHealing(c, i, frame) {
+    const { film } = this;
+    if (!film.type(i).heals || !film.alive(frame, i) || !frame) return;
+    const to = film.raw("target", frame, i);
+    if (to < 0 || film.side[to] !== film.side[i]) return;
+    if (film.value("energy", frame, i) >= film.value("energy", frame - 1, i)) return;
+    c.save();
+    c.strokeStyle = this.colours.orders.heal;
+    c.lineWidth = 2.5;
+    c.setLineDash([3, 3]);
+    this.line(c, [this.places[i].x, this.places[i].y], [this.places[to].x, this.places[to].y]);
+    c.restore();
+  }
+
+  drawDeath(c, event, loop) {
+    const { film, view } = this;
+    const i = event.unit;
+    const type = film.type(i);
+    const { x, y } = film.place({ frame: event.frame - 1, share: 0 }, i);
+    const [px, py] = this.screen(x, y);
+    const age = (loop - event.loop) / DEATH_LOOPS;
+    const size = Math.max(type.radius * view.scale, 5);
+    const team = this.colours.team[film.side[i]];
+    c.save();
+    c.strokeStyle = team.fill;
+    c.globalAlpha = age < 1 ? 0.8 : 0.45;
+    c.lineWidth = 2;
+    c.beginPath();
+    for (const [dx, dy] of [[1, 1], [1, -1]]) {
+      c.moveTo(px - dx * size * 0.45, py - dy * size * 0.45);
+      c.lineTo(px + dx * size * 0.45, py + dy * size * 0.45);
+    }
+    c.stroke();
+    if (age < 1) {
+      c.globalAlpha = 1 - age;
+      const wide = type.splash > 0 ? type.splash * view.scale : size * 1.8;
+      c.beginPath();
+      c.arc(px, py, size + (wide - size) * Math.sqrt(age), 0, 2 * Math.PI);
+      c.stroke();
+      c.globalAlpha *= 0.25;
+      c.fillStyle = team.fill;
+      c.fill();
+    }
+    c.restore();
+  }
+}
+
+function healthColour(share) {
+  return `hsl(${Math.round(120 * Math.pow(share, 1.2))} 75% 45%)`;
+}
+
+const united = (a, b) => [Math.min(a[0], b[0]), Math.max(a[1], b[1]), Math.min(a[2], b[2]), Math.max(a[3], b[3])];

@@ -1,0 +1,118 @@
+"""Traces: the same battle again, from a few kilobytes; everything else is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from marl.engine.generation import CapabilityConfig
+from marl.engine.traits import PerAgentUniform
+from marl.envs.matrix import MatrixConfig
+from marl.envs.smac import Sc2Config
+from marl.envs.smacv2 import Smacv2Config
+from marl.replay.battles import script_traces
+from marl.replay.camera import Camera
+from marl.replay.container import ReplayError
+from marl.replay.film import Film
+from marl.replay.trace import Trace, env_of, film_of
+from marl.scripted.players import HeuristicConfig, KiteConfig, RandomConfig
+
+# Everything that may make a step of SMACv2 go otherwise than the agents ordered.
+HARD = CapabilityConfig(
+    attack=PerAgentUniform(lower_bound=(0.3,)), health=PerAgentUniform(upper_bound=(0.4,))
+)
+CONFIGS = {
+    "v1": Sc2Config(map="3m"),
+    "drawn": Smacv2Config(map="zerg_5_vs_5", conic_fov=True, capability_config=HARD),
+}
+SEEDS = np.array([3, 2**64 - 1], dtype=np.uint64)
+
+
+def traces(config, player) -> list[Trace]:
+    env = config.build(2, 1)
+    found = script_traces(env, player, SEEDS, config, {"player": "it"})
+    env.close()
+    return found
+
+
+@pytest.fixture(scope="module")
+def played() -> list[Trace]:
+    return traces(CONFIGS["v1"], KiteConfig())
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_a_trace_fights_the_same_battle_loop_by_loop(config):
+    """The camera itself holds its loops to the engine's step, bit for bit."""
+    for made in traces(config, RandomConfig()):
+        film = film_of(Trace.from_bytes(made.to_bytes()))
+        assert film.outcome == made.outcome
+        assert film.loops.tolist() == list(range(8 * made.outcome["steps"] + 1))
+        dead = (film.columns["health"][-1] == 0) & (film.side == 1)
+        assert dead.sum() == made.outcome["dead_enemies"]
+        assert film.channels["reward"].sum() == pytest.approx(made.outcome["return"], abs=1e-3)
+
+
+def test_a_script_whose_orders_go_past_the_mask_is_traced_too():
+    for made in traces(CONFIGS["v1"], HeuristicConfig()):
+        assert made.trusted
+        assert film_of(made).outcome["steps"] == len(made.actions)
+
+
+def test_a_trace_takes_little_room(played):
+    assert all(len(made.to_bytes()) < 3000 for made in played)
+    assert all(len(film_of(made).to_bytes()) < 20_000 for made in played)
+
+
+def test_a_trace_is_the_same_after_a_file(played, tmp_path):
+    made = played[1]
+    made.save(tmp_path / "one.trace")
+    read = Trace.load(tmp_path / "one.trace")
+    assert read.to_bytes() == made.to_bytes()
+    assert read.seed == 2**64 - 1
+    np.testing.assert_array_equal(read.actions, made.actions)
+
+
+def test_a_step_that_goes_otherwise_than_its_loops_is_noticed():
+    env = CONFIGS["v1"].build(1, 1)
+    env.reset(SEEDS[:1])
+    camera = Camera(env.battles, 0, 3)
+    stop, north = np.ones(3, dtype=np.int64), np.full(3, 2)
+    with pytest.raises(AssertionError, match="something else than the step"):
+        camera.step(stop, False, lambda: env.step(north[None]))
+    env.close()
+
+
+CHANGES = {
+    "played by other rules": {"digest": "0" * 16},
+    "there are: sc2": {"env": "matrix"},
+    "map '9m'": {"options": {"map": "9m"}},
+    "quirk": {"options": {"map": "3m", "quirk": 1}},
+    "actions of 5 agents": {"actions": np.ones((1, 5), "<i4")},
+    "not available": {"actions": np.zeros((1, 3), "<i4")},  # the living must do something
+    "but the battle came to": {"outcome": {"dead_enemies": 3.0}, "actions": np.ones((1, 3), "<i4")},
+}
+
+
+@pytest.mark.parametrize("line", CHANGES)
+def test_a_trace_that_does_not_fit_is_refused_in_one_line(played, line):
+    changed = replace(played[0], **CHANGES[line])
+    with pytest.raises(Exception, match=line) as caught:
+        film_of(Trace.from_bytes(changed.to_bytes()))
+    assert type(caught.value).__name__ in ("ReplayError", "EnvError")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_film_is_no_trace(played):
+    film = film_of(played[0])
+    with pytest.raises(ReplayError, match="not a file of this kind"):
+        Trace.from_bytes(film.to_bytes())
+    with pytest.raises(ReplayError, match="not a file of this kind"):
+        Film.from_bytes(played[0].to_bytes())
+
+
+@pytest.mark.parametrize("config", [MatrixConfig(), Sc2Config(backend="game")])
+def test_only_battles_on_the_engine_are_traced(config):
+    with pytest.raises(ReplayError, match="only battles on the engine"):
+        env_of(config)
