@@ -73,7 +73,7 @@ def examine() -> int:
     ]
     engine = show(ENGINE, engine_checks)
     theirs = show(GAME, game_checks)
-    if any(finding.state is not State.OK for finding in theirs):
+    if any(finding.state in (State.MISSING, State.BROKEN) for finding in theirs):
         print(f"\n{guide.how_to_get_the_game(place.folder)}")
     stops = [finding.topic for finding in engine if finding.stops_the_engine]
     if stops:
