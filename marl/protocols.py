@@ -19,6 +19,7 @@ from marl.spec import EnvSpec
 
 Metrics = dict[str, Tensor]  # 0-d tensors; the loop alone turns them into numbers
 State = dict[str, Any]  # tensors, numbers, strings, and dicts and lists of them
+Channels = dict[str, Tensor]  # series to look at beside a battle, see marl/replay/channels.py
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,9 @@ class IntrinsicReward(Protocol):
     def metrics(self) -> Metrics:
         """What the last bonus looked like."""
 
+    def explain(self, batch: EpisodeBatch, bootstrap: Tensor) -> Channels:
+        """What it makes of one episode (B = 1, no padding), without learning from it."""
+
     def state_dict(self) -> State: ...
 
     def load_state_dict(self, state: State) -> None: ...
@@ -149,6 +153,9 @@ class Learner(Protocol):
     """Turns a sampled batch into better networks."""
 
     def update(self, batch: EpisodeBatch, progress: Progress) -> Metrics: ...
+
+    def explain(self, batch: EpisodeBatch) -> Channels:
+        """What it makes of one episode (B = 1, no padding), without learning from it."""
 
     def state_dict(self) -> State: ...
 

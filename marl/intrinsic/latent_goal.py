@@ -30,10 +30,11 @@ from marl.batch import EpisodeBatch
 from marl.config import option
 from marl.intrinsic.arrays import restore, saved
 from marl.intrinsic.code_values import CodeValues
+from marl.intrinsic.explain import code_map, references
 from marl.intrinsic.returns import returns_to_go
 from marl.intrinsic.schedule import EpisodeInterval
 from marl.intrinsic.trajectories import WalkRules, empty_lists, walk
-from marl.protocols import Metrics, Progress, State
+from marl.protocols import Channels, Metrics, Progress, State
 from marl.quantizers.vq_learner import VqLearner
 
 Padding = Literal["masked", "included"]
@@ -137,6 +138,39 @@ class LatentGoalBonus:
         """Mean bonus of a real step, and the share of steps that got one."""
         return dict(self.bonus_metrics)
 
+    @torch.no_grad()
+    def explain(self, batch: EpisodeBatch, bootstrap: Tensor) -> Channels:
+        """Codes, their values, the references drawn, and what this one episode would be paid.
+
+        batch: one episode, B = 1, without padding; bootstrap [1,T,G]. Nothing is learnt or kept,
+        and the references are drawn from random numbers of their own.
+        code [T+1]; cq [T+1], NaN where nothing is known; intrinsic [T]; those of
+        marl/intrinsic/explain.py.
+        """
+        codes = self.vq.quantizer.encode(batch.state).cpu().numpy()  # [1,T+1]
+        means = self.values.means()
+        worth = np.where(self.values.known, means, np.nan)  # [K]
+        draws = -(-codes.shape[1] // self.rules.interval)
+        uniforms = np.random.default_rng(0).random((1, draws))
+        paid = np.zeros((1, batch.steps), dtype=np.bool_)
+        if self.started and self.config.enabled:
+            nothing, keep = np.zeros(codes.shape), np.zeros(1, dtype=np.bool_)
+            slots, episode = np.array([codes.size]), np.zeros(1, dtype=np.int64)
+            paid = self._payable(
+                batch,
+                codes,
+                walk(self.lists, self.rules, codes, nothing, slots, keep, episode, uniforms),
+            )
+        gain = means[codes[:, 1:]] - bootstrap.mean(-1).cpu().numpy()  # [1,T]
+        found = {
+            "code": codes[0],
+            "cq": worth[codes[0]],
+            "intrinsic": (self.gamma * np.where(paid, np.maximum(gain, 0.0), 0.0))[0],
+            **references(self.lists, self.rules, codes[0], uniforms[0]),
+            **code_map(self.vq.quantizer.codebook, worth),
+        }
+        return {name: torch.from_numpy(values) for name, values in found.items()}
+
     def _used_slots(self, batch: EpisodeBatch) -> Tensor:
         """Slots that anything is learnt from, [B,T+1] bool."""
         filled = batch.slots_filled
@@ -189,8 +223,14 @@ class LatentGoalBonus:
             batch.episode.cpu().numpy(),
             torch.rand(batch.size, draws, generator=self.rng, dtype=torch.float64).numpy(),
         )
+        return self._payable(batch, codes, follows)
+
+    def _payable(
+        self, batch: EpisodeBatch, codes: NDArray[np.int64], follows: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Of the steps that follow a reference, those whose worth is known; all are [B,T]."""
         paid = follows & self.values.known[codes[:, 1:]] & batch.filled[..., 0].cpu().numpy()
-        if not config.pay_on_terminal:
+        if not self.config.pay_on_terminal:
             paid &= ~batch.terminated[..., 0].cpu().numpy()
         chosen: NDArray[np.bool_] = paid
         return chosen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from marl.batch import EpisodeBatch
-from marl.protocols import Metrics, Progress, State
+from marl.protocols import Channels, Metrics, Progress, State
 
 
 class NoBonus:
@@ -19,6 +19,9 @@ class NoBonus:
         return bootstrap.new_zeros(())
 
     def metrics(self) -> Metrics:
+        return {}
+
+    def explain(self, batch: EpisodeBatch, bootstrap: Tensor) -> Channels:
         return {}
 
     def state_dict(self) -> State:

@@ -22,7 +22,7 @@ from marl.batch import EpisodeBatch
 from marl.config import option
 from marl.controllers.shared import SharedController
 from marl.learners.targets import greedy_actions, masked_mean, taken, td_targets
-from marl.protocols import IntrinsicReward, Metrics, Progress, State
+from marl.protocols import Channels, IntrinsicReward, Metrics, Progress, State
 from marl.ragged import Chunk, chunks, map_chunks
 
 
@@ -127,6 +127,24 @@ class QLearner:
         actions = greedy_actions(chooser, batch.avail[:, 1:])
         best = taken(target_values, actions)  # [B,T,A]
         return map_chunks(self.target_mixer, parts, best, batch.state[:, 1:])
+
+    @torch.no_grad()
+    def explain(self, batch: EpisodeBatch) -> Channels:
+        """Values of one episode (B = 1, no padding), and what the bonus adds.
+
+        q [T+1,A,U], NaN where an action is not available; q_total [T], of the actions taken (with
+        independent agents their mean).
+        """
+        parts = chunks(batch.lengths, batch.steps)
+        values = self.controller.unroll(batch)  # [1,T+1,A,U]
+        chosen = taken(values[:, :-1], batch.actions)
+        joint = map_chunks(self.mixer, parts, chosen, batch.state[:, :-1])  # [1,T,G]
+        bootstrap = self._bootstrap(batch, values, parts)
+        return {
+            "q": values.masked_fill(~batch.avail, torch.nan)[0],
+            "q_total": joint.mean(-1)[0],
+            **self.bonus.explain(batch, bootstrap),
+        }
 
     def _copy_targets_when_due(self, progress: Progress) -> None:
         by_episodes = self.config.target_update_unit == "episodes"

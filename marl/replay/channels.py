@@ -1,0 +1,73 @@
+"""Channels: named series that a learner adds to a battle, one row per environment step or slot.
+
+Whole numbers and flags are kept as they are. Others are kept as levels between their least and
+their largest value: 254 levels where a step has several numbers (Q-values), 65534 where it has one.
+NaN is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl.replay.checks import check_finite, check_text
+from marl.replay.container import Arrays
+
+PREFIX = "channel:"
+MOST_CHANNELS = 48
+
+Channels = dict[str, NDArray]
+Levels = dict[str, list[float] | None]  # name -> [least, largest], None: whole numbers
+
+
+def pack_channels(channels: Mapping[str, NDArray]) -> tuple[Levels, Arrays]:
+    """How each is kept, and the arrays to keep."""
+    if len(channels) > MOST_CHANNELS:
+        raise ValueError(f"{len(channels)} channels are more than {MOST_CHANNELS}")
+    levels: Levels = {}
+    arrays: Arrays = {}
+    for name, values in channels.items():
+        array = np.asarray(values)
+        if array.dtype.kind == "f":
+            levels[name], kept = _to_levels(array.astype(np.float64))
+        else:
+            levels[name] = None
+            kept = array.astype("u1" if array.dtype.kind == "b" else "<i4")
+        arrays[PREFIX + name] = kept
+    return levels, arrays
+
+
+def unpack_channels(levels: object, arrays: Arrays) -> Channels:
+    """What `pack_channels` was given, as float32 or whole numbers; its arrays are taken out."""
+    if not isinstance(levels, dict) or len(levels) > MOST_CHANNELS:
+        raise ValueError("its channels are no mapping, or too many")
+    channels = {}
+    for name, ends in levels.items():
+        kept = arrays.pop(PREFIX + check_text(name))
+        if ends is None:
+            channels[name] = kept
+        else:
+            low, high = ends
+            channels[name] = _from_levels(kept, check_finite(low), check_finite(high))
+    return channels
+
+
+def _to_levels(values: NDArray[np.float64]) -> tuple[list[float], NDArray]:
+    known = values[np.isfinite(values)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    dtype = "u1" if values.ndim > 1 else "<u2"
+    top = np.iinfo(dtype).max - 1  # 0 stands for NaN
+    share = (values - low) / (high - low) if high > low else np.zeros_like(values)
+    finite = np.isfinite(values)
+    kept = np.where(finite, np.round(np.where(finite, share, 0.0) * (top - 1)) + 1, 0)
+    return [low, high], kept.astype(dtype)
+
+
+def _from_levels(kept: NDArray, low: float, high: float) -> NDArray[np.float32]:
+    if kept.dtype.kind != "u":
+        raise ValueError("a channel's levels are of the wrong type")
+    top = np.iinfo(kept.dtype).max - 1
+    values = low + (kept.astype(np.float64) - 1) / (top - 1) * (high - low)
+    return np.where(kept == 0, np.nan, values).astype(np.float32)

@@ -1,0 +1,138 @@
+"""One file of named integer arrays and a JSON header: compressed, versioned, checked on reading.
+
+    magic (8 bytes) | zlib( header length (uint32, little) | header (UTF-8 JSON) | arrays )
+
+Each array is written as the differences along its first axis (time), one series after the other,
+low bytes before high ones: what changes little takes little room. The header's `arrays` says their
+names, types and shapes. A file may come from a stranger: nothing in it is run, and no number in it
+makes the reader take more memory than MOST_BYTES.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl.errors import UserError
+
+MOST_BYTES = 256 * 2**20  # of the uncompressed content
+MOST_HEADER = 4 * 2**20
+MOST_ARRAYS = 128
+MOST_AXES = 4
+DTYPES = ("u1", "u2", "i2", "i4")
+LENGTH = struct.Struct("<I")
+
+Header = dict[str, Any]
+Arrays = dict[str, NDArray[Any]]
+
+
+class ReplayError(UserError):
+    """A film or a trace that is damaged, foreign, or does not fit this version."""
+
+
+def pack(magic: bytes, header: Mapping[str, object], arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """The file's bytes. header: JSON values; `arrays` is added to it."""
+    table = [[name, array.dtype.str[1:], list(array.shape)] for name, array in arrays.items()]
+    text = json.dumps({**header, "arrays": table}, separators=(",", ":"), allow_nan=False).encode()
+    content = b"".join([LENGTH.pack(len(text)), text, *map(_series, arrays.values())])
+    return magic + zlib.compress(content, 9)
+
+
+def unpack(magic: bytes, data: bytes, what: str) -> tuple[Header, Arrays]:
+    """The header and the arrays; ReplayError where anything does not fit. what: for its line."""
+    if data[: len(magic)] != magic:
+        raise ReplayError(f"{what}: is not a file of this kind and version")
+    content = memoryview(_inflate(data[len(magic) :], what))
+    if len(content) < LENGTH.size:
+        raise ReplayError(f"{what}: is cut off")
+    (length,) = LENGTH.unpack_from(content)
+    start = LENGTH.size + length
+    if length > MOST_HEADER or start > len(content):
+        raise ReplayError(f"{what}: its header is longer than it may be")
+    try:
+        header = json.loads(bytes(content[LENGTH.size : start]), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ReplayError(f"{what}: its header is no JSON ({error})") from None
+    if not isinstance(header, dict):
+        raise ReplayError(f"{what}: its header is no mapping")
+    return header, _arrays(header.pop("arrays", None), content[start:], what)
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _inflate(data: bytes, what: str) -> bytes:
+    """The uncompressed content, never more than MOST_BYTES of it."""
+    stream = zlib.decompressobj()
+    try:
+        content = stream.decompress(data, MOST_BYTES)
+    except zlib.error as error:
+        raise ReplayError(f"{what}: is damaged ({error})") from None
+    if stream.unconsumed_tail:
+        raise ReplayError(f"{what}: holds more than {MOST_BYTES >> 20} MiB")
+    if not stream.eof or stream.unused_data:
+        raise ReplayError(f"{what}: is cut off, or something follows it")
+    return content
+
+
+def _arrays(table: object, content: memoryview, what: str) -> Arrays:
+    """The arrays that the header's table promises; together they are all of `content`."""
+    if not isinstance(table, list) or len(table) > MOST_ARRAYS:
+        raise ReplayError(f"{what}: has no table of arrays")
+    arrays: Arrays = {}
+    at = 0
+    for entry in table:
+        name, dtype, shape = _entry(entry, what)
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        if size > len(content) - at:
+            raise ReplayError(f"{what}: is shorter than its header says")
+        if name in arrays:
+            raise ReplayError(f"{what}: has two arrays named {name!r}")
+        arrays[name] = _from_series(bytes(content[at : at + size]), dtype, shape)
+        at += size
+    if at != len(content):
+        raise ReplayError(f"{what}: is longer than its header says")
+    return arrays
+
+
+def _entry(entry: object, what: str) -> tuple[str, np.dtype, tuple[int, ...]]:
+    """One checked line of the table."""
+    if isinstance(entry, list) and len(entry) == 3:
+        name, dtype, shape = entry
+        if isinstance(name, str) and dtype in DTYPES and isinstance(shape, list):
+            sizes = [max(n, 1) for n in shape if type(n) is int and n >= 0]
+            whole = len(sizes) == len(shape) and 1 <= len(shape) <= MOST_AXES
+            if whole and math.prod(sizes) <= MOST_BYTES:
+                return name, np.dtype("<" + dtype), tuple(shape)
+    raise ReplayError(f"{what}: a line of its table of arrays makes no sense")
+
+
+def _series(array: NDArray[Any]) -> bytes:
+    """[T,...] as differences along T, by series, each byte of the numbers apart."""
+    if array.dtype.str[1:] not in DTYPES:
+        raise TypeError(f"arrays are of {DTYPES}, not {array.dtype}")
+    if array.size == 0:
+        return b""
+    flat = np.ascontiguousarray(array.reshape(len(array), -1).T)  # [M,T]
+    unsigned = flat.view(f"<u{array.itemsize}")
+    steps = np.diff(unsigned, axis=1, prepend=np.zeros((len(flat), 1), unsigned.dtype))
+    planes = steps.reshape(-1).view(np.uint8).reshape(-1, array.itemsize).T
+    return np.ascontiguousarray(planes).tobytes()
+
+
+def _from_series(data: bytes, dtype: np.dtype, shape: tuple[int, ...]) -> NDArray[Any]:
+    """What `_series` was given."""
+    planes = np.frombuffer(data, np.uint8).reshape(dtype.itemsize, -1)
+    steps = np.ascontiguousarray(planes.T).reshape(-1).view(f"<u{dtype.itemsize}")
+    if steps.size == 0:
+        return np.zeros(shape, dtype)
+    flat = steps.reshape(-1, shape[0]).cumsum(axis=1, dtype=steps.dtype)  # wraps around
+    return np.ascontiguousarray(flat.T).view(dtype).reshape(shape)

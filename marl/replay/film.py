@@ -1,0 +1,360 @@
+"""Film: all that a viewer needs of one battle, and the recorder that makes it from the engine.
+
+Frames are [T], units [N]. Numbers are kept as small integers (COLUMNS); `Film.values` gives them
+back in grid units and hit points. A film is opened by marl/replay/page.py or by
+`python -m marl.replay <file>`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl.engine.scenario import Scenario
+from marl.engine.senses import SIGHT
+from marl.engine.world import NO_UNIT, PLANES, SWEEP, Units, UnitTypes
+from marl.replay.channels import Channels, pack_channels, unpack_channels
+from marl.replay.checks import check_arrays, check_facts, check_kinds, check_number, check_text
+from marl.replay.container import Arrays, ReplayError, pack, unpack
+
+MAGIC = b"MARLFLM1"  # the last digit is the version
+EXTENSION = ".battle"
+MOST_FRAMES = 24_000  # a longer film is thinned: 25 minutes of the game, loop by loop
+BLOCK = 256  # frames that are made small together
+
+Fact = str | int | float | bool
+Facts = Mapping[str, Fact]
+
+
+class Column(NamedTuple):
+    """How a unit's number is kept: the integer nearest to value * scale."""
+
+    dtype: str
+    scale: float
+
+
+# [T,N] each. `shot`: whom the unit shot at since the frame before; `missile`: whose way its missile
+# is on, at (missile_x, missile_y). Units are named by their index, -1 is none.
+COLUMNS = {
+    "x": Column("u2", 256.0),
+    "y": Column("u2", 256.0),
+    "health": Column("u2", 16.0),
+    "shield": Column("u2", 16.0),
+    "energy": Column("u2", 16.0),
+    "facing": Column("u1", 256.0),  # turns, 0 is east, counter-clockwise
+    "cooldown": Column("u1", 1.0),
+    "order": Column("u1", 1.0),  # ORDER_* of marl.engine.world
+    "order_x": Column("u2", 256.0),
+    "order_y": Column("u2", 256.0),
+    "order_target": Column("i2", 1.0),
+    "target": Column("i2", 1.0),
+    "shot": Column("i2", 1.0),
+    "missile": Column("i2", 1.0),
+    "missile_x": Column("u2", 256.0),
+    "missile_y": Column("u2", 256.0),
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a viewer needs of a unit type; grid units and hit points."""
+
+    name: str
+    radius: float
+    health: float
+    shield: float
+    energy: float
+    sight: float
+    reach: float  # of its weapon, or of its healing, between edges; 0 = it has none
+    flies: bool
+    heals: bool
+    sweep: float  # half the width of a sweep, 0 = it has none
+    splash: float  # of the explosion that it dies in, 0 = none
+
+
+def kinds_of(names: Sequence[str], types: UnitTypes, own_sight: bool = False) -> tuple[Kind, ...]:
+    """The kinds of unit types `names`, in their order.
+
+    own_sight: each sees as far as its own type; else all as far as SMAC's client says.
+    """
+    kinds = []
+    for k, name in enumerate(names):
+        row = types.table[k]
+        heals = bool(row["heal_rate"] > 0)
+        kinds.append(
+            Kind(
+                name=name,
+                radius=float(row["radius"]),
+                health=float(row["health"]),
+                shield=float(row["shield"]),
+                energy=float(row["energy_max"]),
+                sight=float(row["sight"]) if own_sight else SIGHT,
+                reach=float(row["heal_range"] if heals else row["weapon_range"]),
+                flies=bool(row["plane"] & (1 << PLANES.index("Air"))),
+                heals=heals,
+                sweep=float(row["sweep_half_width"]) if row["delivery"] == SWEEP else 0.0,
+                splash=float(row["splash_radius"]),
+            )
+        )
+    return tuple(kinds)
+
+
+@dataclass(frozen=True)
+class Film:
+    """One battle. Equal films have equal bytes."""
+
+    map_name: str
+    seed: int
+    step_mul: int  # game loops per environment step
+    kinds: tuple[Kind, ...]
+    kind: NDArray[np.uint8]  # [N] index into kinds
+    side: NDArray[np.uint8]  # [N] 0 ally, 1 enemy
+    terrain: NDArray[np.uint8]  # [H,W] marl.engine.geometry's cells, from the south
+    height: NDArray[np.uint8]  # [H,W] of the ground, eighths of a grid unit
+    loops: NDArray[np.int32]  # [T] game loops since the battle began
+    columns: Arrays  # [T,N] each, see COLUMNS
+    outcome: dict[str, Fact] = field(default_factory=dict)
+    facts: dict[str, Fact] = field(default_factory=dict)  # for people: who played, when, with what
+    channels: Channels = field(default_factory=dict)  # [steps,...] each, what a learner adds
+
+    def values(self, name: str) -> NDArray[np.float64]:
+        """A column in its own unit, [T,N]."""
+        return self.columns[name] / COLUMNS[name].scale
+
+    def with_channels(self, channels: Channels) -> Film:
+        """The same battle with what a learner has to say about each step."""
+        return replace(self, channels={**self.channels, **channels})
+
+    def to_bytes(self) -> bytes:
+        """The file's content."""
+        levels, stored = pack_channels(self.channels)
+        header = {
+            "map": self.map_name,
+            "seed": str(self.seed),  # a JSON number loses digits beyond 2^53 in a browser
+            "step_mul": self.step_mul,
+            "kinds": [asdict(kind) for kind in self.kinds],
+            "scales": {name: column.scale for name, column in COLUMNS.items()},
+            "outcome": self.outcome,
+            "facts": self.facts,
+            "channels": levels,
+        }
+        fixed = {name: getattr(self, name) for name in _FIXED}
+        return pack(MAGIC, header, {**fixed, **self.columns, **stored})
+
+    @staticmethod
+    def from_bytes(data: bytes, what: str = "film") -> Film:
+        """A film, every part of it checked. what: its name in the error's line."""
+        header, arrays = unpack(MAGIC, data, what)
+        try:
+            return _parse(header, arrays)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ReplayError(f"{what}: {error}") from None
+
+    def save(self, path: Path) -> None:
+        """Write the file."""
+        path.write_bytes(self.to_bytes())
+
+    @staticmethod
+    def load(path: Path) -> Film:
+        """Read the file."""
+        return Film.from_bytes(path.read_bytes(), str(path))
+
+
+_FIXED = ("kind", "side", "terrain", "height", "loops")
+
+
+def _parse(header: dict[str, Any], arrays: Arrays) -> Film:
+    """The film; ValueError, KeyError or TypeError where something does not fit."""
+    kinds = tuple(Kind(**entry) for entry in check_kinds(header["kinds"], Kind))
+    if header["scales"] != {name: column.scale for name, column in COLUMNS.items()}:
+        raise ValueError("its numbers are kept in another way")
+    channels = unpack_channels(header["channels"], arrays)
+    check_arrays(arrays, {name: column.dtype for name, column in COLUMNS.items()}, len(kinds))
+    return Film(
+        map_name=check_text(header["map"]),
+        seed=check_number(int(check_text(header["seed"])), 0, 2**64 - 1),
+        step_mul=check_number(header["step_mul"], 1, 1000),
+        kinds=kinds,
+        **{name: arrays[name] for name in _FIXED},
+        columns={name: arrays[name] for name in COLUMNS},
+        outcome=check_facts(header["outcome"]),
+        facts=check_facts(header["facts"]),
+        channels=channels,
+    )
+
+
+class Recorder:
+    """Collects the frames of one battle. Call `frame` as often as the viewer shall see it.
+
+    Units may join while it records (they come at the end of the list, and count as dead before);
+    an index keeps its type and side. No frame at all gives a film without units.
+    """
+
+    def __init__(
+        self,
+        map_name: str,
+        seed: int,
+        kinds: tuple[Kind, ...],
+        terrain: NDArray[np.uint8],
+        height: NDArray[np.float64] | None = None,
+        step_mul: int = 8,
+        facts: Facts | None = None,
+    ) -> None:
+        """terrain, height: [H,W], as a Scenario's `walkable` and `height`."""
+        eighths = np.zeros(terrain.shape) if height is None else height * 8.0
+        self.map_name, self.seed, self.step_mul, self.kinds = map_name, seed, step_mul, kinds
+        self.terrain = terrain.astype(np.uint8)
+        self.height = np.clip(np.round(eighths), 0, 255).astype(np.uint8)
+        self.facts = dict(facts or {})
+        self.loops: list[int] = []
+        self.stride = 1  # every which frame is kept
+        self._offered = 0
+        self._fresh: list[Units] = []  # frames since the last block
+        self._last: Units | None = None  # the frame before the fresh ones
+        self._blocks: list[Arrays] = []
+        self._kind = np.zeros(0, dtype=np.uint8)
+        self._side = np.zeros(0, dtype=np.uint8)
+
+    @classmethod
+    def of_scenario(
+        cls,
+        scenario: Scenario,
+        types: UnitTypes,
+        seed: int,
+        step_mul: int = 8,
+        own_sight: bool = False,
+        facts: Facts | None = None,
+    ) -> Recorder:
+        """A recorder of one battle of the scenario. types: those of scenario.unit_names."""
+        kinds = kinds_of(scenario.unit_names, types, own_sight)
+        ground = scenario.walkable, scenario.height
+        return cls(scenario.name, seed, kinds, *ground, step_mul, facts)
+
+    def frame(self, loop: int, units: Units) -> None:
+        """The units [N] as they are now, `loop` game loops after the battle's beginning."""
+        self._offered += 1
+        if (self._offered - 1) % self.stride:
+            return
+        if len(units) > len(self._kind):
+            self._flush()
+            self._kind = units["kind"].astype(np.uint8)
+            self._side = units["side"].astype(np.uint8)
+        self.loops.append(int(loop))
+        self._fresh.append(units.copy())
+        if len(self._fresh) >= BLOCK:
+            self._flush()
+        if len(self.loops) >= MOST_FRAMES:
+            self._thin()
+
+    def finish(self, outcome: Facts | None = None) -> Film:
+        """The film so far; recording may go on."""
+        self._flush()
+        count = len(self._kind)
+        empty = {name: np.zeros((0, count), f"<{column.dtype}") for name, column in COLUMNS.items()}
+        blocks = [_widened(block, count) for block in self._blocks] or [empty]
+        return Film(
+            map_name=self.map_name,
+            seed=self.seed,
+            step_mul=self.step_mul,
+            kinds=self.kinds,
+            kind=self._kind,
+            side=self._side,
+            terrain=self.terrain,
+            height=self.height,
+            loops=np.array(self.loops, dtype=np.int32),
+            columns={name: np.concatenate([block[name] for block in blocks]) for name in COLUMNS},
+            outcome=dict(outcome or {}),
+            facts=dict(self.facts),
+        )
+
+    def _flush(self) -> None:
+        """Make the fresh frames small."""
+        if not self._fresh:
+            return
+        before = self._last
+        units = np.stack(self._fresh)  # [T,N]
+        loops = np.array(self.loops[-len(units) :])
+        first = loops[0] if len(self.loops) == len(units) else self.loops[-len(units) - 1]
+        if before is None or before.shape != units[0].shape:
+            before = units[0]
+        past = np.concatenate([before[None], units[:-1]])
+        shots = shots_between(past, units, np.diff(loops, prepend=first))
+        self._blocks.append(_small(units, shots))
+        self._last = units[-1].copy()
+        self._fresh = []
+
+    def _thin(self) -> None:
+        """Keep every other frame, and of the others their shots."""
+        film = self.finish()
+        kept = {name: values[::2].copy() for name, values in film.columns.items()}
+        missed = film.columns["shot"][1::2]
+        later = kept["shot"][1:][: len(missed)]
+        later[later == NO_UNIT] = missed[: len(later)][later == NO_UNIT]
+        self._blocks, self.loops = [kept], self.loops[::2]
+        self.stride *= 2
+        self._offered = len(self.loops) * self.stride
+
+
+def shots_between(past: Units, units: Units, elapsed: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Whom each unit shot at between two frames, -1 none, [T,N]: a weapon that cools down anew.
+
+    past, units: [T,N] before and after `elapsed` [T] loops.
+    """
+    ready = np.maximum(past["cooldown"] - elapsed[:, None], 0.0)
+    fired = (units["cooldown"] > ready + 0.5) & (units["health"] > 0.0) & (elapsed[:, None] > 0)
+    victim = np.where(units["missile"] >= 0.0, units["missile_target"], NO_UNIT)
+    for found in (units["burst_target"], units["target"], past["target"], past["order_target"]):
+        victim = np.where(victim == NO_UNIT, found, victim)
+    shots: NDArray[np.int64] = np.where(fired, victim, NO_UNIT)
+    return shots
+
+
+def _small(units: Units, shots: NDArray[np.int64]) -> Arrays:
+    """The columns [T,N] of frames of units [T,N]."""
+    angle = np.arctan2(units["facing_y"], units["facing_x"]) / (2.0 * np.pi) % 1.0
+    alive = units["health"] > 0.0
+    flying = units["missile"] >= 0.0
+    zero = np.zeros(alive.shape)
+    values = {
+        **{name: units[name] for name in COLUMNS if name in (units.dtype.names or ())},
+        "facing": angle,
+        "shield": np.where(alive, units["shield"], zero),
+        "energy": np.where(alive, units["energy"], zero),
+        "shot": shots,
+        "missile": np.where(flying, units["missile_target"], NO_UNIT),
+        "missile_x": np.where(flying, units["missile_x"], zero),
+        "missile_y": np.where(flying, units["missile_y"], zero),
+    }
+    # A unit that lives must not look dead.
+    values["health"] = np.where(alive, np.maximum(units["health"], 1 / 16), zero)
+    return {name: _rounded(values[name], column) for name, column in COLUMNS.items()}
+
+
+def _rounded(values: NDArray, column: Column) -> NDArray:
+    """Values as the column keeps them; a full turn is none, the others are cut off at the ends."""
+    limits = np.iinfo(column.dtype)
+    whole = np.round(values * column.scale)
+    if column.dtype == "u1" and column.scale == 256.0:
+        whole = whole % 256
+    return np.clip(whole, limits.min, limits.max).astype(f"<{column.dtype}")
+
+
+def _widened(block: Arrays, count: int) -> Arrays:
+    """The block with columns for units that came later: dead, without a target."""
+    missing = count - block["x"].shape[1]
+    if missing == 0:
+        return block
+    names = ("order_target", "target", "shot", "missile")
+    return {
+        name: np.pad(
+            values,
+            ((0, 0), (0, missing)),
+            constant_values=NO_UNIT if name in names else 0,
+        )
+        for name, values in block.items()
+    }

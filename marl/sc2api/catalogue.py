@@ -1,0 +1,103 @@
+"""The numbers by which the game's clients know unit types and abilities, and ours for them.
+
+Sources: the game's stable ids as pysc2 4.0.0 and python-sc2 list them (units.py, ids/*.py);
+oxwhirl/smac @d6aab33 and oxwhirl/smacv2 @577ab5a (starcraft2.py) for the agents' own types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+from functools import cache
+
+from s2clientprotocol import common_pb2, data_pb2
+
+from marl.engine.data import load_unit_types
+from marl.engine.world import UnitTypes
+
+# All unit types of maps/units.yaml, alphabetically: the type index of every battle of the server.
+NAMES = (
+    "Baneling",
+    "Colossus",
+    "Hydralisk",
+    "Marauder",
+    "Marine",
+    "Medivac",
+    "SpineCrawler",
+    "Stalker",
+    "Zealot",
+    "Zergling",
+)
+RACE_OF = dict.fromkeys(NAMES, common_pb2.Zerg) | {
+    **dict.fromkeys(("Marauder", "Marine", "Medivac"), common_pb2.Terran),
+    **dict.fromkeys(("Colossus", "Stalker", "Zealot"), common_pb2.Protoss),
+}
+# The agents' types are copies of the stock ones, and follow all others, alphabetically: SMAC v2
+# counts the unit types of the data response and takes the last nine.
+STOCK_TYPES = 200  # stock unit ids that the data response lists, 0 and on
+AGENT_NAMES = tuple(name for name in NAMES if name != "SpineCrawler")
+AGENT_SUFFIX = "_RL"
+
+
+class Deed(Enum):
+    """What an ability makes of a unit's order."""
+
+    STOP = "stop"
+    MOVE = "move"
+    ATTACK = "attack"
+    HEAL = "heal"
+    SMART = "smart"  # a right click: attack an enemy, heal a friend, else walk
+
+
+class Target(Enum):
+    """What an ability is aimed at."""
+
+    NONE = data_pb2.AbilityData.Target.Value("None")
+    UNIT = data_pb2.AbilityData.Unit
+    POINT_OR_UNIT = data_pb2.AbilityData.PointOrUnit
+
+
+# id: (name, target, what it does, the general ability that it is one of)
+ABILITIES: dict[int, tuple[str, Target, Deed, int]] = {
+    1: ("Smart", Target.POINT_OR_UNIT, Deed.SMART, 0),
+    4: ("Stop Stop", Target.NONE, Deed.STOP, 3665),
+    16: ("Move Move", Target.POINT_OR_UNIT, Deed.MOVE, 3794),
+    18: ("Move HoldPosition", Target.NONE, Deed.STOP, 3793),
+    19: ("Move ScanMove", Target.POINT_OR_UNIT, Deed.ATTACK, 3674),
+    23: ("Attack Attack", Target.POINT_OR_UNIT, Deed.ATTACK, 3674),
+    386: ("Effect Heal", Target.UNIT, Deed.HEAL, 0),
+    3665: ("Stop", Target.NONE, Deed.STOP, 0),
+    3674: ("Attack", Target.POINT_OR_UNIT, Deed.ATTACK, 0),
+    3793: ("HoldPosition", Target.NONE, Deed.STOP, 0),
+    3794: ("Move", Target.POINT_OR_UNIT, Deed.MOVE, 0),
+}
+STOP, MOVE, ATTACK, HEAL = 4, 16, 23, 386  # by which orders are shown
+
+
+@cache
+def unit_types() -> UnitTypes:
+    """The engine's facts of all NAMES."""
+    return load_unit_types(NAMES)
+
+
+@cache
+def stock_ids() -> tuple[int, ...]:
+    """The game's id of each of NAMES."""
+    return tuple(int(number) for number in unit_types().client_id)
+
+
+class UnitIds:
+    """The unit type ids of one map, and the engine's type index of each."""
+
+    def __init__(self, agent_names: Iterable[str]) -> None:
+        """agent_names: of the types that agents have on the map."""
+        self.agent_names = tuple(sorted(agent_names))
+        stock = stock_ids()
+        kinds = [NAMES.index(name) for name in self.agent_names]
+        self.by_agent_kind = {kind: STOCK_TYPES + n for n, kind in enumerate(kinds)}
+        self.kind_of = {number: kind for kind, number in enumerate(stock)}
+        self.kind_of |= {number: kind for kind, number in self.by_agent_kind.items()}
+
+    def shown(self, kind: int, side: int) -> int:
+        """The id of a unit that the map itself creates."""
+        return self.by_agent_kind[kind] if side == 0 else stock_ids()[kind]

@@ -1,0 +1,133 @@
+"""The websocket to one client: requests come as text or binary frames, answers go as binary.
+
+pysc2 sends protobuf bytes in text frames, so nothing here looks whether text is UTF-8. One client
+is served and no second one is let in; when it goes, the server has nothing more to do.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import time
+from collections.abc import Iterator
+from http import HTTPStatus
+
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+PATH = "/sc2api"
+MOST_BYTES = 8 << 20  # of one request; a map file is some tens of kilobytes
+CHUNK = 1 << 16
+PATIENCE = 10.0  # seconds that a client has to introduce itself
+MOMENT = 0.01
+WATCH = 1.0  # seconds between two looks whether who started the server still lives
+DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
+
+
+class Wire:
+    """A connected client."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._socket = connection
+        # No extensions: compressing costs more than a loopback's bytes.
+        self._protocol = ServerProtocol(max_size=MOST_BYTES)
+
+    def is_accepted(self) -> bool:
+        """Whether the client introduces itself as one of PATH within PATIENCE."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            self._socket.settimeout(max(end - time.monotonic(), MOMENT))
+            if not self._receive():
+                return False
+            for event in self._protocol.events_received():
+                if isinstance(event, Request):
+                    self._socket.settimeout(None)
+                    return self._answer(event)
+        return False
+
+    def requests(self) -> Iterator[bytes]:
+        """Each whole message of the client, until it is gone."""
+        message = bytearray()
+        is_there = True
+        while is_there:
+            for event in self._protocol.events_received():
+                if isinstance(event, Frame) and event.opcode in DATA:
+                    message += event.data
+                    if event.fin:
+                        yield bytes(message)
+                        message.clear()
+            is_there = self._receive()
+
+    def send(self, message: bytes) -> None:
+        """One answer; that the client went away meanwhile is for `requests` to notice."""
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_binary(message)
+            self._flush()
+
+    def close(self) -> None:
+        """Say goodbye, as far as anybody listens."""
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_close()
+            self._flush()
+        self._socket.close()
+
+    def _answer(self, request: Request) -> bool:
+        """Let the client in, or tell it why not."""
+        if request.path.partition("?")[0] == PATH:
+            response = self._protocol.accept(request)
+        else:
+            response = self._protocol.reject(HTTPStatus.NOT_FOUND, f"the API is at {PATH}\n")
+        self._protocol.send_response(response)
+        self._flush()
+        return self._protocol.state is State.OPEN
+
+    def _receive(self) -> bool:
+        """Take what the client sent, and answer its pings; whether it is still there."""
+        try:
+            data = self._socket.recv(CHUNK)
+        except OSError:
+            return False
+        if not data:
+            return False
+        self._protocol.receive_data(data)
+        return self._flush()
+
+    def _flush(self) -> bool:
+        """Send what the protocol has to say; whether the connection goes on after it."""
+        try:
+            for data in self._protocol.data_to_send():
+                if not data:  # the end of what we say
+                    self._socket.shutdown(socket.SHUT_WR)
+                    return False
+                self._socket.sendall(data)
+        except OSError:
+            return False
+        return True
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket on which the client may call; raises OSError where it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=8)
+
+
+def await_client(server: socket.socket) -> Wire | None:
+    """The first client that introduces itself properly; closes the door behind it.
+
+    None: whoever started the server is gone, and nobody will call any more.
+    """
+    parent = os.getppid()
+    with server:
+        while os.getppid() == parent:
+            if not select.select([server], [], [], WATCH)[0]:
+                continue
+            wire = Wire(server.accept()[0])
+            if wire.is_accepted():
+                return wire
+            wire.close()
+    return None
