@@ -138,7 +138,7 @@ export class Chart {
     }
     const floor = this.height - bottom;
     parts.push(shape("line", {class: "base", x1: left, x2: this.width - right, y1: floor, y2: floor}));
-    for (const value of this.view.xTicks(Math.max(2, Math.floor(this.width / 110)))) {
+    for (const value of this.view.xTicks(Math.max(2, Math.floor(this.width / 90)))) {
       parts.push(shape("text", {x: this.x(value), y: this.height - 5, "text-anchor": "middle"},
         this.view.xLabel(value)));
     }

@@ -24,13 +24,16 @@ export function ticks(low, high, count) {
   return Array.from({length: last - first + 1}, (_, i) => (first + i) * step);
 }
 
-// The powers of ten within [low, high]; for less than two, round numbers.
+// The powers of ten within [low, high], with their doubles and halves where that is not too many.
 export function logTicks(low, high, count) {
-  const first = Math.ceil(Math.log10(low) - 1e-9), last = Math.floor(Math.log10(high) + 1e-9);
-  if (last - first < 1) return ticks(low, high, count).filter(value => value > 0);
-  const every = Math.ceil((last - first + 1) / count);
-  return Array.from({length: last - first + 1}, (_, i) => 10 ** (first + i))
-    .filter((_, i) => i % every === 0);
+  const first = Math.floor(Math.log10(low)), last = Math.ceil(Math.log10(high));
+  const powers = Array.from({length: last - first + 1}, (_, i) => 10 ** (first + i));
+  const within = values => values.filter(value => value >= low && value <= high);
+  const fine = within(powers.flatMap(power => [power, 2 * power, 5 * power]));
+  if (fine.length <= 2) return ticks(low, high, count).filter(value => value > 0);
+  if (fine.length <= 2 * count) return fine;
+  const coarse = within(powers), every = Math.ceil(coarse.length / count);
+  return coarse.filter((_, i) => i % every === 0);
 }
 
 export function number(value) {
