@@ -1,8 +1,17 @@
-"""Train, evaluate or measure: python run.py [command] --config=... --env-config=... with ..."""
+"""Train, evaluate or measure: python run.py [command] --config=... --env-config=... with ...
+
+And `python run.py doctor`, which says what this machine lacks.
+"""
 
 from __future__ import annotations
 
 import sys
+
+if sys.argv[1:2] == ["doctor"] and __name__ == "__main__":
+    from marl.doctor.command import main as doctor
+
+    sys.exit(doctor(sys.argv[2:]))  # before the packages, which it may find missing
+
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace

@@ -15,6 +15,8 @@ from marl.errors import ConfigError
 
 EXAMPLE = {"config": "lagma", "env-config": "sc2"}
 COMMANDS = ("train", "evaluate", "replay", "bench", "print_config")
+# They are about no run that is configured: only `with` stands after them (marl/tools.py).
+TOOLS = ("doctor", "watch")
 USAGE = (
     "python run.py [train|evaluate|replay|bench|print_config] "
     "--config=NAME --env-config=NAME [with key=value ...]"

@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from marl.arguments import USAGE, split
+from marl.arguments import TOOLS, USAGE, split
 from marl.configfiles import available
 from marl.errors import UserError
 from marl.plan import Plan
 from marl.planning import make_plan
+from marl.tools import run_tool
 
 # What stops a run from writing its results, and is for the user to mend.
 STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -30,6 +31,8 @@ def main(argv: Sequence[str], execute: Callable[[Plan, Mapping[str, object]], No
             print(help_text())
             return 0
         arguments = split(argv)
+        if arguments.command in TOOLS:
+            return run_tool(arguments)
         plan = make_plan(arguments)
         if plan.command != "print_config" and is_to_compile(plan):
             print("compiling the battle engine: a few minutes, once on a machine", file=sys.stderr)
@@ -72,6 +75,9 @@ commands
   replay        play `with checkpoint=<run folder> episodes=4` and make a page of each battle
   bench         measure the engine and the learners
   print_config  show every setting and where it was set
+  watch         show a training in the browser: `watch with run=<run or results folder>`
+  doctor        say what works on this machine, what is missing and what to do;
+                `with install_engine_as_sc2=<folder>` lets the game's clients play on the engine
 
 algorithms    --config=NAME      {", ".join(available("config"))}
 environments  --env-config=NAME  {", ".join(available("env-config"))}

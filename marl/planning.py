@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from marl import results
-from marl.arguments import COMMANDS, EXAMPLE, Arguments
+from marl.arguments import COMMANDS, EXAMPLE, TOOLS, Arguments
 from marl.config import field_types, flatten, split_parse, to_mapping
 from marl.configfiles import (
     CODE,
@@ -128,7 +128,8 @@ def _check_command(arguments: Arguments) -> None:
     """The command exists, and what stands after `with` may stand there."""
     command = arguments.command
     if command not in COMMANDS:
-        raise ConfigError(f"{command!r} is not a command; {nearest_or_all(command, COMMANDS)}")
+        known = (*COMMANDS, *TOOLS)
+        raise ConfigError(f"{command!r} is not a command; {nearest_or_all(command, known)}")
     updates = arguments.updates
     for name, flag in NAMES.items():
         if name in updates:

@@ -7,6 +7,7 @@ smac and smacv2 may not share a process (pysc2 then finds their maps twice).
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,12 @@ from marl.doctor.packages import installed
 from marl.doctor.probe import Probe, run_python
 
 SECONDS = 120.0
-IMPORT = "import importlib, sys; print(importlib.import_module(sys.argv[1]).__file__)"
+# argv: the module, and a checkout to look for it in first ("" for none).
+IMPORT = """
+import importlib, sys
+sys.path[:0] = filter(None, sys.argv[2:])
+print(importlib.import_module(sys.argv[1]).__file__)
+"""
 # What protobuf from 3.20.4 on says to the generated code of every s2clientprotocol on PyPI.
 TOO_NEW = "Descriptors cannot be created directly"
 PURE = "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"
@@ -30,20 +36,27 @@ class Client:
     module: str
     packages: tuple[str, ...]  # what pip calls it, or what brings the same module
     install: str
+    source: str = ""  # the variable that may name a checkout, as for backend=game
 
 
+FROM_GIT = "pip install git+https://github.com/oxwhirl/{0}.git, or {1}=<a checkout>"
 CLIENTS = (
     Client("protobuf", "google.protobuf", ("protobuf",), "pip install 'protobuf==3.20.3'"),
     Client(
         "messages",
         "s2clientprotocol.sc2api_pb2",
         ("s2clientprotocol", "pys2clientprotocol"),
-        "pip install s2clientprotocol",
+        "pip install s2clientprotocol for clients, '.[sc2api]' for our server; not both in one",
     ),
-    Client("pysc2", "pysc2.run_configs", ("pysc2",), "pip install pysc2==4.0.0 'protobuf==3.20.3'"),
-    Client("smac", "smac.env", ("smac",), "pip install git+https://github.com/oxwhirl/smac.git"),
     Client(
-        "smacv2", "smacv2.env", ("smacv2",), "pip install git+https://github.com/oxwhirl/smacv2.git"
+        "pysc2",
+        "pysc2.run_configs",
+        ("pysc2",),
+        "pip install pysc2==4.0.0 'protobuf==3.20.3'",
+    ),
+    *(
+        Client(name, f"{name}.env", (name,), FROM_GIT.format(name, variable), variable)
+        for name, variable in (("smac", "SMAC_SOURCE"), ("smacv2", "SMACV2_SOURCE"))
     ),
 )
 
@@ -55,7 +68,8 @@ def check_clients() -> list[Finding]:
 
 def check_client(client: Client, probe: Probe | None = None) -> Finding:
     """One client; probe: how importing its module ended."""
-    probe = probe or run_python(["-c", IMPORT, client.module], SECONDS)
+    checkout = os.environ.get(client.source, "") if client.source else ""
+    probe = probe or run_python(["-c", IMPORT, client.module, checkout], SECONDS)
     found_as = {name: installed(name) for name in client.packages}
     there = [f"{name} {version}" for name, version in found_as.items() if version is not None]
     if len(there) > 1:
@@ -76,7 +90,9 @@ def check_client(client: Client, probe: Probe | None = None) -> Finding:
     if client.topic == "smac" and f"No module named '{client.module}'" in probe.last_line:
         found = "another package of this name (the AutoML one of PyPI)"
         return Finding(client.topic, State.BROKEN, found, f"pip uninstall smac; {client.install}")
-    return Finding(client.topic, State.BROKEN, probe.last_line, client.install)
+    lacks = re.search(r"No module named '([^']+)'", probe.last_line)
+    advice = f"it lacks {lacks[1]}: install that first" if lacks else client.install
+    return Finding(client.topic, State.BROKEN, probe.last_line, advice)
 
 
 def check_port(environ: Mapping[str, str] | None = None) -> Finding:

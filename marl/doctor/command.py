@@ -17,6 +17,11 @@ TOPIC = 16  # columns
 COLOURS = {State.OK: 32, State.DIFFERS: 33, State.MISSING: 33, State.BROKEN: 31}
 WIDEST = 110
 ENGINE, GAME = "The engine", "StarCraft II (only for backend=game and the official clients)"
+# pysc2's protobuf is older than the one that our server's messages (the extra sc2api) need.
+CLIENTS = (
+    "Clients of the game (the same; best in a venv of their own: game.python=<its python>, "
+    "<its python> run.py doctor)"
+)
 
 
 def main(words: Sequence[str]) -> int:
@@ -68,12 +73,12 @@ def examine() -> int:
     game_checks: list[Check] = [
         lambda: game.check_game(place),
         lambda: maps.check_maps(place.folder, is_engine) if place.folder.is_dir() else [],
-        clients.check_clients,
-        lambda: [clients.check_port()],
     ]
+    client_checks: list[Check] = [clients.check_clients, lambda: [clients.check_port()]]
     engine = show(ENGINE, engine_checks)
     theirs = show(GAME, game_checks)
-    if any(finding.state is not State.OK for finding in theirs):
+    show(CLIENTS, client_checks)
+    if any(finding.state in (State.MISSING, State.BROKEN) for finding in theirs):
         print(f"\n{guide.how_to_get_the_game(place.folder)}")
     stops = [finding.topic for finding in engine if finding.stops_the_engine]
     if stops:

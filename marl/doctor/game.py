@@ -30,8 +30,8 @@ BINARIES = {
 }
 LEAST_BUILD = 55958  # 3.16.1: the first with the API
 PUBLISHED = {
-    75689: "4.10, what SMACv2 and most later papers used",
-    69232: "4.6.2, what the SMAC paper used",
+    75689: "what SMACv2 and most later papers used",
+    69232: "what the SMAC paper used",
 }
 # Blizzard's Linux packages (github.com/Blizzard/s2client-proto, README) -> their versions.
 VERSIONS = {
@@ -117,7 +117,7 @@ def _build(builds: list[int]) -> Finding:
         advice = "its API is too old: version 3.16.1 or newer is needed, 4.10 is best"
         return Finding("build", State.BROKEN, found, advice)
     if newest not in PUBLISHED:
-        known = "; ".join(f"{build}: {what}" for build, what in PUBLISHED.items())
+        known = "; ".join(f"{VERSIONS[build]} is {what}" for build, what in PUBLISHED.items())
         advice = f"results of different builds do not compare; published ones: {known}"
         return Finding("build", State.DIFFERS, found, advice)
     return Finding("build", State.OK, f"{found} ({PUBLISHED[newest]})")

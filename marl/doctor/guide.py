@@ -29,5 +29,5 @@ How to get StarCraft II, only for backend=game and the official clients:
   3. Maps: unzip SMAC_Maps.zip into {folder / "Maps"}, so that Maps/SMAC_Maps/3m.SC2Map exists
      SMAC    {SMAC_MAPS}
      SMACv2  {SMACV2_MAPS}
-  4. The clients: the pip commands above; smac pins the protobuf that pysc2 needs.
+  4. The clients: as above, beside each that is missing.
   5. python run.py doctor again."""

@@ -50,7 +50,7 @@ def _installer() -> Callable[[Path], None]:
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"{KEY}: the package {error.name} is missing; "
-            'pip install -c constraints.txt -e ".[sc2]"'
+            'pip install -c constraints.txt -e ".[sc2api]"'
         ) from error
     return install_tree
 

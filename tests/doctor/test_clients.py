@@ -27,6 +27,15 @@ def test_what_is_not_there_is_missing_with_how_to_get_it():
     assert (finding.state, finding.advice) == (State.MISSING, "pip x")
 
 
+def test_a_checkout_named_by_its_variable_is_looked_into_first(tmp_path, monkeypatch):
+    (tmp_path / "smac" / "env").mkdir(parents=True)
+    (tmp_path / "smac" / "env" / "__init__.py").touch()
+    monkeypatch.setenv("SMAC_SOURCE", str(tmp_path))
+    finding = check_client(BY_TOPIC["smac"])
+    assert finding.state is State.OK
+    assert str(tmp_path) in finding.found
+
+
 def test_a_protobuf_too_new_for_pysc2_is_told_with_its_cure():
     error = "TypeError: Descriptors cannot be created directly.\nIf this call came from a _pb2.py"
     finding = check_client(BY_TOPIC["pysc2"], failed(error))

@@ -1,0 +1,164 @@
+"""Runs in a folder, and how each of them is doing."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+from marl import results
+from marl.configfiles import read
+from marl.errors import ConfigError
+from marl.watch.follow import MetricsFile
+
+DEEPEST = 6  # folders between a results folder and its runs: four, and some to spare
+REPLAYS = "replays"
+INDEX = "index.html"
+SHOWN_POINTS = 120  # of the curve in the list of runs
+WIN, RETURN = "test_battle_won_mean", "test_return_mean"
+# What the page needs of config.yaml.
+FACTS = ("config", "env_config", "env", "map", "game", "seed", "label", "t_max", "test_episodes")
+LEAST_QUIET = 30.0  # seconds without a line before a training may be called quiet
+QUIET_INTERVALS = 5  # and so many of its usual intervals between lines
+
+
+@dataclass
+class Run:
+    """A run's folder and what was read of it."""
+
+    folder: Path
+    name: str  # its path below the folder that is watched, "." for that folder itself
+    metrics: MetricsFile = field(init=False)
+    _facts: dict[str, object] = field(default_factory=dict)
+    _facts_time: int = -1  # of the config.yaml that they are from
+
+    def __post_init__(self) -> None:
+        self.metrics = MetricsFile(self.folder / results.METRICS)
+
+    def facts(self) -> dict[str, object]:
+        """What config.yaml says of the run; {} where it can't be read (yet)."""
+        path = self.folder / results.CONFIG
+        try:
+            changed = path.stat().st_mtime_ns
+            if changed != self._facts_time:
+                values = read(path)
+                self._facts = {key: values[key] for key in FACTS if key in values}
+                self._facts["codes"] = _number_of_codes(values)
+                self._facts_time = changed
+        except (OSError, ConfigError):
+            return {}
+        return self._facts
+
+    def state(self, now: float | None = None) -> dict[str, object]:
+        """How far it is, and whether it goes on: `finished`, `training`, `quiet` or `waiting`."""
+        now = time.time() if now is None else now
+        metrics, t_max = self.metrics, self.facts().get("t_max")
+        age = max(0.0, now - metrics.written) if metrics.points else None
+        if age is None:
+            state = "waiting"
+        elif isinstance(t_max, int | float) and metrics.t_env >= t_max:
+            state = "finished"
+        else:
+            state = "training" if age <= self._patience() else "quiet"
+        return {"state": state, "age": age, "t_env": metrics.t_env, "t_max": t_max}
+
+    def _patience(self) -> float:
+        """Seconds without a new line that say nothing yet."""
+        times = [point.get("time") for point in self.metrics.points[-20:]]
+        known = [moment for moment in times if moment is not None]
+        gaps = [after - before for before, after in pairwise(known)]
+        return max(LEAST_QUIET, QUIET_INTERVALS * statistics.median(gaps) if gaps else 0.0)
+
+    def summary(self) -> dict[str, object]:
+        """A line of the list of runs."""
+        metrics = self.metrics
+        key = WIN if metrics.latest(WIN) is not None else RETURN
+        return {
+            "name": self.name,
+            "facts": self.facts(),
+            **self.state(),
+            "written": metrics.written,
+            "win": metrics.latest(WIN),
+            "return": metrics.latest(RETURN),
+            "curve": metrics.curve(key, SHOWN_POINTS),
+            "curve_key": key,
+        }
+
+    def replays(self) -> dict[str, object]:
+        """The newest recorded battle's page and how many there are, by path within replays/."""
+        folder = self.folder / REPLAYS
+        pages = [(path.stat().st_mtime, path) for path in _pages(folder)]
+        battles = [(age, path) for age, path in pages if path.name != INDEX]
+        newest = max(battles, default=None)
+        index = folder / INDEX
+        return {
+            "newest": str(newest[1].relative_to(folder)) if newest else None,
+            "time": newest[0] if newest else None,
+            "count": len(battles),
+            "index": INDEX if index.is_file() else None,
+        }
+
+
+def _pages(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*.html") if path.is_file())
+
+
+def _number_of_codes(values: Mapping[str, object]) -> object:
+    """K, where the run has a codebook."""
+    codebook = values.get("codebook")
+    return codebook.get("size") if isinstance(codebook, Mapping) else None
+
+
+class Runs:
+    """The runs in a folder: itself, or those below it, new ones too."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.known: dict[str, Run] = {}
+
+    def look(self) -> list[Run]:
+        """All runs there are now, the one written last first, with what was added to them."""
+        there = {_name(path, self.folder): path for path in find(self.folder)}
+        self.known = {name: self.known.get(name) or Run(path, name) for name, path in there.items()}
+        for run in self.known.values():
+            run.metrics.poll()
+        return sorted(self.known.values(), key=lambda run: (-run.metrics.written, run.name))
+
+    def get(self, name: str) -> Run | None:
+        """A run by its name, with what was added to it."""
+        if name not in self.known:
+            self.look()
+        run = self.known.get(name)
+        if run is not None:
+            run.metrics.poll()
+        return run
+
+
+def _name(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def find(folder: Path, depth: int = DEEPEST) -> Iterator[Path]:
+    """The run folders at or below `folder`; there are none within a run."""
+    if is_run(folder):
+        yield folder
+    elif depth > 0:
+        try:
+            below = sorted(entry.path for entry in os.scandir(folder) if _may_hold_runs(entry))
+        except (PermissionError, FileNotFoundError):  # not ours to read, or just removed
+            return
+        for path in below:
+            yield from find(Path(path), depth - 1)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a training wrote there."""
+    return any((folder / name).is_file() for name in (results.METRICS, results.CONFIG))
+
+
+def _may_hold_runs(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")

@@ -1,0 +1,173 @@
+"""The page's HTTP server: loopback alone, reading alone, standard library alone."""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import threading
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from marl.watch.runs import REPLAYS, Run, Runs
+
+HOST = "127.0.0.1"
+# Names that a browser on this machine may know us by. Any other means that a page from elsewhere
+# had its name point here, to read what it may not (DNS rebinding).
+OWN_NAMES = ("127.0.0.1", "localhost")
+PAGE = Path(__file__).parent / "page"
+FILES = {
+    "/": ("index.html", "text/html"),
+    "/style.css": ("style.css", "text/css"),
+    "/charts.js": ("charts.js", "text/javascript"),
+    "/scales.js": ("scales.js", "text/javascript"),
+    "/panels.js": ("panels.js", "text/javascript"),
+    "/run.js": ("run.js", "text/javascript"),
+    "/list.js": ("list.js", "text/javascript"),
+    "/main.js": ("main.js", "text/javascript"),
+}
+OWN_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "frame-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+# A recorded battle may come from anybody: its scripts run, but know nothing of us or of a network.
+REPLAY_POLICY = (
+    "sandbox allow-scripts allow-downloads; default-src 'none'; script-src 'unsafe-inline'; "
+    "style-src 'unsafe-inline'; img-src data: blob:; media-src data: blob:; connect-src data: blob:"
+)
+SECONDS = 30.0  # that a connection may be silent
+
+
+class WatchServer(ThreadingHTTPServer):
+    """Serves the runs of one folder. port: 0 is any free one."""
+
+    daemon_threads = True
+
+    def __init__(self, runs: Runs, port: int) -> None:
+        self.runs = runs
+        self.lock = threading.Lock()  # around `runs`, which every request reads on
+        super().__init__((HOST, port), Handler)
+
+    def server_bind(self) -> None:
+        """Without http.server's question to the name server, which may take seconds."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = HOST, self.server_address[1]
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.server_port}/"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request: the page's files, the points as JSON, a recorded battle."""
+
+    server: WatchServer
+    protocol_version = "HTTP/1.0"  # a connection for each answer: none lives on when we end
+    timeout = SECONDS
+
+    def do_GET(self) -> None:
+        """Answer; whatever is not known is a 404."""
+        name = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
+        if name not in OWN_NAMES:
+            self._say(HTTPStatus.FORBIDDEN, f"open {self.server.url} on this machine")
+            return
+        address = urlsplit(self.path)
+        query = {key: values[-1] for key, values in parse_qs(address.query).items()}
+        if address.path in FILES:
+            name, kind = FILES[address.path]
+            self._send((PAGE / name).read_bytes(), kind, OWN_POLICY)
+        elif address.path == "/api/runs":
+            self._list()
+        elif address.path == "/api/run":
+            self._run(query)
+        elif address.path.startswith("/replays/"):
+            self._replay(unquote(address.path.removeprefix("/replays/")))
+        else:
+            self._say(HTTPStatus.NOT_FOUND, "there is no such page")
+
+    do_HEAD = do_GET  # noqa: N815 - http.server's name
+
+    def _list(self) -> None:
+        with self.server.lock:
+            runs = [run.summary() for run in self.server.runs.look()]
+        self._json({"folder": str(self.server.runs.folder), "runs": runs})
+
+    def _run(self, query: dict[str, str]) -> None:
+        """The points from number `from` on; all of them if the file is another `generation` now."""
+        with self.server.lock:
+            run = self.server.runs.get(query.get("run", ""))
+            if run is None:
+                self._say(HTTPStatus.NOT_FOUND, "there is no such run any more")
+                return
+            answer = news(run, _number(query.get("generation")), _number(query.get("from")) or 0)
+        self._json(answer)
+
+    def _replay(self, path: str) -> None:
+        """`<run>//<page within its replays>`; the run of the watched folder itself is `.`."""
+        name, _, page = path.partition("//")
+        with self.server.lock:
+            run = self.server.runs.get(name)
+        folder = (run.folder / REPLAYS).resolve() if run else None
+        file = (folder / page).resolve() if folder and "\0" not in page else None
+        if (
+            folder is None
+            or file is None
+            or file.suffix != ".html"
+            or not file.is_relative_to(folder)
+            or not file.is_file()
+        ):
+            self._say(HTTPStatus.NOT_FOUND, "there is no such recorded battle")
+            return
+        self._send(file.read_bytes(), "text/html", REPLAY_POLICY)
+
+    def _json(self, value: object) -> None:
+        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+        self._send(text.encode(), "application/json", OWN_POLICY)
+
+    def _say(self, status: HTTPStatus, text: str) -> None:
+        self._send(f"{text}\n".encode(), "text/plain", OWN_POLICY, status)
+
+    def _send(
+        self, body: bytes, kind: str, policy: str, status: HTTPStatus = HTTPStatus.OK
+    ) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Security-Policy", policy)
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def handle_one_request(self) -> None:
+        """A browser that goes away in the middle of an answer is nothing to report."""
+        try:
+            super().handle_one_request()
+        except ConnectionError:
+            self.close_connection = True
+
+    def log_message(self, *unused: object) -> None:
+        """Quiet: the page asks every other second."""
+
+
+def news(run: Run, generation: int | None, first: int) -> dict[str, object]:
+    """What a page that has `first` points of `generation` does not know yet."""
+    metrics = run.metrics
+    start = first if generation == metrics.generation and first <= len(metrics.points) else 0
+    return {
+        "name": run.name,
+        "facts": run.facts(),
+        **run.state(),
+        "generation": metrics.generation,
+        "from": start,
+        "points": metrics.points[start:],
+        "skipped": metrics.skipped,
+        "replays": run.replays(),
+    }
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() and len(text) < 16 else None

@@ -1,0 +1,196 @@
+"""The page as a person sees it, in a real browser."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from watch.builders import add_battle, make_run, point_lines
+from watch.chromium import Browser
+
+from marl.watch.runs import Runs
+from marl.watch.server import WatchServer
+
+TITLES = "[...document.querySelectorAll('.card h2')].map(title => title.textContent)"
+CURVE = (
+    "[...document.querySelectorAll('.card')].find(card => card.innerText.startsWith('%s'))"
+    "?.querySelector('path.curve')?.getAttribute('d')"
+)
+WORDS = "document.querySelector('.progress .words').innerText"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory) -> Iterator[Browser]:
+    browser = Browser(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+class Served:
+    """A server that can be ended in the middle of a test."""
+
+    def __init__(self, folder: Path, port: int = 0) -> None:
+        self.server = WatchServer(Runs(folder), port)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
+        self.thread.start()
+
+    def end(self) -> None:
+        if self.thread.is_alive():
+            self.server.shutdown()
+            self.thread.join()
+            self.server.server_close()
+
+
+@pytest.fixture
+def served(tmp_path: Path, browser: Browser) -> Iterator[Served]:
+    """The page of the folder `results`; nothing may be wrong in the browser's console after it."""
+    browser.errors.clear()
+    (tmp_path / "results").mkdir()
+    served = Served(tmp_path / "results")
+    yield served
+    served.end()
+    browser.open("about:blank")
+    assert browser.errors == []
+
+
+@pytest.fixture
+def run(tmp_path: Path, served: Served) -> Path:
+    return make_run(tmp_path / "results" / "run")
+
+
+def test_a_run_is_shown_with_all_its_curves(browser, served, run):
+    browser.open(served.server.url)
+    assert browser.wait("document.querySelector('h1')?.textContent === '3m'")
+    titles = browser.wait(f"{TITLES}.length > 8 && {TITLES}")
+    for title in ("Win rate", "Return", "Learning error", "Codebook use", "my_own_metric"):
+        assert title in titles
+        assert browser.value(CURVE % title).startswith("M")
+    assert "Broken episodes" not in titles  # this run has no such metric
+    assert browser.value(WORDS).startswith("29,000 of 100,000 steps")
+    tiles = browser.value("document.querySelector('.tiles').innerText")
+    assert "Test win rate\n46.7 %" in tiles  # 0.5 * 28 / 30
+    assert "Codes in use\n16" in tiles  # a quarter of 64, at the last point
+
+
+def test_new_points_come_by_themselves_also_after_half_a_line(browser, served, run):
+    browser.open(served.server.url)
+    before = browser.wait(CURVE % "Win rate")
+    lines = "".join(point_lines(30, 3))
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write(lines[:-20])
+        file.flush()
+        browser.wait(f"{WORDS}.startsWith('31,000')")
+        file.write(lines[-20:])
+    browser.wait(f"{WORDS}.startsWith('32,000')")
+    assert browser.value(CURVE % "Win rate") != before
+
+
+def test_pointing_at_a_chart_reads_every_chart_at_that_place(browser, served, run):
+    browser.open(served.server.url)
+    browser.wait(CURVE % "Win rate")
+    shown = "[...document.querySelectorAll('.card .legend b')].map(value => value.textContent)"
+    newest = browser.value(shown)
+    box = browser.value("document.querySelector('svg.chart').getBoundingClientRect().toJSON()")
+    browser.move_mouse(box["x"] + 60, box["y"] + 60)
+    browser.wait("document.querySelectorAll('line.cross').length > 8")
+    assert browser.value(shown) != newest
+    assert "steps" in browser.value("document.querySelector('text.at').textContent")
+    browser.move_mouse(1, 1)
+    browser.wait("document.querySelectorAll('line.cross').length === 0")
+    assert browser.value(shown) == newest
+
+
+def test_a_chart_can_be_read_with_the_keyboard(browser, served, run):
+    browser.open(served.server.url)
+    browser.wait(CURVE % "Win rate")
+    key = "new KeyboardEvent('keydown', {key: 'Home', bubbles: true})"
+    browser.value(f"document.querySelector('svg.chart').dispatchEvent({key}) && 0")
+    assert browser.value("document.querySelector('text.at').textContent") == "0 steps"
+    label = browser.value("document.querySelector('svg.chart').getAttribute('aria-label')")
+    assert label.startswith("Win rate: tests, greedy")
+
+
+def test_the_last_recorded_battle_plays_in_its_frame_and_a_newer_one_is_offered(
+    browser, served, run
+):
+    script = "<p>red</p><script>document.querySelector('p').textContent = 'won'</script>"
+    first = add_battle(run, "first.html", script)
+    os.utime(first, (time.time() - 100, time.time() - 100))
+    browser.open(served.server.url)
+    source = browser.wait("document.querySelector('iframe')?.src")
+    assert source.endswith("/replays/run//first.html")
+    browser.wait("document.querySelector('#battle').getBoundingClientRect().height > 300")
+    add_battle(run, "second.html", script)
+    browser.wait("!document.querySelector('#battle button').hidden")
+    assert browser.value("document.querySelector('iframe').src") == source
+    browser.value("document.querySelector('#battle button').click()")
+    browser.wait("document.querySelector('iframe').src.endsWith('second.html')")
+    browser.open(source)
+    browser.wait("document.querySelector('p')?.textContent === 'won'")
+
+
+def test_several_runs_are_a_list_that_leads_to_each(browser, served, run):
+    make_run(run.parent / "other", config="qmix", seed=7)
+    browser.open(served.server.url)
+    browser.wait("document.querySelectorAll('tbody tr').length === 2")
+    assert "qmix · seed 7" in browser.value("document.querySelector('tbody').innerText")
+    assert browser.value("document.querySelectorAll('svg.chart path.curve').length") == 2
+    browser.value("document.querySelector('tr.go a[href$=other]').click()")
+    browser.wait("document.querySelector('.sub')?.textContent.startsWith('qmix · sc2 · seed 7')")
+    assert browser.value("document.querySelector('.crumb a').textContent") == "← all runs"
+
+
+def test_names_are_text_whatever_they_say(browser, served, run):
+    evil = "<img src=x onerror=document.title='broken'>"
+    make_run(run.parent / "second", map=evil, label=evil)
+    browser.open(served.server.url)
+    browser.wait("document.querySelectorAll('tbody tr').length === 2")
+    assert browser.value("document.querySelectorAll('img').length") == 0
+    assert evil in browser.value("document.querySelector('tbody').innerText")
+
+
+def test_it_says_when_the_server_is_gone_and_goes_on_when_it_is_back(browser, served, run):
+    browser.open(served.server.url)
+    browser.wait(CURVE % "Win rate")
+    served.end()
+    browser.wait("!document.getElementById('lost').hidden")
+    browser.errors.clear()  # refused connections, which a browser always writes down
+    again = Served(run.parent, served.server.server_port)
+    try:
+        browser.wait("document.getElementById('lost').hidden")
+    finally:
+        again.end()
+        browser.open("about:blank")
+        browser.errors.clear()
+
+
+@pytest.mark.parametrize("width", [360, 800, 1600])
+@pytest.mark.parametrize("runs", [1, 2])
+def test_it_fits_every_width(browser, served, run, width, runs):
+    if runs == 2:
+        make_run(run.parent / "a-run-with-a-rather-long-name-20260101-000000-s1-and-a-label")
+    browser.resize(width, 900)
+    try:
+        browser.open(served.server.url)
+        browser.wait("document.querySelectorAll('path.curve').length > 0")
+        assert browser.value("document.documentElement.scrollWidth") <= width
+    finally:
+        browser.resize(1200, 900)
+
+
+def test_light_and_dark_are_chosen_and_kept(browser, served, run):
+    browser.open(served.server.url)
+    browser.wait(CURVE % "Win rate")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    before = browser.value(ground)
+    browser.value("document.querySelector('[title=\"light or dark\"]').click()")
+    after = browser.value(ground)
+    assert after != before
+    browser.open(served.server.url)
+    browser.wait(CURVE % "Win rate")
+    assert browser.value(ground) == after
+    browser.value("localStorage.clear()")
