@@ -64,6 +64,42 @@ def line() -> Iterator[Line]:
     assert made.is_over()
 
 
+def served() -> tuple[int, threading.Thread]:
+    """The port at which one client is awaited, and answered with the same bytes."""
+    server = wire.listen("127.0.0.1", 0)
+    port = server.getsockname()[1]
+
+    def serve() -> None:
+        line = wire.await_client(server)
+        assert line is not None
+        for message in line.requests():
+            line.send(message)
+        line.close()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    return port, thread
+
+
+def test_who_is_no_client_of_the_api_keeps_nobody_out_and_nobody_comes_after_one():
+    port, thread = served()
+    lost = GREETING.replace(b"/sc2api", b"/other")
+    for words in (b"", b"HELO\r\n\r\n", bytes(1000), GREETING[:40], lost):
+        with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as caller:
+            caller.sendall(words)
+            caller.shutdown(socket.SHUT_WR)
+            said = caller.recv(1000)
+            assert said.startswith(b"HTTP/1.1 404") == (words == lost)
+    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as client:
+        greet(client)
+        client.sendall(frame(b"words"))
+        assert client.recv(100) == b"\x82\x05words"
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
+    thread.join(SECONDS)
+    assert not thread.is_alive()
+
+
 def frame(content: bytes, opcode: int = BINARY) -> bytes:
     """One masked frame; the mask is zero."""
     size = len(content)
