@@ -191,8 +191,7 @@ class Game:
         self._met = False  # both sides have had units
         self._battle = Battle(self._map, self._seed, begun)
         self._painter = Painter(self._map)
-        self._filming = Filming()
-        self._filming.shoot(self._battle)
+        self._filming = Filming(self._battle)
         self._background = background(self._map, self._join.options.score)
         self.status = IN_GAME
         self._look_for_end()
