@@ -15,6 +15,7 @@ from s2clientprotocol import sc2api_pb2 as api
 from websockets.sync.client import ClientConnection, connect
 
 from marl.sc2api.__main__ import LOOPBACK
+from marl.sc2api.warmup import compile_all
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60  # for anything at all, on a busy machine
@@ -53,6 +54,8 @@ class Server:
 
 @contextmanager
 def served(*flags: str) -> Iterator[Server]:
+    """A server with an engine that is compiled, so that answers come at once."""
+    compile_all()
     server = Server(*flags)
     try:
         yield server
