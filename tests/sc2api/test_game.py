@@ -206,6 +206,7 @@ REFUSED: list[dict[str, Any]] = [
     {"join_game": api.RequestJoinGame(options=api.InterfaceOptions(raw=True))},
     {"step": api.RequestStep(count=4_000_000_000)},
     {"create_game": api.RequestCreateGame(realtime=True)},
+    {"action": api.RequestAction(actions=[api.Action()] * 10_001)},
 ]
 for command in (
     debug_pb2.DebugCommand(game_state=debug_pb2.god),
@@ -242,6 +243,20 @@ def test_bytes_that_are_no_request_are_an_error():
         assert answer.error
         assert answer.status == api.in_game
     assert len(player.units()) == 6
+
+
+def test_text_that_is_no_utf8_is_read_as_far_as_it_can_be():
+    player = Player("3m")
+    create = creation("3m").SerializeToString().replace(b"SMAC_Maps", b"SMAC\xffMaps")
+    message = api.Request().SerializeToString() + b"\x0a" + bytes([len(create)]) + create
+    answer = api.Response.FromString(player.game.answer(message))
+    assert (answer.status, list(answer.error)) == (api.init_game, [])
+    join = api.RequestJoinGame(options=api.InterfaceOptions(raw=True), player_name="abc")
+    words = join.SerializeToString().replace(b"abc", b"a\xffc")
+    player.game.answer(b"\x12" + bytes([len(words)]) + words)
+    info = player.ask(game_info=api.RequestGameInfo()).game_info
+    assert info.player_info[0].player_name == "a\ufffdc"
+    assert info.local_map_path == "SMAC\ufffdMaps/3m.SC2Map"
 
 
 def test_a_game_must_be_created_before_it_is_joined_and_joined_before_it_is_played():

@@ -2,81 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from s2clientprotocol import sc2api_pb2 as api
-from websockets.sync.client import ClientConnection, connect
 
-from marl.sc2api.__main__ import LOOPBACK, parse
+from marl.sc2api.__main__ import LOOPBACK, main, parse
 from tests.sc2api.player import creation
-from tests.sc2api.test_wire import greet
-
-ROOT = Path(__file__).parents[2]
-SECONDS = 60  # for anything at all, on a busy machine
-
-
-class Server:
-    """A server process."""
-
-    def __init__(self, *flags: str) -> None:
-        with socket.socket() as probe:
-            probe.bind((LOOPBACK, 0))
-            self.port = probe.getsockname()[1]
-        command = [sys.executable, "-m", "marl.sc2api", "-listen", LOOPBACK, "-port"]
-        self.process = subprocess.Popen([*command, str(self.port), *flags], cwd=ROOT)
-
-    def call(self) -> socket.socket:
-        """A connected socket that has said nothing yet."""
-        end = time.monotonic() + SECONDS
-        while True:
-            try:
-                return socket.create_connection((LOOPBACK, self.port), timeout=SECONDS)
-            except ConnectionRefusedError:
-                assert time.monotonic() < end
-                assert self.process.poll() is None
-                time.sleep(0.1)
-
-    def connect(self, path: str = "/sc2api") -> ClientConnection:
-        """A websocket client."""
-        address = f"ws://{LOOPBACK}:{self.port}{path}"
-        return connect(address, sock=self.call(), max_size=None, compression="deflate")
-
-    def ends(self) -> bool:
-        """Whether the process ends by itself, without an error."""
-        return self.process.wait(timeout=SECONDS) == 0
-
-
-@contextmanager
-def served(*flags: str) -> Iterator[Server]:
-    server = Server(*flags)
-    try:
-        yield server
-    finally:
-        server.process.kill()
-        server.process.wait()
+from tests.sc2api.serverkit import ROOT, SECONDS, Server, ask, greet, served
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
     with served() as running:
         yield running
-
-
-def ask(client: ClientConnection, *, text: bool = False, **request: object) -> api.Response:
-    message = api.Request(**request).SerializeToString()  # type: ignore[arg-type]
-    client.send(message, text=text)
-    answer = client.recv(timeout=SECONDS)
-    assert isinstance(answer, bytes)
-    return api.Response.FromString(answer)
 
 
 def test_requests_in_text_frames_that_are_no_text_are_answered_in_binary_ones(server: Server):
@@ -95,39 +40,10 @@ def test_requests_in_text_frames_that_are_no_text_are_answered_in_binary_ones(se
         answer = client.recv(timeout=SECONDS)
         assert isinstance(answer, bytes)
         assert api.Response.FromString(answer).error
+        # Its memory and its start are a client's, too: torch would double both.
+        assert "torch" not in Path(f"/proc/{server.process.pid}/maps").read_text()
         assert ask(client, quit=api.RequestQuit()).status == api.quit
     assert server.ends()
-
-
-def test_a_message_in_pieces_is_one_message(server: Server):
-    with server.connect() as client:
-        whole = api.Request(ping=api.RequestPing(), id=5).SerializeToString()
-        client.send([whole[:1], b"", whole[1:]], text=False)
-        answer = client.recv(timeout=SECONDS)
-        assert isinstance(answer, bytes)
-        assert api.Response.FromString(answer).id == 5
-
-
-def test_only_the_apis_own_path_is_served(server: Server):
-    with pytest.raises(Exception, match="404"):
-        server.connect("/other")
-    with server.connect() as client:
-        assert ask(client, ping=api.RequestPing()).ping.base_build == 75689
-
-
-def test_callers_who_talk_nonsense_or_nothing_keep_nobody_out(server: Server):
-    for words in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\x00" * 1000, b"GET /sc2api HTTP/1.1\r\nHo"):
-        with server.call() as caller:
-            caller.sendall(words)
-    with server.connect() as client:
-        assert ask(client, ping=api.RequestPing()).status == api.launched
-
-
-def test_nobody_else_is_let_in_while_a_client_plays(server: Server):
-    with server.connect() as client:
-        ask(client, ping=api.RequestPing())
-        with pytest.raises(OSError, match="refused"):
-            socket.create_connection((LOOPBACK, server.port), timeout=SECONDS)
 
 
 def test_after_a_client_that_breaks_off_in_a_message_the_server_ends(server: Server):
@@ -184,21 +100,13 @@ def test_the_games_own_flags_are_taken_and_those_unknown_ignored(tmp_path: Path)
     assert parse([]).host == LOOPBACK
 
 
-def test_a_port_that_is_none_or_taken_is_one_line(capfd):
+def test_a_port_that_is_none_or_taken_is_one_line(capsys):
     with pytest.raises(SystemExit, match="port 70000"):
         parse(["-port", "70000"])
     with socket.socket() as taken:
         taken.bind((LOOPBACK, 0))
         taken.listen()
-        command = [sys.executable, "-m", "marl.sc2api", "-port", str(taken.getsockname()[1])]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS)
-    assert done.returncode == 2
-    assert done.stdout.startswith("error: cannot listen on 127.0.0.1:")
-    assert done.stdout.count("\n") == 1
-    assert not done.stderr
-
-
-def test_the_server_needs_no_torch():
-    code = "import sys, marl.sc2api.game; sys.exit('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=dict(os.environ))
-    assert done.returncode == 0
+        assert main(["-port", str(taken.getsockname()[1])]) == 2
+    said = capsys.readouterr().out
+    assert said.startswith("error: cannot listen on 127.0.0.1:")
+    assert said.count("\n") == 1
