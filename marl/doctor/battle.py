@@ -1,0 +1,103 @@
+"""A battle of five steps, really fought: `python -m marl.doctor.battle` is the process for it.
+
+The engine runs apart from the doctor, so that even a crash of compiled code is a finding.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+from marl.doctor.finding import Finding, State
+from marl.doctor.probe import Probe, run_python
+
+if TYPE_CHECKING:
+    from marl.envs.smac import SmacEnv
+
+MAP = "3m"
+STEPS = 5
+SEED = 1
+SECONDS = 1200.0  # compiling takes minutes on a slow machine
+
+
+def check_battle(probe: Probe | None = None) -> Finding:
+    """Fight it, and say what came of it."""
+    probe = probe or run_python(["-m", "marl.doctor.battle"], SECONDS)
+    topic = f"battle on {MAP}"
+    if probe.code != 0:
+        advice = "see the packages and the numba cache above"
+        if probe.code is not None and probe.code < 0:
+            advice = "compiled code crashed: make clean, then try again"
+        return Finding(topic, State.BROKEN, probe.last_line, advice, needed=True)
+    facts = json.loads(probe.out.strip().splitlines()[-1])
+    if facts["wrong"]:
+        advice = "this is a fault of the engine or of numba on this machine: please report it"
+        return Finding(topic, State.BROKEN, "; ".join(facts["wrong"]), advice, needed=True)
+    found = (
+        f"{STEPS} steps fought twice, the same bit for bit; ready after {facts['ready']:.1f} s, "
+        f"then {facts['step'] * 1e6:,.0f} µs a step"
+    )
+    return Finding(topic, State.OK, found, needed=True)
+
+
+def fight() -> dict[str, object]:
+    """Fight STEPS steps of random play twice. ready, step: seconds; wrong: what should not be."""
+    start = time.perf_counter()
+    from marl.envs.smac import Sc2Config
+
+    env = Sc2Config(map=MAP).build(1, 1)
+    first = record(env)
+    ready = time.perf_counter() - start  # a step was compiled, or loaded, in it
+    start = time.perf_counter()
+    second = record(env)
+    step = (time.perf_counter() - start) / STEPS
+    env.close()
+    wrong = faults(first)
+    if first != second:
+        wrong.append("the same seed gave two different battles")
+    return {"ready": ready, "step": step, "wrong": wrong}
+
+
+def record(env: SmacEnv) -> list[dict[str, object]]:
+    """What each step of random play from SEED showed, as plain values."""
+    import numpy as np
+
+    generator = np.random.default_rng(SEED)
+    env.reset(np.array([SEED], dtype=np.uint64))
+    shown: list[dict[str, object]] = []
+    for _ in range(STEPS):
+        avail = env.observe().avail  # [1,A,U]
+        actions = [generator.choice(np.flatnonzero(row)) for row in avail[0]]
+        legal = bool(avail[0].any(axis=-1).all())
+        step = env.step(np.array([actions], dtype=np.int64))
+        seen = env.observe()
+        shown.append(
+            {
+                "reward": float(step.reward[0]),
+                "ended": bool(step.terminated[0] or step.truncated[0]),
+                "legal": legal,
+                "finite": bool(np.isfinite(seen.obs).all() and np.isfinite(seen.state).all()),
+                "obs": seen.obs.tobytes(),
+                "state": seen.state.tobytes(),
+            }
+        )
+    return shown
+
+
+def faults(shown: list[dict[str, object]]) -> list[str]:
+    """What is not as it must be in the first steps of a battle."""
+    wrong = []
+    if not all(step["legal"] for step in shown):
+        wrong.append("an agent had no legal action")
+    if not all(step["finite"] for step in shown):
+        wrong.append("an observation or the state is not finite")
+    if any(step["ended"] for step in shown):
+        wrong.append("the battle ended before it can have")
+    if len({step["state"] for step in shown}) != len(shown):
+        wrong.append("the state stood still")
+    return wrong
+
+
+if __name__ == "__main__":
+    print(json.dumps(fight()))

@@ -1,0 +1,124 @@
+"""`python run.py doctor`: look at everything, say what was found and what to do."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from marl.doctor import battle, clients, compute, game, guide, install, maps, packages
+from marl.doctor.finding import Finding, State
+from marl.errors import ConfigError, UserError, nearest_or_all
+
+Check = Callable[[], Iterable[Finding]]
+TOPIC = 16  # columns
+COLOURS = {State.OK: 32, State.DIFFERS: 33, State.MISSING: 33, State.BROKEN: 31}
+WIDEST = 110
+ENGINE, GAME = "The engine", "StarCraft II (only for backend=game and the official clients)"
+
+
+def main(words: Sequence[str]) -> int:
+    """The command from its own words, those after `doctor`. Returns the exit code."""
+    try:
+        return run(settings(words))
+    except UserError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def settings(words: Sequence[str]) -> dict[str, object]:
+    """`with key=value ...` taken apart without sacred, which may be what is missing."""
+    if words and words[0] != "with":
+        raise ConfigError(f"{words[0]!r}: doctor takes settings after the word 'with'")
+    pairs = [word.partition("=") for word in words[1:]]
+    for key, equals, value in pairs:
+        if not (equals and value):
+            raise ConfigError(f"{key!r}: expects key=value after 'with'")
+    return {key: value for key, _, value in pairs}
+
+
+def run(updates: Mapping[str, object]) -> int:
+    """Examine, or install. 0: the engine works (whatever the game does); 1: it does not."""
+    for key in updates:
+        if key != install.KEY:
+            hint = nearest_or_all(key, [install.KEY], lead="doctor has only")
+            raise ConfigError(f"{key}: unknown key; {hint}")
+    if install.KEY in updates:
+        print(install.install_engine(Path(str(updates[install.KEY]))))
+        return 0
+    return examine()
+
+
+def examine() -> int:
+    """Every check, printed as it is made."""
+    place = game.find_place()
+    is_engine = install.is_engine(place.folder)
+    engine_checks: list[Check] = [
+        lambda: [packages.check_python()],
+        packages.check_packages,
+        compute.check_torch,
+        lambda: [compute.check_threads()],
+        lambda: [compute.check_cache()],
+        lambda: [battle.check_battle()],
+    ]
+    game_checks: list[Check] = [
+        lambda: game.check_game(place),
+        lambda: maps.check_maps(place.folder, is_engine) if place.folder.is_dir() else [],
+        clients.check_clients,
+        lambda: [clients.check_port()],
+    ]
+    engine = show(ENGINE, engine_checks)
+    theirs = show(GAME, game_checks)
+    if any(finding.state is not State.OK for finding in theirs):
+        print(f"\n{guide.how_to_get_the_game(place.folder)}")
+    stops = [finding.topic for finding in engine if finding.stops_the_engine]
+    if stops:
+        print(f"\nThe engine does not work here: see {', '.join(dict.fromkeys(stops))} above.")
+        return 1
+    print(f"\nThe engine works here. {guide.NOT_NEEDED}")
+    return 0
+
+
+def show(title: str, checks: Iterable[Check]) -> list[Finding]:
+    """Make the checks, printing what each found; a check that fails is itself a finding."""
+    print(f"\n{title}", flush=True)
+    findings: list[Finding] = []
+    for check in checks:
+        for finding in attempt(check):
+            print(line(finding), flush=True)
+            findings.append(finding)
+    return findings
+
+
+def attempt(check: Check) -> list[Finding]:
+    """Its findings, or that it could not be made."""
+    try:
+        return list(check())
+    except OSError as error:  # an unreadable file or folder, which is what we are asked to find
+        advice = "let this user read it"
+        return [Finding("unreadable", State.BROKEN, str(error), advice)]
+
+
+def line(finding: Finding) -> str:
+    """`  ok       python           3.11.7`, and below it what to do."""
+    width = min(WIDEST, shutil.get_terminal_size((WIDEST, 24)).columns)
+    word = f"{finding.state.value:8}"
+    if sys.stdout.isatty():
+        word = f"\033[{COLOURS[finding.state]}m{word}\033[0m"
+    indent = " " * (2 + 8 + 1 + TOPIC + 1)
+    body = _wrapped(finding.found, width, indent)
+    if finding.advice:
+        body += f"\n{indent}-> " + _wrapped(finding.advice, width, f"{indent}   ")
+    return f"  {word} {finding.topic:{TOPIC}} {body}"
+
+
+def _wrapped(text: str, width: int, indent: str) -> str:
+    """Text from column len(indent) on; long paths stay whole."""
+    room = max(30, width - len(indent))
+    return f"\n{indent}".join(
+        textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+    )
