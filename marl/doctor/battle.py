@@ -13,7 +13,7 @@ from marl.doctor.finding import Finding, State
 from marl.doctor.probe import Probe, run_python
 
 if TYPE_CHECKING:
-    from marl.envs.smac import SmacEnv
+    from marl.protocols import VecEnv
 
 MAP = "3m"
 STEPS = 5
@@ -59,7 +59,7 @@ def fight() -> dict[str, object]:
     return {"ready": ready, "step": step, "wrong": wrong}
 
 
-def record(env: SmacEnv) -> list[dict[str, object]]:
+def record(env: VecEnv) -> list[dict[str, object]]:
     """What each step of random play from SEED showed, as plain values."""
     import numpy as np
 
