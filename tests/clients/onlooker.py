@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 
 import numpy as np
-from numpy.typing import NDArray
 
 from marl.engine import sensing, sight
 from marl.engine.rng import GOLDEN
@@ -37,8 +36,8 @@ class Onlooker:
         sight.forget_all(self.memory)
         self._look(battle, 0)
 
-    def see(self, battle: int, step: int) -> NDArray[np.float32]:
-        """The observations [A,O] after a step (0: at the start)."""
+    def see(self, battle: int, step: int) -> None:
+        """Write the observations and the mask after a step (0: at the start)."""
         if step:
             self._put_back(looks=1)
             sight.forget_dead(self.senses, self._facts(), self.memory)
@@ -49,7 +48,6 @@ class Onlooker:
             self.senses, self._facts(), self.memory, self.avail, record.last_actions[0],
             step, self.obs,
         )  # fmt: skip
-        return self.obs
 
     def _look(self, battle: int, step: int) -> None:
         luck = 1000 * battle + step
@@ -70,6 +68,9 @@ class Onlooker:
             self.battles.world.rng[0, 0] -= np.uint64(draws) * GOLDEN
 
     def _facts(self) -> Facts:
-        units, traits = self.battles.world.units[0], self.battles.traits
+        """As the wire shows them: cones have edges, where the last bit of a place decides."""
+        units, traits = self.battles.world.units[0].copy(), self.battles.traits
+        for name in ("x", "y"):
+            units[name] = units[name].astype(np.float32)
         names = Facts._fields[: len(Facts._fields) - len(traits)]
         return Facts(*(units[name] for name in names), *(array[0] for array in traits))

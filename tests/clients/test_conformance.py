@@ -122,7 +122,8 @@ def play_both(
             where = f"{name}, battle {k}, step {step}"
             obs, state, mask = (array[0] for array in ours.observe())
             if onlooker is not None:
-                obs = onlooker.see(k, step)
+                onlooker.see(k, step)
+                obs, mask = onlooker.obs, onlooker.avail
             seen = theirs.observe()
             differences.compare("obs", where, seen.obs[0], obs)
             differences.compare("state", where, seen.state[0], state)
@@ -157,7 +158,11 @@ def compare_v1(name: str, episodes: int, sc2path: Path) -> None:
 
 
 def compare_v2(name: str, episodes: int, sc2path: Path, **options: object) -> None:
-    """Rewards as they are before the client divides them by its first battle's."""
+    """Rewards as they are before the client divides them by its first battle's.
+
+    Our units start where the wire says, in single precision: a battle that begins a millionth of a
+    grid unit elsewhere is soon another one.
+    """
     source = smac_source("v2")
     flags = [f"{key}={value}" for key, value in {"map": name, **options}.items()]
     plan = make_plan(split(["train", "--config=iql", "--env-config=sc2v2", "with", *flags]))
@@ -167,7 +172,9 @@ def compare_v2(name: str, episodes: int, sc2path: Path, **options: object) -> No
     deployments = [generation.deploy(0)]
 
     def deploy(seed: int) -> None:
-        deployments[0] = generation.deploy(seed)
+        drawn = generation.deploy(seed)
+        places = (at.astype(np.float32).astype(np.float64) for at in (drawn.x, drawn.y))
+        deployments[0] = replace(drawn, **dict(zip("xy", places, strict=True)))
 
     scenario = replace(generation.scenario(), deploy=lambda seed: deployments[0])
     ours = SmacEnv(config.battles(scenario, 1, 1), "sc2v2-engine")

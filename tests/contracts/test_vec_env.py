@@ -22,6 +22,7 @@ from marl.envs.smac import Sc2Config
 from marl.envs.smacv2 import Smacv2Config
 from marl.planning import make_plan
 from marl.protocols import Observation, VecEnv
+from tests.envs.game.gamekit import fake_env
 
 Build = Callable[[int, int], VecEnv]  # num_envs, threads
 
@@ -35,6 +36,11 @@ def pettingzoo_cut_short(num_envs: int, threads: int) -> VecEnv:
     """An environment whose time runs out before it ends by itself."""
     views = [ParallelView(GymnasiumConfig().build(1, 1)) for _ in range(num_envs)]
     return PettingZooEnv("pettingzoo/cartpole", views, "sum", 7)
+
+
+def game_of_fakes(num_envs: int, threads: int) -> VecEnv:
+    """Worker processes, each with a game that only sleeps."""
+    return fake_env(num_envs, length=4)
 
 
 # Everything that SMACv2 may draw, views that turn, and targets out of reach.
@@ -63,9 +69,13 @@ BUILDS: dict[str, Build] = {
     "3m": Sc2Config(map="3m").build,
     "2s3z": Sc2Config(map="2s3z").build,
     "smacv2": SMACV2.build,
+    "game": game_of_fakes,
 }
 
 every_env = pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS)
+# The game draws its own random numbers, and says so.
+SEEDED = {name: build for name, build in BUILDS.items() if name != "game"}
+every_seeded_env = pytest.mark.parametrize("build", SEEDED.values(), ids=SEEDED)
 # Environments are slow to make the first time (the engine compiles), so no deadline.
 quick = settings(
     max_examples=5,
@@ -147,7 +157,7 @@ def test_arrays_have_the_shapes_of_the_spec_and_the_promised_types(build: Build)
     env.close()
 
 
-@every_env
+@every_seeded_env
 @quick
 @given(st.lists(st.integers(0, 2**63), min_size=1, max_size=5), st.integers(1, 2))
 def test_an_episode_is_a_function_of_its_seed_and_actions(
