@@ -82,7 +82,7 @@ def test_an_installation_is_asked_of_the_engine_with_the_folder(tmp_path, monkey
 def test_only_what_the_engine_needs_makes_the_exit_code(monkeypatch, capsys):
     def examine(finding: Finding) -> int:
         checks = [lambda: [finding]]
-        monkeypatch.setattr(command, "show", lambda title, unused: show(title, checks))
+        monkeypatch.setattr(command, "show", lambda title, *unused, **more: show(title, checks))
         return command.examine()
 
     show = command.show
@@ -99,6 +99,21 @@ def test_what_cannot_be_read_is_a_finding_and_the_rest_goes_on():
     (finding,) = command.attempt(unreadable)
     assert finding.state is State.BROKEN
     assert "/secret" in finding.found
+
+
+def test_a_check_that_fails_is_said_and_a_needed_one_stops_the_engine():
+    def failing() -> list[Finding]:
+        raise ValueError("no JSON")
+
+    (finding,) = command.attempt(failing, needed=True)
+    assert (finding.state, finding.found) == (State.BROKEN, "ValueError: no JSON")
+    assert finding.stops_the_engine
+    assert not command.attempt(failing)[0].stops_the_engine
+
+
+def test_help_is_given(capsys):
+    assert command.main(["--help"]) == 0
+    assert "usage: python run.py doctor" in capsys.readouterr().out
 
 
 def test_the_same_settings_reach_it_through_run_py(monkeypatch):
