@@ -19,6 +19,7 @@ ALLOWED = {
     "buffers": BASE,
     "intrinsic": BASE | {"quantizers"},
     "learners": BASE | {"controllers", "nets"},
+    "sc2api": {"errors", "engine", "replay", "doctor"},
     "scripted": BASE | {"engine", "envs"},
     "runners": BASE | {"clock", "seeding"},
 }

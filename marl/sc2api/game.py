@@ -27,6 +27,7 @@ ENDED, QUIT = sc2api_pb2.ended, sc2api_pb2.quit
 # What the game of SMAC v2's published results says of itself.
 GAME_VERSION, BUILD = "4.10.0.75689", 75689
 MOST_LOOPS = 10_000  # of one step request: ten minutes of the game
+MOST_ORDERS = 10_000  # of one action request, counting every unit
 ALREADY_ENDED = "Game has already ended"  # clients look for these very words
 ALLOWED = {
     "ping": (LAUNCHED, INIT_GAME, IN_GAME, ENDED),
@@ -142,6 +143,7 @@ class Game:
             create.error_details = "there is no Battle.net here; use local_map"
         else:
             local = setup.local_map
+            local.map_path = readable(local.map_path)
             found = find_map(local.map_path, local.map_data, self._folder)
             if found is None:
                 create.error = sc2api_pb2.ResponseCreateGame.InvalidMapPath
@@ -177,6 +179,7 @@ class Game:
             answer.join_game.error_details = "only the raw interface is supported"
         else:
             self._join = join
+            join.player_name = readable(join.player_name)
             self._begin()
             answer.join_game.player_id = OWNERS[0]
         return answer
@@ -188,10 +191,10 @@ class Game:
         self._met = False  # both sides have had units
         self._battle = Battle(self._map, self._seed, begun)
         self._painter = Painter(self._map)
-        self._filming = Filming()
-        self._filming.shoot(self._battle)
+        self._filming = Filming(self._battle)
         self._background = background(self._map, self._join.options.score)
         self.status = IN_GAME
+        self._look_for_end()
 
     def _restart_game(self, request: Request) -> Response:
         self._begin(self._battle.begun)
@@ -238,6 +241,9 @@ class Game:
     def _action(self, request: Request) -> Response:
         answer = Response()
         answer.action.SetInParent()
+        named = [action.action_raw.unit_command.unit_tags for action in request.action.actions]
+        if len(named) + sum(map(len, named)) > MOST_ORDERS:
+            raise Refused(f"action: more than {MOST_ORDERS} orders at once")
         for action in request.action.actions:
             answer.action.result.append(orders.act(self._battle, action))
         return answer
@@ -280,6 +286,11 @@ class Game:
         answer = Response()
         answer.save_replay.data = self._filming.film().to_bytes()
         return answer
+
+
+def readable(text: str | bytes) -> str:
+    """A message's text; where a client wrote no UTF-8, protobuf gives its bytes."""
+    return text if isinstance(text, str) else text.decode("utf-8", "replace")
 
 
 OPPOSITE = {

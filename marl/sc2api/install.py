@@ -13,6 +13,7 @@ import marl
 from marl.errors import EnvError
 from marl.sc2api.game import BUILD
 from marl.sc2api.maps import DUMMY, SUFFIX, map_names
+from marl.sc2api.warmup import compile_all
 
 LAUNCHER = Path("Versions") / f"Base{BUILD}" / "SC2_x64"
 MAP_FOLDER = Path("Maps") / "SMAC_Maps"
@@ -24,7 +25,7 @@ def install_tree(folder: Path) -> None:
     """Write the installation; a real game in the folder is left alone (EnvError).
 
     The launcher runs this Python with this package, and without the variables by which a client's
-    environment would reach into the server's.
+    environment would reach into the server's. Compiles the engine where that has not been done.
     """
     launcher = folder / LAUNCHER
     if launcher.exists() and SIGN.encode() not in launcher.read_bytes()[:4096]:
@@ -36,6 +37,7 @@ def install_tree(folder: Path) -> None:
         launcher.chmod(0o755)
         for name in map_names():
             (folder / MAP_FOLDER / (name + SUFFIX)).write_bytes(DUMMY + name.encode() + b"\n")
+        compile_all()
     except OSError as error:
         raise EnvError(f"cannot write the installation into {folder}: {error}") from error
 

@@ -6,11 +6,12 @@ for, and an official archive is known by its digest. Then counts the file's name
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 
+from marl.doctor.known_maps import SMAC_MAPS, SMACV2_MAPS, SMACV2_NEEDED
 from marl.engine.choices import Choices
 from marl.engine.generation import OPEN_SIZED, load_facts
 from marl.engine.paths import make_paths
@@ -36,6 +37,10 @@ class Map:
     wave: Wave
     ids: UnitIds
     starts: Starts | None  # None: nobody; clients create the units
+
+
+PUBLISHED = {digest: name for name, digest in SMAC_MAPS.items()}
+PUBLISHED[SMACV2_MAPS[SMACV2_NEEDED]] = OPEN_MAP
 
 
 def map_names() -> list[str]:
@@ -96,7 +101,7 @@ def name_in(content: bytes) -> str | None:
     """The map that a map file says it is."""
     if content.startswith(DUMMY):
         return content[len(DUMMY) :].decode("utf-8", "replace").strip()
-    return None
+    return PUBLISHED.get(hashlib.sha256(content).hexdigest())
 
 
 def _read(path: str, folder: Path) -> bytes:
@@ -111,6 +116,3 @@ def _read(path: str, folder: Path) -> bytes:
             return stream.read(MOST_BYTES)
     except OSError:
         return b""
-
-
-Finder = Callable[[str, bytes], Map | None]

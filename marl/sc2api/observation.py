@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 from s2clientprotocol import raw_pb2, sc2api_pb2, score_pb2
 
 from marl.engine.world import (
@@ -14,6 +15,7 @@ from marl.engine.world import (
     ORDER_HEAL,
     ORDER_MOVE,
     PLANES,
+    Units,
 )
 from marl.sc2api import catalogue
 from marl.sc2api.battle import Battle
@@ -54,35 +56,40 @@ def background(ground: Map, scored: bool) -> bytes:
     return answer.SerializeToString()
 
 
+COLUMNS = ("x", "y", "health", "shield", "energy", "cooldown")
+TOLD = ("order", "order_target", "order_x", "order_y", "target")
+Told = tuple[int, int, float, float, int]  # of a unit, by TOLD
+
+
 class Painter:
     """Writes the units of a battle into observations; keeps what does not change about them."""
 
     def __init__(self, ground: Map) -> None:
-        self._map, self._types = ground, catalogue.unit_types()
-        self._kept: dict[int, raw_pb2.Unit] = {}
+        self._ground, self._types = ground.scenario.height, catalogue.unit_types()
+        self._flies = self._types.plane == 1 << PLANES.index("Air")  # [K]
+        self._kept: dict[int, tuple[raw_pb2.Unit, Told | None]] = {}
 
     def paint(self, battle: Battle, raw: raw_pb2.ObservationRaw) -> None:
         """All living units, in the battle's order."""
-        units, tags = battle.units, battle.tags
         alive = battle.alive()
-        columns = [units[name][alive].tolist() for name in ("x", "y", "health", "shield")]
-        rest = [units[name][alive].tolist() for name in ("energy", "cooldown", "order")]
-        facing = np.arctan2(units["facing_y"][alive], units["facing_x"][alive])
-        turns = (facing % (2.0 * math.pi)).tolist()
-        facts = zip(alive.tolist(), tags[alive].tolist(), *columns, *rest, turns, strict=True)
-        kept, messages = self._kept, []
-        self._kept = {}
-        for i, tag, x, y, health, shield, energy, cooldown, order, turn in facts:
-            unit = kept.get(tag)
-            unit = self._new(battle, i) if unit is None else unit
-            unit.pos.x, unit.pos.y = x, y
-            unit.pos.z = self._height(x, y, unit.is_flying)
-            unit.facing, unit.health, unit.shield = turn, health, shield
+        units = battle.units[alive]
+        tags = battle.tags.tolist()
+        angles = np.arctan2(units["facing_y"], units["facing_x"]) % (2.0 * math.pi)
+        columns = zip(*(units[name].tolist() for name in COLUMNS), strict=True)
+        orders = zip(*(units[name].tolist() for name in TOLD), strict=True)
+        computed = zip(self._heights(units).tolist(), angles.tolist(), strict=True)
+        rows = zip(alive.tolist(), columns, computed, orders, strict=True)
+        kept, self._kept = self._kept, {}
+        for i, (x, y, health, shield, energy, cooldown), (z, angle), told in rows:
+            unit, before = kept.get(tags[i]) or (self._new(battle, i), None)
+            place = unit.pos
+            place.x, place.y, place.z = x, y, z
+            unit.facing, unit.health, unit.shield = angle, health, shield
             unit.energy, unit.weapon_cooldown = energy, cooldown
-            _tell_order(battle, unit, i, order)
-            self._kept[tag] = unit
-            messages.append(unit)
-        raw.units.extend(messages)
+            if told != before:
+                _tell_order(unit, told, tags)
+            self._kept[tags[i]] = unit, told
+        raw.units.extend(unit for unit, _ in self._kept.values())
 
     def _new(self, battle: Battle, i: int) -> raw_pb2.Unit:
         """What stays the same about unit i."""
@@ -101,7 +108,7 @@ class Painter:
             is_on_screen=True,
             is_blip=False,
             is_powered=False,
-            is_flying=bool(row["plane"] & (1 << PLANES.index("Air"))),
+            is_flying=bool(self._flies[kind]),
             is_burrowed=False,
             is_hallucination=False,
             health_max=float(row["health"]),
@@ -112,23 +119,22 @@ class Painter:
             shield_upgrade_level=0,
         )
 
-    def _height(self, x: float, y: float, flies: bool) -> float:
-        """Of a unit at (x, y)."""
-        ground = self._map.scenario.height
-        row, column = min(int(y), ground.shape[0] - 1), min(int(x), ground.shape[1] - 1)
-        return float(ground[row, column]) + (FLIGHT if flies else 0.0)
+    def _heights(self, units: Units) -> NDArray[np.float64]:
+        """[N] of the units above level 0."""
+        last_row, last_column = np.array(self._ground.shape) - 1
+        rows = np.minimum(units["y"].astype(np.int64), last_row)
+        columns = np.minimum(units["x"].astype(np.int64), last_column)
+        return self._ground[rows, columns] + np.where(self._flies[units["kind"]], FLIGHT, 0.0)
 
 
-def _tell_order(battle: Battle, unit: raw_pb2.Unit, i: int, order: int) -> None:
-    """What the unit was told to do, and whom it fights."""
+def _tell_order(unit: raw_pb2.Unit, told: Told, tags: list[int]) -> None:
+    """What the unit was told to do, and whom it fights. tags: [N]."""
+    order, order_target, x, y, target = told
     del unit.orders[:]
-    record = battle.units[i]
     if order in ABILITY_OF:
-        told = unit.orders.add(ability_id=ABILITY_OF[order])
-        if record["order_target"] != NO_UNIT:
-            told.target_unit_tag = int(battle.tags[record["order_target"]])
+        shown = unit.orders.add(ability_id=ABILITY_OF[order])
+        if order_target != NO_UNIT:
+            shown.target_unit_tag = tags[order_target]
         else:
-            told.target_world_space_pos.x = float(record["order_x"])
-            told.target_world_space_pos.y = float(record["order_y"])
-    target = int(record["target"])
-    unit.engaged_target_tag = int(battle.tags[target]) if target != NO_UNIT else 0
+            shown.target_world_space_pos.x, shown.target_world_space_pos.y = x, y
+    unit.engaged_target_tag = 0 if target == NO_UNIT else tags[target]

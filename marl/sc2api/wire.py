@@ -31,8 +31,6 @@ class Wire:
     """A connected client."""
 
     def __init__(self, connection: socket.socket) -> None:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._socket = connection
         # No extensions: compressing costs more than a loopback's bytes.
         self._protocol = ServerProtocol(max_size=MOST_BYTES)
@@ -126,7 +124,10 @@ def await_client(server: socket.socket) -> Wire | None:
         while os.getppid() == parent:
             if not select.select([server], [], [], WATCH)[0]:
                 continue
-            wire = Wire(server.accept()[0])
+            connection = server.accept()[0]
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            wire = Wire(connection)
             if wire.is_accepted():
                 return wire
             wire.close()
