@@ -57,7 +57,10 @@ def run(updates: Mapping[str, object]) -> int:
             hint = nearest_or_all(key, [install.KEY], lead="doctor has only")
             raise ConfigError(f"{key}: unknown key; {hint}")
     if install.KEY in updates:
-        print(install.install_engine(Path(str(updates[install.KEY]))))
+        folder = Path(str(updates[install.KEY]))
+        install.refuse_foreign(folder)
+        print("writing it; what was never compiled here takes a few minutes", file=sys.stderr)
+        print(install.install_engine(folder))
         return 0
     return examine()
 
