@@ -16,6 +16,7 @@ Check = Callable[[], Iterable[Finding]]
 TOPIC = 16  # columns
 COLOURS = {State.OK: 32, State.DIFFERS: 33, State.MISSING: 33, State.BROKEN: 31}
 WIDEST = 110
+USAGE = f"usage: python run.py doctor [with {install.KEY}=<new folder>]"
 ENGINE, GAME = "The engine", "StarCraft II (only for backend=game and the official clients)"
 # pysc2's protobuf is older than the one that our server's messages (the extra sc2api) need.
 CLIENTS = (
@@ -26,6 +27,9 @@ CLIENTS = (
 
 def main(words: Sequence[str]) -> int:
     """The command from its own words, those after `doctor`. Returns the exit code."""
+    if {"-h", "--help"} & set(words):
+        print(__doc__, USAGE, sep="\n")
+        return 0
     try:
         return run(settings(words))
     except UserError as error:
@@ -53,7 +57,10 @@ def run(updates: Mapping[str, object]) -> int:
             hint = nearest_or_all(key, [install.KEY], lead="doctor has only")
             raise ConfigError(f"{key}: unknown key; {hint}")
     if install.KEY in updates:
-        print(install.install_engine(Path(str(updates[install.KEY]))))
+        folder = Path(str(updates[install.KEY]))
+        install.refuse_foreign(folder)
+        print("writing it; what was never compiled here takes a few minutes", file=sys.stderr)
+        print(install.install_engine(folder))
         return 0
     return examine()
 
@@ -75,7 +82,7 @@ def examine() -> int:
         lambda: maps.check_maps(place.folder, is_engine) if place.folder.is_dir() else [],
     ]
     client_checks: list[Check] = [clients.check_clients, lambda: [clients.check_port()]]
-    engine = show(ENGINE, engine_checks)
+    engine = show(ENGINE, engine_checks, needed=True)
     theirs = show(GAME, game_checks)
     show(CLIENTS, client_checks)
     if any(finding.state in (State.MISSING, State.BROKEN) for finding in theirs):
@@ -88,24 +95,29 @@ def examine() -> int:
     return 0
 
 
-def show(title: str, checks: Iterable[Check]) -> list[Finding]:
-    """Make the checks, printing what each found; a check that fails is itself a finding."""
+def show(title: str, checks: Iterable[Check], needed: bool = False) -> list[Finding]:
+    """Make the checks, printing what each found; a check that fails is itself a finding.
+
+    needed: the engine may not work where a check fails.
+    """
     print(f"\n{title}", flush=True)
     findings: list[Finding] = []
     for check in checks:
-        for finding in attempt(check):
+        for finding in attempt(check, needed):
             print(line(finding), flush=True)
             findings.append(finding)
     return findings
 
 
-def attempt(check: Check) -> list[Finding]:
+def attempt(check: Check, needed: bool = False) -> list[Finding]:
     """Its findings, or that it could not be made."""
     try:
         return list(check())
     except OSError as error:  # an unreadable file or folder, which is what we are asked to find
-        advice = "let this user read it"
-        return [Finding("unreadable", State.BROKEN, str(error), advice)]
+        return [Finding("unreadable", State.BROKEN, str(error), "let this user read it", needed)]
+    except Exception as error:  # said, not hidden: the other checks are worth making all the same
+        found, advice = f"{type(error).__name__}: {error}", "the check itself failed: report it"
+        return [Finding("a check", State.BROKEN, found, advice, needed)]
 
 
 def line(finding: Finding) -> str:

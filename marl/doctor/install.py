@@ -26,8 +26,8 @@ def install_engine(folder: Path, install: Callable[[Path], None] | None = None) 
 
     install: what writes it, by default marl.sc2api.install.install_tree.
     """
-    folder = folder.expanduser().absolute()
     refuse_foreign(folder)
+    folder = folder.expanduser().absolute()
     install = install or _installer()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -57,6 +57,7 @@ def _installer() -> Callable[[Path], None]:
 
 def refuse_foreign(folder: Path) -> None:
     """ConfigError where the folder holds a game or anything else that we did not put there."""
+    folder = folder.expanduser().absolute()
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise ConfigError(f"{KEY}: {folder} is not a folder; name a new one")
     if not folder.is_dir():

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from marl.watch.runs import REPLAYS, Run, Runs
 
 HOST = "127.0.0.1"
+REPLAYS_PATH = "/replays/run="
 # Names that a browser on this machine may know us by. Any other means that a page from elsewhere
 # had its name point here, to read what it may not (DNS rebinding).
 OWN_NAMES = ("127.0.0.1", "localhost")
@@ -36,6 +37,14 @@ REPLAY_POLICY = (
     "sandbox allow-scripts allow-downloads; default-src 'none'; script-src 'unsafe-inline'; "
     "style-src 'unsafe-inline'; img-src data: blob:; media-src data: blob:; connect-src data: blob:"
 )
+# What stands in a replays/ folder; a trace is only ever saved, not shown.
+REPLAY_KINDS = {
+    ".html": "text/html",
+    ".gif": "image/gif",
+    ".mp4": "video/mp4",
+    ".trace": "application/octet-stream",
+    ".battle": "application/octet-stream",
+}
 SECONDS = 30.0  # that a connection may be silent
 
 
@@ -81,8 +90,8 @@ class Handler(BaseHTTPRequestHandler):
             self._list()
         elif address.path == "/api/run":
             self._run(query)
-        elif address.path.startswith("/replays/"):
-            self._replay(unquote(address.path.removeprefix("/replays/")))
+        elif address.path.startswith(REPLAYS_PATH):
+            self._replay(*address.path.removeprefix(REPLAYS_PATH).partition("/")[::2])
         else:
             self._say(HTTPStatus.NOT_FOUND, "there is no such page")
 
@@ -103,23 +112,23 @@ class Handler(BaseHTTPRequestHandler):
             answer = news(run, _number(query.get("generation")), _number(query.get("from")) or 0)
         self._json(answer)
 
-    def _replay(self, path: str) -> None:
-        """`<run>//<page within its replays>`; the run of the watched folder itself is `.`."""
-        name, _, page = path.partition("//")
+    def _replay(self, name: str, page: str) -> None:
+        """A file of a run's replays/; both names as they stand in the address."""
+        page = unquote(page)
         with self.server.lock:
-            run = self.server.runs.get(name)
+            run = self.server.runs.get(unquote(name))
         folder = (run.folder / REPLAYS).resolve() if run else None
         file = (folder / page).resolve() if folder and "\0" not in page else None
         if (
             folder is None
             or file is None
-            or file.suffix != ".html"
+            or file.suffix not in REPLAY_KINDS
             or not file.is_relative_to(folder)
             or not file.is_file()
         ):
             self._say(HTTPStatus.NOT_FOUND, "there is no such recorded battle")
             return
-        self._send(file.read_bytes(), "text/html", REPLAY_POLICY)
+        self._send(file.read_bytes(), REPLAY_KINDS[file.suffix], REPLAY_POLICY)
 
     def _json(self, value: object) -> None:
         text = json.dumps(value, separators=(",", ":"), allow_nan=False)
@@ -132,7 +141,8 @@ class Handler(BaseHTTPRequestHandler):
         self, body: bytes, kind: str, policy: str, status: HTTPStatus = HTTPStatus.OK
     ) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        is_text = kind.startswith(("text/", "application/json"))
+        self.send_header("Content-Type", f"{kind}; charset=utf-8" if is_text else kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Content-Security-Policy", policy)
         self.send_header("Cache-Control", "no-store")

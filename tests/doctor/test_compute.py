@@ -69,12 +69,6 @@ def test_a_read_only_cache_is_broken(tmp_path: Path):
     assert compute.examine_cache(tmp_path).state is State.BROKEN
 
 
-def test_the_battle_of_five_steps_is_really_fought():
-    finding = battle.check_battle()
-    assert finding.state is State.OK, finding
-    assert "5 steps fought twice" in finding.found
-
-
 def test_what_is_wrong_with_a_battle_is_named():
     shown = [
         {"legal": True, "finite": True, "ended": False, "state": bytes([step])} for step in range(5)

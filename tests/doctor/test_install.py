@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from marl.doctor import install
+from marl.doctor import game, install, maps
+from marl.doctor.finding import State
+from marl.doctor.known_maps import SMAC_MAPS
 from marl.errors import ConfigError
 
 
@@ -98,3 +100,13 @@ def test_an_installation_that_was_stopped_half_way_can_be_begun_anew(tmp_path):
     assert not install.is_engine(tmp_path)
     install.install_engine(tmp_path, tree)
     assert install.is_engine(tmp_path)
+
+
+def test_the_engines_own_tree_is_what_the_clients_look_for_and_can_be_written_twice(tmp_path):
+    for _ in range(2):
+        install.install_engine(tmp_path)
+    findings = game.check_game(game.Place(tmp_path, "SC2PATH"), "Linux")
+    findings += maps.check_maps(tmp_path, install.is_engine(tmp_path))
+    assert [finding.state for finding in findings] == [State.OK] * 4, findings
+    written = {path.stem for path in (tmp_path / "Maps" / "SMAC_Maps").iterdir()}
+    assert set(SMAC_MAPS) <= written

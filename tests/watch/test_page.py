@@ -122,7 +122,7 @@ def test_the_last_recorded_battle_plays_in_its_frame_and_a_newer_one_is_offered(
     os.utime(first, (time.time() - 100, time.time() - 100))
     browser.open(served.server.url)
     source = browser.wait("document.querySelector('iframe')?.src")
-    assert source.endswith("/replays/run//first.html")
+    assert source.endswith("/replays/run=run/first.html")
     browser.wait("document.querySelector('#battle').getBoundingClientRect().height > 300")
     add_battle(run, "second.html", script)
     browser.wait("!document.querySelector('#battle button').hidden")
@@ -131,6 +131,19 @@ def test_the_last_recorded_battle_plays_in_its_frame_and_a_newer_one_is_offered(
     browser.wait("document.querySelector('iframe').src.endsWith('second.html')")
     browser.open(source)
     browser.wait("document.querySelector('p')?.textContent === 'won'")
+
+
+def test_the_folder_of_one_run_can_be_watched_with_its_battles(browser, served, run):
+    script = "<p>red</p><script>document.querySelector('p').textContent = 'won'</script>"
+    add_battle(run, "one.html", script)
+    itself = Served(run)
+    try:
+        browser.open(itself.server.url)
+        source = browser.wait("document.querySelector('iframe')?.src")
+        browser.open(source)
+        browser.wait("document.querySelector('p')?.textContent === 'won'")
+    finally:
+        itself.end()
 
 
 def test_several_runs_are_a_list_that_leads_to_each(browser, served, run):

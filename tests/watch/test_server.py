@@ -124,7 +124,7 @@ def test_numbers_that_make_no_sense_bring_all_points(server, numbers):
 def test_a_recorded_battle_is_served_shut_off_from_everything(server, results):
     page = add_battle(results / "3m" / "b b", "1000/battle 1.html")
     assert news(server, "run=3m/b%20b")["replays"]["newest"] == "1000/battle 1.html"
-    status, headers, body = get(server, "/replays/3m/b%20b//1000/battle%201.html")
+    status, headers, body = get(server, "/replays/run=3m%2Fb%20b/1000/battle%201.html")
     assert (status, body) == (200, page.read_bytes())
     policy = headers["Content-Security-Policy"]
     assert policy.startswith("sandbox allow-scripts")
@@ -132,19 +132,28 @@ def test_a_recorded_battle_is_served_shut_off_from_everything(server, results):
     assert "default-src 'none'" in policy
 
 
+def test_what_the_index_of_battles_links_to_is_there(server, results):
+    add_battle(results / "3m" / "a", "0-001.trace", "bytes")
+    status, headers, _ = get(server, "/replays/run=3m%2Fa/0-001.trace")
+    assert (status, headers["Content-Type"]) == (200, "application/octet-stream")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
 @pytest.mark.parametrize(
     "path",
     [
-        "3m/a//../config.yaml",
-        "3m/a//..%2Fconfig.yaml",
-        "3m/a//../../../secret.html",
-        "3m/a//%2Fetc%2Fpasswd",
-        "3m/a//link.html",
-        "3m/a//notes.txt",
-        "3m/a//gone.html",
-        "3m/a//a%00.html",
-        "3m/a/battle.html",
-        "..//secret.html",
+        "run=3m%2Fa/../config.yaml",
+        "run=3m%2Fa/..%2Fconfig.yaml",
+        "run=3m%2Fa/../../../secret.html",
+        "run=3m%2Fa/%2Fetc%2Fpasswd",
+        "run=3m%2Fa/link.html",
+        "run=3m%2Fa/notes.txt",
+        "run=3m%2Fa/gone.html",
+        "run=3m%2Fa/a%00.html",
+        "run=3m/a/battle.html",
+        "3m%2Fa/battle.html",
+        "run=../secret.html",
+        "run=..%2F3m%2Fa/battle.html",
     ],
 )
 def test_nothing_but_a_runs_own_recorded_battles_is_served(server, results, path):

@@ -80,7 +80,7 @@ export class Chart {
     this.svg.setAttribute("height", this.height);
     this.data = this.panel.series.map(series => this.read(series, points));
     this.x = linear(view.xDomain, [MARGIN.left, width - MARGIN.right]);
-    this.xs = [...new Set(this.data.flatMap(data => data.pairs.map(pair => pair[0])))]
+    this.xs = [...new Set(this.data.flatMap(data => data.xs))]
       .sort((a, b) => a - b);
     const parts = [];
     const domain = this.panel.stacked ? [0, 1] : this.domain();
@@ -109,7 +109,7 @@ export class Chart {
     const reach = Math.round(Math.max(3, Math.min(60, count / 25)));
     const [there, back] = this.panel.log ? [Math.log, Math.exp] : [value => value, value => value];
     const means = isSmooth ? smoothed(pairs.map(pair => there(pair[1])), reach).map(back) : null;
-    return {series, pairs, bands, main: means ? pairs.map(([x], i) => [x, means[i]]) : pairs,
+    return {series, pairs, bands, xs: pairs.map(pair => pair[0]), main: means ? pairs.map(([x], i) => [x, means[i]]) : pairs,
             raw: means ? pairs : null};
   }
 
@@ -185,33 +185,33 @@ export class Chart {
   point(event) {
     const box = this.svg.getBoundingClientRect();
     const x = this.x?.invert((event.clientX - box.left) * this.width / box.width);
-    if (this.xs?.length) this.onCursor(this.nearest(this.xs, x));
+    if (this.xs?.length) this.onCursor(this.xs[this.nearest(this.xs, x)]);
   }
 
   step(event) {
     const way = {ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity}[event.key];
     if (way === undefined || !this.xs.length) return;
     event.preventDefault();
-    const here = this.at === null ? this.xs.length - 1 : this.xs.indexOf(this.nearest(this.xs, this.at));
+    const here = this.at === null ? this.xs.length - 1 : this.nearest(this.xs, this.at);
     this.onCursor(this.xs[Math.max(0, Math.min(this.xs.length - 1, here + way))]);
   }
 
+  // The index of what is nearest to x.
   nearest(sorted, x) {
     let low = 0, high = sorted.length - 1;
     while (high - low > 1) {
       const middle = (low + high) >> 1;
       if (sorted[middle] <= x) low = middle; else high = middle;
     }
-    return Math.abs(sorted[low] - x) <= Math.abs(sorted[high] - x) ? sorted[low] : sorted[high];
+    return Math.abs(sorted[low] - x) <= Math.abs(sorted[high] - x) ? low : high;
   }
 
   // The values at x, or the newest ones for null.
   show(x) {
     this.at = x;
     const format = this.panel.format ?? number, parts = [], words = [];
-    for (const {series, pairs} of this.data) {
-      const pair = x === null || !pairs.length ? pairs[pairs.length - 1]
-        : this.pairAt(pairs, this.nearest(pairs.map(one => one[0]), x));
+    for (const {series, pairs, xs} of this.data) {
+      const pair = pairs[x === null || !pairs.length ? pairs.length - 1 : this.nearest(xs, x)];
       const value = pair ? format(pair[1]) : "–";
       this.values.get(series.key).textContent = value;
       words.push(`${series.label} ${value}`);
@@ -231,7 +231,5 @@ export class Chart {
     this.cross.replaceChildren(...parts);
     this.svg.setAttribute("aria-label", `${this.panel.title}: ${words.join(", ")}`);
   }
-
-  pairAt(pairs, x) { return pairs.find(pair => pair[0] === x); }
 }
 

@@ -16,7 +16,11 @@ export class ListPage {
 
   take(news) {
     const text = JSON.stringify(news, (key, value) => key === "age" ? undefined : value);
-    if (text === this.text) return;
+    if (text !== this.text) this.rebuild(text, news);
+    for (const run of news.runs) this.ages.get(run.name).textContent = ago(run.age);
+  }
+
+  rebuild(text, news) {
     this.text = text;
     this.news = news;
     this.build();
@@ -29,6 +33,7 @@ export class ListPage {
     const live = runs.filter(run => run.state === "training").length;
     this.grid = element("div", {class: "grid"});
     this.charts = this.compare(runs);
+    this.ages = new Map(runs.map(run => [run.name, element("small")]));
     this.grid.append(...this.charts.map(chart => chart.card));
     const head = ["", "run", "steps", "win rate", "return", "tests", "last figures"];
     this.root.replaceChildren(
@@ -40,7 +45,7 @@ export class ListPage {
       element("section", {class: "card wide table"}, element("table", {},
         element("thead", {}, element("tr", {}, ...head.map(name =>
           element("th", {class: ["win rate", "return"].includes(name) ? "number" : ""}, name)))),
-        element("tbody", {}, ...runs.map(row)))));
+        element("tbody", {}, ...runs.map(run => row(run, this.ages.get(run.name)))))));
   }
 
   // One chart for each map, of the runs that were written last.
@@ -85,20 +90,21 @@ function labels(runs) {
     : `${name} · ${runs[i].name.split("/").pop()}`);
 }
 
+const ago = age => age === null ? "none yet" : `${span(age)} ago`;
+
 const link = run => `/?${new URLSearchParams({run: run.name})}`;
 
-function row(run) {
+function row(run, age) {
   const share = run.t_max > 0 ? Math.min(1, run.t_env / run.t_max) : 0;
   const done = element("div");
   done.style.width = `${100 * share}%`;
   const range = run.curve_key === "test_battle_won_mean" ? [0, 1] : null;
   const line = sparkline(run.curve, 120, 30, range);
   line.classList.add("k0");
-  const state = run.state === "quiet" ? "quiet" : run.state;
   return element("tr", {class: "go", onclick: event => {
     if (!event.target.closest("a")) location.assign(link(run));
   }},
-  element("td", {}, element("span", {class: `pill ${run.state}`}, state)),
+  element("td", {}, element("span", {class: `pill ${run.state}`}, run.state)),
   element("td", {}, element("a", {href: link(run)}, `${run.facts.map ?? run.facts.game ?? ""} ${label(run)}`.trim()),
     element("br"), element("small", {}, run.name)),
   element("td", {}, element("div", {class: "bar"}, done),
@@ -106,5 +112,5 @@ function row(run) {
   element("td", {class: "number"}, percent(run.win)),
   element("td", {class: "number"}, number(run.return)),
   element("td", {}, line),
-  element("td", {}, element("small", {}, run.age === null ? "none yet" : `${span(run.age)} ago`)));
+  element("td", {}, age));
 }

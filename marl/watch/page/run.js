@@ -188,8 +188,8 @@ export class RunPage {
         element("code", {}, "python run.py replay with checkpoint=<run folder> episodes=4")));
       return;
     }
-    const address = page => `/replays/${[...this.name.split("/").map(encodeURIComponent)].join("/")}//` +
-      page.split("/").map(encodeURIComponent).join("/");
+    const address = page =>  // the name as one part that is no dot, which browsers would take out
+      `/replays/run=${encodeURIComponent(this.name)}/${page.split("/").map(encodeURIComponent).join("/")}`;
     this.offer = element("button", {class: "plain", hidden: "", onclick: () => {
       this.shown = null;
       this.showBattle(this.news.replays);
