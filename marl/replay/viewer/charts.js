@@ -156,14 +156,11 @@ function codePanel(film, length) {
   return { tall: 34, lines: [line], paint: (c, width, tall, colours) => {
     const wide = (film.step_mul / length) * width;
     for (let k = 0; k < codes.length; k++) {
+      const [left, right] = [Math.round(k * wide), Math.round((k + 1) * wide)];
       c.fillStyle = codeColour(film.codeRank.get(codes[k]));
-      c.fillRect(k * wide, 16, Math.ceil(wide), tall - 22);
+      c.fillRect(left, 16, right - left, tall - 22);
       c.fillStyle = inGoal(film, k, codes[k]) ? colours.goal : colours.grid;
-      c.fillRect(k * wide, tall - 5, Math.ceil(wide), 4);
-      if (k && codes[k] !== codes[k - 1]) {
-        c.fillStyle = colours.panel;
-        c.fillRect(Math.round(k * wide), 16, 1, tall - 22);
-      }
+      c.fillRect(left, tall - 5, right - left, 4);
     }
   } };
 }

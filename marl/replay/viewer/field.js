@@ -334,12 +334,6 @@ class Field {
       c.arc(0, 0, size + 4, 0, 2 * Math.PI);
       c.stroke();
     }
-    if (this.options.shown.names) {
-      c.fillStyle = this.colours.text;
-      c.font = "11px system-ui, sans-serif";
-      c.textAlign = "center";
-      c.fillText(film.names[i], 0, size + 13);
-    }
     c.restore();
   }
 
@@ -360,6 +354,16 @@ class Field {
       c.fillRect(px - width / 2 - 1, top - 1, width + 2, tall + 2);
       c.fillStyle = name === "health" ? healthColour(share) : this.colours[name];
       c.fillRect(px - width / 2, top, width * share, tall);
+    }
+    if (this.options.shown.names) {
+      c.font = "11px system-ui, sans-serif";
+      c.textAlign = "center";
+      c.lineWidth = 3;
+      c.strokeStyle = this.colours.floor;
+      c.fillStyle = this.colours.text;
+      const below = py + Math.max(type.radius * view.scale, 5) + 13;
+      c.strokeText(film.names[i], px, below);
+      c.fillText(film.names[i], px, below);
     }
   }
 

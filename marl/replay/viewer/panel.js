@@ -98,8 +98,8 @@ class Details {
     const { film } = this;
     const name = ORDERS[film.raw("order", frame, i)] || "?";
     const to = film.raw("order_target", frame, i);
+    if (name === "idle" || name === "stop") return name;
     if (to >= 0) return `${name} ${film.names[to]}`;
-    if (!name.includes("move")) return name;
     return `${name} to ${film.value("order_x", frame, i).toFixed(1)}, ${film.value("order_y", frame, i).toFixed(1)}`;
   }
 
