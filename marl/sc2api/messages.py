@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from s2clientprotocol import common_pb2, data_pb2, sc2api_pb2
+from s2clientprotocol import common_pb2, data_pb2, raw_pb2, sc2api_pb2
 
 from marl.engine.geometry import OPEN
 from marl.engine.senses import HEIGHT_LOW, HEIGHT_SPAN
@@ -35,14 +35,14 @@ def game_info(
     return answer
 
 
-def _tell_ground(ground: Map, raw: object) -> None:
+def _tell_ground(ground: Map, raw: raw_pb2.StartRaw) -> None:
     """Sizes and images, row by row from the south."""
     walkable, floor = ground.scenario.walkable, ground.scenario.height
     height, width = walkable.shape
     pathable = np.packbits(walkable == OPEN).tobytes()
     levels = np.clip(np.floor((floor - HEIGHT_LOW) / HEIGHT_SPAN * 255), 0, 255)
-    raw.map_size.x, raw.map_size.y = width, height  # type: ignore[attr-defined]
-    area = raw.playable_area  # type: ignore[attr-defined]
+    raw.map_size.x, raw.map_size.y = width, height
+    area = raw.playable_area
     area.p0.x, area.p0.y, area.p1.x, area.p1.y = 0, 0, width, height
     for name, bits, content in (
         ("pathing_grid", 1, pathable),
@@ -54,7 +54,7 @@ def _tell_ground(ground: Map, raw: object) -> None:
         image.bits_per_pixel, image.data = bits, content
     for group in ground.scenario.groups:
         if group.side == "enemy":
-            raw.start_locations.add(x=group.at[0], y=group.at[1])  # type: ignore[attr-defined]
+            raw.start_locations.add(x=group.at[0], y=group.at[1])
             break
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from s2clientprotocol import error_pb2, raw_pb2, sc2api_pb2
+from s2clientprotocol import common_pb2, error_pb2, raw_pb2, sc2api_pb2
 
 from marl.engine import orders
 from marl.engine.targeting import can_hit
@@ -61,11 +61,11 @@ def _command_one(battle: Battle, order: raw_pb2.ActionRawUnitCommand, i: int) ->
     return error_pb2.MustTargetUnit
 
 
-def _at_point(battle: Battle, i: int, deed: Deed, point: object) -> Result:
+def _at_point(battle: Battle, i: int, deed: Deed, point: common_pb2.Point2D) -> Result:
     """Walk, or walk and fight, to a point."""
     unit = battle.units[i]
     height, width = battle.map.scenario.walkable.shape
-    x, y = meant(float(unit["x"]), point.x), meant(float(unit["y"]), point.y)  # type: ignore[attr-defined]
+    x, y = meant(float(unit["x"]), point.x), meant(float(unit["y"]), point.y)
     for at, side in ((x, width), (y, height)):
         if not math.isfinite(at) or not -FARTHEST <= at <= side + FARTHEST:
             return error_pb2.MustTargetWalkableLocation

@@ -19,7 +19,7 @@ from s2clientprotocol import sc2api_pb2 as api
 from marl.sc2api.catalogue import ABILITIES
 from marl.sc2api.game import Game
 from tests.sc2api.player import creation
-from tests.sc2api.test_server import served
+from tests.sc2api.serverkit import served
 
 MAPS = ("3m", "MMM", "2c_vs_64zg", "32x32_flat", "corridor", "bane_vs_bane")
 DEEPEST = 6

@@ -8,74 +8,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from s2clientprotocol import sc2api_pb2 as api
-from websockets.sync.client import ClientConnection, connect
 
 from marl.sc2api.__main__ import LOOPBACK, main, parse
 from tests.sc2api.player import creation
-from tests.sc2api.test_wire import greet
-
-ROOT = Path(__file__).parents[2]
-SECONDS = 60  # for anything at all, on a busy machine
-
-
-class Server:
-    """A server process."""
-
-    def __init__(self, *flags: str) -> None:
-        with socket.socket() as probe:
-            probe.bind((LOOPBACK, 0))
-            self.port = probe.getsockname()[1]
-        command = [sys.executable, "-m", "marl.sc2api", "-listen", LOOPBACK, "-port"]
-        self.process = subprocess.Popen([*command, str(self.port), *flags], cwd=ROOT)
-
-    def call(self) -> socket.socket:
-        """A connected socket that has said nothing yet."""
-        end = time.monotonic() + SECONDS
-        while True:
-            try:
-                return socket.create_connection((LOOPBACK, self.port), timeout=SECONDS)
-            except ConnectionRefusedError:
-                assert time.monotonic() < end
-                assert self.process.poll() is None
-                time.sleep(0.1)
-
-    def connect(self, path: str = "/sc2api") -> ClientConnection:
-        """A websocket client."""
-        address = f"ws://{LOOPBACK}:{self.port}{path}"
-        return connect(address, sock=self.call(), max_size=None, compression="deflate")
-
-    def ends(self) -> bool:
-        """Whether the process ends by itself, without an error."""
-        return self.process.wait(timeout=SECONDS) == 0
-
-
-@contextmanager
-def served(*flags: str) -> Iterator[Server]:
-    server = Server(*flags)
-    try:
-        yield server
-    finally:
-        server.process.kill()
-        server.process.wait()
+from tests.sc2api.serverkit import ROOT, SECONDS, Server, ask, greet, served
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
     with served() as running:
         yield running
-
-
-def ask(client: ClientConnection, *, text: bool = False, **request: object) -> api.Response:
-    message = api.Request(**request).SerializeToString()  # type: ignore[arg-type]
-    client.send(message, text=text)
-    answer = client.recv(timeout=SECONDS)
-    assert isinstance(answer, bytes)
-    return api.Response.FromString(answer)
 
 
 def test_requests_in_text_frames_that_are_no_text_are_answered_in_binary_ones(server: Server):

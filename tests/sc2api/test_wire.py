@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import socket
-import struct
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,23 +12,7 @@ import pytest
 
 from marl.sc2api import wire
 from marl.sc2api.wire import Wire
-
-SECONDS = 20
-HEAD = struct.Struct("!BBQ")
-TEXT, BINARY, MORE, PING = 0x81, 0x82, 0x02, 0x89
-GREETING = (
-    b"GET /sc2api HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
-
-
-def greet(client: socket.socket) -> None:
-    """Introduce oneself as a websocket client."""
-    client.sendall(GREETING)
-    said = b""
-    while b"\r\n\r\n" not in said:
-        said += client.recv(4096)
-    assert said.startswith(b"HTTP/1.1 101")
+from tests.sc2api.serverkit import BINARY, GREETING, HEAD, MORE, PING, SECONDS, TEXT, frame, greet
 
 
 class Line:
@@ -98,18 +81,6 @@ def test_who_is_no_client_of_the_api_keeps_nobody_out_and_nobody_comes_after_one
             socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
     thread.join(SECONDS)
     assert not thread.is_alive()
-
-
-def frame(content: bytes, opcode: int = BINARY) -> bytes:
-    """One masked frame; the mask is zero."""
-    size = len(content)
-    if size < 126:
-        head = bytes([opcode, 0x80 | size])
-    elif size < 1 << 16:
-        head = struct.pack("!BBH", opcode, 0xFE, size)
-    else:
-        head = HEAD.pack(opcode, 0xFF, size)
-    return head + bytes(4) + content
 
 
 def test_a_message_comes_back_as_a_binary_frame_whatever_its_pieces(line: Line):
