@@ -61,6 +61,8 @@ def test_the_game_is_not_swapped_for_the_engine():
     nowhere = GameConfig(python=sys.executable, source="/no/checkout")
     with pytest.raises(EnvError, match=r"smac.env.starcraft2.starcraft2 can't be imported by .*"):
         Sc2Config(backend="game", game=nowhere).build(1, 1)
+    with pytest.raises(EnvError, match=r"game\.python=/no/python: is no program"):
+        Sc2Config(backend="game", game=GameConfig(python="/no/python")).build(1, 1)
 
 
 def test_the_game_is_not_asked_for_what_only_the_engine_has():

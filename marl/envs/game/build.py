@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import fields
@@ -87,7 +88,11 @@ def _make(config: ClientConfig, package: str, options: Mapping[str, Any]) -> dic
 
 
 def _python(config: ClientConfig) -> str:
-    return config.game.python or sys.executable
+    """The Python of the workers; EnvError where there is no such program."""
+    python = config.game.python or sys.executable
+    if shutil.which(python) is None:
+        raise EnvError(f"game.python={python}: is no program; `make clients` makes one for it")
+    return python
 
 
 def told(generation: Generation) -> dict[str, Any]:

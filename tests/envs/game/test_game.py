@@ -171,7 +171,7 @@ def test_closing_leaves_no_process_and_no_file():
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_no_process_outlives_the_training(how: signal.Signals):
+def test_no_process_outlives_the_training(how: signal.Signals, tmp_path: Path):
     script = (
         "import time, sys; sys.path.insert(0, sys.argv[1])\n"
         "from tests.envs.game.gamekit import fake_env, seeds_of, sessions\n"
@@ -180,7 +180,8 @@ def test_no_process_outlives_the_training(how: signal.Signals):
         "time.sleep(600)"
     )
     command = [sys.executable, "-c", script, str(HERE.parents[2])]
-    training = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    variables = {**os.environ, "TMPDIR": str(tmp_path)}  # where its workers' folders are left
+    training = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables)
     assert training.stdout is not None
     found = [int(word) for word in training.stdout.readline().split()]
     assert len(found) == 2
