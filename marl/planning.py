@@ -156,6 +156,11 @@ def _check_recipe(arguments: Arguments, recipe: str) -> None:
                 f"{flag}: a scripted player has nothing to learn; to see how it fares: "
                 f"python run.py evaluate {flag} --env-config={arguments.env_config}"
             )
+        if arguments.command == "evaluate" and arguments.updates.get("save_replay"):
+            raise ConfigError(
+                f"save_replay: is for what learns; to watch a scripted player: "
+                f"python run.py replay {flag} --env-config={arguments.env_config}"
+            )
     elif arguments.command in PLAYS and arguments.updates.get("checkpoint") is None:
         raise ConfigError(
             f"checkpoint: {arguments.command} needs one for {flag}: with checkpoint=<run folder>; "

@@ -253,11 +253,11 @@ class MultiAgentEnv:
         return self._seed
 
     def render(self, mode: str = "human") -> NoReturn:
-        """Refused: there is nothing to see yet."""
-        raise EnvError("render: comes with the replay viewer, which is not built yet")
+        """Refused: battles are watched afterwards."""
+        raise EnvError(f"render: {NO_REPLAY}")
 
     def save_replay(self) -> NoReturn:
-        """Refused: there is nothing to save yet."""
+        """Refused: nothing is recorded."""
         raise EnvError(f"save_replay: {NO_REPLAY}")
 
     def close(self) -> None:

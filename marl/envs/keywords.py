@@ -15,7 +15,7 @@ from marl.errors import EnvError
 Config = TypeVar("Config", bound=ClientConfig)
 
 NO_GAME = "battles are fought by this package's engine, not by the game"
-NO_REPLAY = "replays come with the replay viewer, which is not built yet"
+NO_REPLAY = "nothing is recorded here; python run.py replay makes replays (docs/replays.md)"
 NO_SKILL = "the enemies follow their map's orders, in which this has no part"
 NO_LOG = "nothing is logged; read get_obs, get_state and what step returns instead"
 # Keywords that only the game could obey: the client's default, and why there is no other.

@@ -1,6 +1,7 @@
 """Film: all that a viewer needs of one battle, and the recorder that makes it from the engine.
 
-Frames are [T], units [N]. Numbers are kept as small integers (COLUMNS); `Film.values` gives them
+Frames are [T], units [N]. Numbers are kept as small integers
+(marl/replay/columns.py); `Film.values` gives them
 back in grid units and hit points. A film is opened by marl/replay/page.py or by
 `python -m marl.replay <file>`.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from marl.engine.senses import SIGHT
 from marl.engine.world import NO_UNIT, PLANES, SWEEP, Units, UnitTypes
 from marl.replay.channels import Channels, pack_channels, unpack_channels
 from marl.replay.checks import check_arrays, check_facts, check_kinds, check_number, check_text
+from marl.replay.columns import COLUMNS, shots_between, small, widened
 from marl.replay.container import Arrays, ReplayError, pack, unpack
 
 MAGIC = b"MARLFLM1"  # the last digit is the version
@@ -29,35 +31,6 @@ BLOCK = 256  # frames that are made small together
 
 Fact = str | int | float | bool
 Facts = Mapping[str, Fact]
-
-
-class Column(NamedTuple):
-    """How a unit's number is kept: the integer nearest to value * scale."""
-
-    dtype: str
-    scale: float
-
-
-# [T,N] each. `shot`: whom the unit shot at since the frame before; `missile`: whose way its missile
-# is on, at (missile_x, missile_y). Units are named by their index, -1 is none.
-COLUMNS = {
-    "x": Column("u2", 256.0),
-    "y": Column("u2", 256.0),
-    "health": Column("u2", 16.0),
-    "shield": Column("u2", 16.0),
-    "energy": Column("u2", 16.0),
-    "facing": Column("u1", 256.0),  # turns, 0 is east, counter-clockwise
-    "cooldown": Column("u1", 1.0),
-    "order": Column("u1", 1.0),  # ORDER_* of marl.engine.world
-    "order_x": Column("u2", 256.0),
-    "order_y": Column("u2", 256.0),
-    "order_target": Column("i2", 1.0),
-    "target": Column("i2", 1.0),
-    "shot": Column("i2", 1.0),
-    "missile": Column("i2", 1.0),
-    "missile_x": Column("u2", 256.0),
-    "missile_y": Column("u2", 256.0),
-}
 
 
 @dataclass(frozen=True)
@@ -256,7 +229,7 @@ class Recorder:
         self._flush()
         count = len(self._kind)
         empty = {name: np.zeros((0, count), f"<{column.dtype}") for name, column in COLUMNS.items()}
-        blocks = [_widened(block, count) for block in self._blocks] or [empty]
+        blocks = [widened(block, count) for block in self._blocks] or [empty]
         return Film(
             map_name=self.map_name,
             seed=self.seed,
@@ -284,7 +257,7 @@ class Recorder:
             before = units[0]
         past = np.concatenate([before[None], units[:-1]])
         shots = shots_between(past, units, np.diff(loops, prepend=first))
-        self._blocks.append(_small(units, shots))
+        self._blocks.append(small(units, shots))
         self._last = units[-1].copy()
         self._fresh = []
 
@@ -298,63 +271,3 @@ class Recorder:
         self._blocks, self.loops = [kept], self.loops[::2]
         self.stride *= 2
         self._offered = len(self.loops) * self.stride
-
-
-def shots_between(past: Units, units: Units, elapsed: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Whom each unit shot at between two frames, -1 none, [T,N]: a weapon that cools down anew.
-
-    past, units: [T,N] before and after `elapsed` [T] loops.
-    """
-    ready = np.maximum(past["cooldown"] - elapsed[:, None], 0.0)
-    fired = (units["cooldown"] > ready + 0.5) & (units["health"] > 0.0) & (elapsed[:, None] > 0)
-    victim = np.where(units["missile"] >= 0.0, units["missile_target"], NO_UNIT)
-    for found in (units["burst_target"], units["target"], past["target"], past["order_target"]):
-        victim = np.where(victim == NO_UNIT, found, victim)
-    shots: NDArray[np.int64] = np.where(fired, victim, NO_UNIT)
-    return shots
-
-
-def _small(units: Units, shots: NDArray[np.int64]) -> Arrays:
-    """The columns [T,N] of frames of units [T,N]."""
-    angle = np.arctan2(units["facing_y"], units["facing_x"]) / (2.0 * np.pi) % 1.0
-    alive = units["health"] > 0.0
-    flying = units["missile"] >= 0.0
-    zero = np.zeros(alive.shape)
-    values = {
-        **{name: units[name] for name in COLUMNS if name in (units.dtype.names or ())},
-        "facing": angle,
-        "shield": np.where(alive, units["shield"], zero),
-        "energy": np.where(alive, units["energy"], zero),
-        "shot": shots,
-        "missile": np.where(flying, units["missile_target"], NO_UNIT),
-        "missile_x": np.where(flying, units["missile_x"], zero),
-        "missile_y": np.where(flying, units["missile_y"], zero),
-    }
-    # A unit that lives must not look dead.
-    values["health"] = np.where(alive, np.maximum(units["health"], 1 / 16), zero)
-    return {name: _rounded(values[name], column) for name, column in COLUMNS.items()}
-
-
-def _rounded(values: NDArray, column: Column) -> NDArray:
-    """Values as the column keeps them; a full turn is none, the others are cut off at the ends."""
-    limits = np.iinfo(column.dtype)
-    whole = np.round(values * column.scale)
-    if column.dtype == "u1" and column.scale == 256.0:
-        whole = whole % 256
-    return np.clip(whole, limits.min, limits.max).astype(f"<{column.dtype}")
-
-
-def _widened(block: Arrays, count: int) -> Arrays:
-    """The block with columns for units that came later: dead, without a target."""
-    missing = count - block["x"].shape[1]
-    if missing == 0:
-        return block
-    names = ("order_target", "target", "shot", "missile")
-    return {
-        name: np.pad(
-            values,
-            ((0, 0), (0, missing)),
-            constant_values=NO_UNIT if name in names else 0,
-        )
-        for name, values in block.items()
-    }

@@ -15,7 +15,7 @@ from string import Template
 
 from marl.replay.film import Film
 
-SCRIPTS = ("film.js", "shapes.js", "field.js", "charts.js", "panel.js", "main.js")
+SCRIPTS = ("film.js", "shapes.js", "view.js", "field.js", "charts.js", "panel.js", "main.js")
 
 
 def page(film: Film, title: str = "", index: str = "") -> str:

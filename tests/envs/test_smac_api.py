@@ -149,7 +149,7 @@ def test_the_script_wins_what_it_should_and_wins_are_counted():
         ({"difficulty": "A"}, "difficulty='A': the enemies follow their map's orders"),
         ({"game_version": "4.10"}, "game_version='4.10': battles are fought by this package's"),
         ({"window_size_x": 640}, "leave it at 1920"),
-        ({"replay_dir": "here"}, "replay_dir='here': replays come with the replay viewer"),
+        ({"replay_dir": "here"}, "replay_dir='here': nothing is recorded here"),
         ({"debug": True}, "debug=True: nothing is logged; read get_obs"),
         ({"heuristic_rest": True}, "set heuristic_ai=True"),
         ({"seed": -1}, "seed=-1: must be a whole number from 0 on"),
@@ -182,7 +182,7 @@ def test_calls_out_of_turn_are_refused():
     with pytest.raises(EnvError, match="agent 0: action 0 is not available"):
         env.step([0, 1, 1])
     for call in (env.render, env.save_replay):
-        with pytest.raises(EnvError, match="replay viewer"):
+        with pytest.raises(EnvError, match="nothing is recorded here"):
             call()
     play(env, np.random.default_rng(0))
     with pytest.raises(EnvError, match="the battle is over"):

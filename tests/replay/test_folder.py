@@ -95,6 +95,9 @@ def test_a_run_that_cannot_be_recorded_is_refused_before_it_starts(tmp_path, cap
 
 
 def test_replay_needs_something_to_play():
+    words = ["--config=kite", "--env-config=sc2", "with", "save_replay=True"]
+    with pytest.raises(ConfigError, match="to watch a scripted player"):
+        make_plan(split(["evaluate", *words]))
     with pytest.raises(ConfigError, match="checkpoint: replay needs one"):
         make_plan(split(["replay"]))
     with pytest.raises(ConfigError, match="checkpoint: replay needs one for --config=qmix"):

@@ -220,6 +220,10 @@ def test_every_switch_works_in_both_themes_and_on_a_phone(shown):
     dark = shown.evaluate("getComputedStyle(document.body).backgroundColor")
     shown.press("d")
     assert shown.evaluate("getComputedStyle(document.body).backgroundColor") != dark
+    shown.press("?")
+    assert shown.evaluate("document.getElementById('help').open")
+    shown.click(*centre(shown, "#help-close"))
+    assert not shown.evaluate("document.getElementById('help').open")
     shown.size(390, 800)
     shown.wait("viewer.field.width < 390")
     assert shown.evaluate("document.documentElement.scrollWidth") <= 390

@@ -16,6 +16,7 @@ from marl.replay.battles import script_traces
 from marl.replay.camera import Camera
 from marl.replay.container import ReplayError
 from marl.replay.film import Film
+from marl.replay.page import page
 from marl.replay.trace import Trace, env_of, film_of
 from marl.scripted.players import HeuristicConfig, KiteConfig, RandomConfig
 
@@ -63,6 +64,16 @@ def test_a_script_whose_orders_go_past_the_mask_is_traced_too():
 def test_a_trace_takes_little_room(played):
     assert all(len(made.to_bytes()) < 3000 for made in played)
     assert all(len(film_of(made).to_bytes()) < 20_000 for made in played)
+
+
+def test_a_whole_battle_of_3s_vs_5z_is_a_page_below_300_kb():
+    made = traces(Sc2Config(map="3s_vs_5z"), KiteConfig())[0]
+    numbers = np.random.default_rng(0)  # that nothing can compress
+    noise = {"q": numbers.random((251, 3, 11)), "cq": numbers.random(251)}
+    trace = replace(made, channels=noise)
+    assert len(made.actions) > 100
+    assert len(trace.to_bytes()) < 11_000  # 8,283 of them are the Q-values of 250 steps
+    assert len(page(film_of(trace)).encode()) < 300_000
 
 
 def test_a_trace_is_the_same_after_a_file(played, tmp_path):

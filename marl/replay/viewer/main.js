@@ -90,6 +90,7 @@ class Viewer {
     find("theme").addEventListener("click", () => this.setTheme(this.theme === "dark" ? "light" : "dark"));
     find("fit").addEventListener("click", () => this.fit());
     find("help-button").addEventListener("click", () => find("help").showModal());
+    find("help-close").addEventListener("click", () => find("help").close());
     find("speed").addEventListener("change", (event) => this.setSpeed(Number(event.target.value)));
     for (const speed of SPEEDS) find("speed").append(new Option(`${speed}×`, speed, speed === 1, speed === 1));
     for (const name of Object.keys(this.shown)) find(`show-${name}`).addEventListener("click", () => this.show(name));
