@@ -14,17 +14,18 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.core.imputils import impl_ret_borrowed, lower_getattr_generic
 from numba.core.registry import cpu_target
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import NativeValue, intrinsic, models, register_model, typeof_impl, unbox
 
-from marl.engine.jit import compiled
+from marl.engine.jit import OPTIONS, compiled
 
 Content = TypeVar("Content", bound=tuple)
 WORD_BYTES = 8
 DIGITS = 16
+PACKAGE = "marl."
 
 
 def reference(content: Content) -> Content:
@@ -46,7 +47,8 @@ class _Reference:
         size = target.get_abi_sizeof(target.get_value_type(content_type))
         self._words = np.zeros(-(-size // WORD_BYTES), dtype=np.int64)
         self.address = self._words.ctypes.data
-        _write(self.content, self._words)
+        write = _write if type(content).__module__.startswith(PACKAGE) else _write_once
+        write(self.content, self._words)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.content, name)
@@ -122,3 +124,7 @@ _store_tuple: Any = intrinsic(_store)
 @compiled
 def _write(content: Any, words: Any) -> None:
     _store_tuple(content, words)
+
+
+# What numba keeps on disk names the tuples' classes, and must be readable for who has only ours.
+_write_once = njit(**{**OPTIONS, "cache": False})(_write.py_func)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ def run(updates: Mapping[str, object]) -> int:
     """Serve the page until Ctrl-C; returns the exit code."""
     config: WatchConfig = split_parse(dict(updates), {"watch": WatchConfig})["watch"]
     folder = folder_of(config.run)
+    for ending in (signal.SIGINT, signal.SIGTERM):  # also where a shell started it to ignore them
+        signal.signal(ending, signal.default_int_handler)
     with open_server(Runs(folder), config.port) as server:
         print(f"watching {folder} at {server.url} (Ctrl-C ends this, not the training)", flush=True)
         try:

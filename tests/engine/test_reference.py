@@ -9,7 +9,7 @@ from numba import typeof
 from numba.core.errors import TypingError
 
 from marl.engine.jit import bind, compiled
-from marl.engine.reference import reference
+from marl.engine.reference import _write, reference
 
 
 class Inner(NamedTuple):
@@ -75,6 +75,12 @@ def test_references_to_tuples_of_one_type_share_compiled_code():
     assert typeof(outer(1)) == typeof(outer(2))
     assert pickle.loads(pickle.dumps(typeof(outer()))) == typeof(outer())
     assert typeof(outer()) != typeof(reference(Pair(np.ones(1), np.ones(1))))
+
+
+def test_tuples_of_others_leave_no_trace_in_the_cache_that_all_processes_read():
+    kept = len(_write.signatures)
+    outer()
+    assert len(_write.signatures) == kept
 
 
 def test_an_unknown_field_does_not_compile():

@@ -66,7 +66,8 @@ def test_a_port_that_was_asked_for_and_is_taken_is_refused(tmp_path, monkeypatch
             assert server.server_port != port
 
 
-def test_it_serves_until_ctrl_c(tmp_path: Path):
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_ctrl_c_or_kill(tmp_path: Path, ending: signal.Signals):
     make_run(tmp_path / "run")
     words = [sys.executable, str(ROOT / "run.py"), "watch", "with", f"run={tmp_path}", "port=0"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -80,6 +81,6 @@ def test_it_serves_until_ctrl_c(tmp_path: Path):
             with urllib.request.urlopen(f"{url}api/runs", timeout=10) as answer:
                 assert [run["name"] for run in json.load(answer)["runs"]] == ["run"]
         finally:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(ending)
         _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, "")
