@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import re
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from arena import NAMES, OPEN, TYPES, Arena
-from replay.chromium import Browser, find_chromium
+from chromium import Browser, find_chromium
 
 from marl.replay.film import Film, Recorder, kinds_of
 from marl.replay.page import page
@@ -77,10 +78,16 @@ def shown(browser, tmp_path):
     browser.complaints.clear()
     browser.requests.clear()
     browser.size(1280, 800)
-    browser.open(path)
+    load(browser, path)
     yield browser
     assert browser.complaints == []
     assert [url for url in browser.requests if not url.startswith(("file:", "data:"))] == []
+
+
+def load(browser: Browser, path: Path) -> None:
+    """Load a page and wait until its battle is shown."""
+    browser.open(path.resolve().as_uri())
+    browser.wait("document.body && document.body.dataset.ready === 'yes'")
 
 
 def time_of(browser: Browser) -> float:
@@ -235,7 +242,7 @@ def test_a_hostile_name_is_shown_as_text(browser, tmp_path):
     path = tmp_path / "evil.html"
     path.write_text(page(battle(EVIL, player=EVIL), title=EVIL), encoding="utf-8")
     browser.complaints.clear()
-    browser.open(path)
+    load(browser, path)
     assert browser.evaluate("document.title") == EVIL
     assert browser.evaluate("document.getElementById('map').textContent") == EVIL
     assert browser.evaluate("document.querySelectorAll('img').length") == 0
@@ -248,7 +255,7 @@ def test_an_empty_film_has_a_page_too(browser, tmp_path):
     empty = Recorder("nothing", 1, kinds_of(NAMES, TYPES), OPEN).finish()
     path.write_text(page(empty), encoding="utf-8")
     browser.complaints.clear()
-    browser.open(path)
+    load(browser, path)
     browser.press(" ", "Space")
     browser.press("End")
     assert browser.complaints == []

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from chromium import Browser, find_chromium
 from watch.builders import add_battle, make_run, point_lines
-from watch.chromium import Browser
 
 from marl.watch.runs import Runs
 from marl.watch.server import WatchServer
@@ -24,8 +24,11 @@ WORDS = "document.querySelector('.progress .words').innerText"
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory) -> Iterator[Browser]:
-    browser = Browser(tmp_path_factory.mktemp("profile"))
+def browser() -> Iterator[Browser]:
+    program = find_chromium()
+    if program is None:
+        pytest.skip("no chromium on this machine to look at the page with")
+    browser = Browser(program, 1200, 900)
     yield browser
     browser.close()
 
@@ -48,13 +51,13 @@ class Served:
 @pytest.fixture
 def served(tmp_path: Path, browser: Browser) -> Iterator[Served]:
     """The page of the folder `results`; nothing may be wrong in the browser's console after it."""
-    browser.errors.clear()
+    browser.complaints.clear()
     (tmp_path / "results").mkdir()
     served = Served(tmp_path / "results")
     yield served
     served.end()
     browser.open("about:blank")
-    assert browser.errors == []
+    assert browser.complaints == []
 
 
 @pytest.fixture
@@ -68,10 +71,10 @@ def test_a_run_is_shown_with_all_its_curves(browser, served, run):
     titles = browser.wait(f"{TITLES}.length > 8 && {TITLES}")
     for title in ("Win rate", "Return", "Learning error", "Codebook use", "my_own_metric"):
         assert title in titles
-        assert browser.value(CURVE % title).startswith("M")
+        assert browser.evaluate(CURVE % title).startswith("M")
     assert "Broken episodes" not in titles  # this run has no such metric
-    assert browser.value(WORDS).startswith("29,000 of 100,000 steps")
-    tiles = browser.value("document.querySelector('.tiles').innerText")
+    assert browser.evaluate(WORDS).startswith("29,000 of 100,000 steps")
+    tiles = browser.evaluate("document.querySelector('.tiles').innerText")
     assert "Test win rate\n46.7 %" in tiles  # 0.5 * 28 / 30
     assert "Codes in use\n16" in tiles  # a quarter of 64, at the last point
 
@@ -86,31 +89,31 @@ def test_new_points_come_by_themselves_also_after_half_a_line(browser, served, r
         browser.wait(f"{WORDS}.startsWith('31,000')")
         file.write(lines[-20:])
     browser.wait(f"{WORDS}.startsWith('32,000')")
-    assert browser.value(CURVE % "Win rate") != before
+    assert browser.evaluate(CURVE % "Win rate") != before
 
 
 def test_pointing_at_a_chart_reads_every_chart_at_that_place(browser, served, run):
     browser.open(served.server.url)
     browser.wait(CURVE % "Win rate")
     shown = "[...document.querySelectorAll('.card .legend b')].map(value => value.textContent)"
-    newest = browser.value(shown)
-    box = browser.value("document.querySelector('svg.chart').getBoundingClientRect().toJSON()")
+    newest = browser.evaluate(shown)
+    box = browser.evaluate("document.querySelector('svg.chart').getBoundingClientRect().toJSON()")
     browser.move_mouse(box["x"] + 60, box["y"] + 60)
     browser.wait("document.querySelectorAll('line.cross').length > 8")
-    assert browser.value(shown) != newest
-    assert "steps" in browser.value("document.querySelector('text.at').textContent")
+    assert browser.evaluate(shown) != newest
+    assert "steps" in browser.evaluate("document.querySelector('text.at').textContent")
     browser.move_mouse(1, 1)
     browser.wait("document.querySelectorAll('line.cross').length === 0")
-    assert browser.value(shown) == newest
+    assert browser.evaluate(shown) == newest
 
 
 def test_a_chart_can_be_read_with_the_keyboard(browser, served, run):
     browser.open(served.server.url)
     browser.wait(CURVE % "Win rate")
     key = "new KeyboardEvent('keydown', {key: 'Home', bubbles: true})"
-    browser.value(f"document.querySelector('svg.chart').dispatchEvent({key}) && 0")
-    assert browser.value("document.querySelector('text.at').textContent") == "0 steps"
-    label = browser.value("document.querySelector('svg.chart').getAttribute('aria-label')")
+    browser.evaluate(f"document.querySelector('svg.chart').dispatchEvent({key}) && 0")
+    assert browser.evaluate("document.querySelector('text.at').textContent") == "0 steps"
+    label = browser.evaluate("document.querySelector('svg.chart').getAttribute('aria-label')")
     assert label.startswith("Win rate: tests, greedy")
 
 
@@ -126,8 +129,8 @@ def test_the_last_recorded_battle_plays_in_its_frame_and_a_newer_one_is_offered(
     browser.wait("document.querySelector('#battle').getBoundingClientRect().height > 300")
     add_battle(run, "second.html", script)
     browser.wait("!document.querySelector('#battle button').hidden")
-    assert browser.value("document.querySelector('iframe').src") == source
-    browser.value("document.querySelector('#battle button').click()")
+    assert browser.evaluate("document.querySelector('iframe').src") == source
+    browser.evaluate("document.querySelector('#battle button').click()")
     browser.wait("document.querySelector('iframe').src.endsWith('second.html')")
     browser.open(source)
     browser.wait("document.querySelector('p')?.textContent === 'won'")
@@ -150,11 +153,11 @@ def test_several_runs_are_a_list_that_leads_to_each(browser, served, run):
     make_run(run.parent / "other", config="qmix", seed=7)
     browser.open(served.server.url)
     browser.wait("document.querySelectorAll('tbody tr').length === 2")
-    assert "qmix · seed 7" in browser.value("document.querySelector('tbody').innerText")
-    assert browser.value("document.querySelectorAll('svg.chart path.curve').length") == 2
-    browser.value("document.querySelector('tr.go a[href$=other]').click()")
+    assert "qmix · seed 7" in browser.evaluate("document.querySelector('tbody').innerText")
+    assert browser.evaluate("document.querySelectorAll('svg.chart path.curve').length") == 2
+    browser.evaluate("document.querySelector('tr.go a[href$=other]').click()")
     browser.wait("document.querySelector('.sub')?.textContent.startsWith('qmix · sc2 · seed 7')")
-    assert browser.value("document.querySelector('.crumb a').textContent") == "← all runs"
+    assert browser.evaluate("document.querySelector('.crumb a').textContent") == "← all runs"
 
 
 def test_names_are_text_whatever_they_say(browser, served, run):
@@ -162,8 +165,8 @@ def test_names_are_text_whatever_they_say(browser, served, run):
     make_run(run.parent / "second", map=evil, label=evil)
     browser.open(served.server.url)
     browser.wait("document.querySelectorAll('tbody tr').length === 2")
-    assert browser.value("document.querySelectorAll('img').length") == 0
-    assert evil in browser.value("document.querySelector('tbody').innerText")
+    assert browser.evaluate("document.querySelectorAll('img').length") == 0
+    assert evil in browser.evaluate("document.querySelector('tbody').innerText")
 
 
 def test_it_says_when_the_server_is_gone_and_goes_on_when_it_is_back(browser, served, run):
@@ -171,14 +174,14 @@ def test_it_says_when_the_server_is_gone_and_goes_on_when_it_is_back(browser, se
     browser.wait(CURVE % "Win rate")
     served.end()
     browser.wait("!document.getElementById('lost').hidden")
-    browser.errors.clear()  # refused connections, which a browser always writes down
+    browser.complaints.clear()  # refused connections, which a browser always writes down
     again = Served(run.parent, served.server.server_port)
     try:
         browser.wait("document.getElementById('lost').hidden")
     finally:
         again.end()
         browser.open("about:blank")
-        browser.errors.clear()
+        browser.complaints.clear()
 
 
 @pytest.mark.parametrize("width", [360, 800, 1600])
@@ -186,24 +189,24 @@ def test_it_says_when_the_server_is_gone_and_goes_on_when_it_is_back(browser, se
 def test_it_fits_every_width(browser, served, run, width, runs):
     if runs == 2:
         make_run(run.parent / "a-run-with-a-rather-long-name-20260101-000000-s1-and-a-label")
-    browser.resize(width, 900)
+    browser.size(width, 900)
     try:
         browser.open(served.server.url)
         browser.wait("document.querySelectorAll('path.curve').length > 0")
-        assert browser.value("document.documentElement.scrollWidth") <= width
+        assert browser.evaluate("document.documentElement.scrollWidth") <= width
     finally:
-        browser.resize(1200, 900)
+        browser.size(1200, 900)
 
 
 def test_light_and_dark_are_chosen_and_kept(browser, served, run):
     browser.open(served.server.url)
     browser.wait(CURVE % "Win rate")
     ground = "getComputedStyle(document.body).backgroundColor"
-    before = browser.value(ground)
-    browser.value("document.querySelector('[title=\"light or dark\"]').click()")
-    after = browser.value(ground)
+    before = browser.evaluate(ground)
+    browser.evaluate("document.querySelector('[title=\"light or dark\"]').click()")
+    after = browser.evaluate(ground)
     assert after != before
     browser.open(served.server.url)
     browser.wait(CURVE % "Win rate")
-    assert browser.value(ground) == after
-    browser.value("localStorage.clear()")
+    assert browser.evaluate(ground) == after
+    browser.evaluate("localStorage.clear()")

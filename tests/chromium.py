@@ -74,10 +74,9 @@ class Browser:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.call("Emulation.setDeviceMetricsOverride", **metrics)
 
-    def open(self, path: Path) -> None:
-        """Load a file and wait until its battle is shown."""
-        self.call("Page.navigate", url=path.resolve().as_uri())
-        self.wait("document.body && document.body.dataset.ready === 'yes'")
+    def open(self, url: str) -> None:
+        """Load a page."""
+        self.call("Page.navigate", url=url)
 
     def call(self, method: str, **params: Any) -> Any:
         """One request and its answer."""
@@ -104,13 +103,14 @@ class Browser:
             raise RuntimeError(f"{expression}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
-    def wait(self, expression: str, seconds: float = 30.0) -> None:
-        """Until the expression is true."""
+    def wait(self, expression: str, seconds: float = 30.0) -> Any:
+        """The expression's value, as soon as it is true."""
         deadline = time.monotonic() + seconds
-        while not self.evaluate(expression):
+        while not (found := self.evaluate(expression)):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{expression} is not true; {self.complaints}")
             time.sleep(0.05)
+        return found
 
     def press(self, key: str, code: str = "") -> None:
         """Press and release a key."""
@@ -118,10 +118,14 @@ class Browser:
         self.call("Input.dispatchKeyEvent", type="keyDown", key=key, code=code, **text)
         self.call("Input.dispatchKeyEvent", type="keyUp", key=key, code=code)
 
+    def move_mouse(self, x: float, y: float) -> None:
+        """Point at a place of the page."""
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
     def click(self, x: float, y: float) -> None:
         """Press and release the mouse."""
         at = {"x": x, "y": y, "button": "left", "clickCount": 1}
-        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        self.move_mouse(x, y)
         self.call("Input.dispatchMouseEvent", type="mousePressed", **at)
         self.call("Input.dispatchMouseEvent", type="mouseReleased", **at)
 
