@@ -83,6 +83,7 @@ def _make(config: ClientConfig, package: str, options: Mapping[str, Any]) -> dic
         "source": config.game.source or os.environ.get(variable),
         "advice": ADVICE.format(package=package, variable=variable),
         "map": options["map_name"],
+        "saves_replay": config.game.save_replays,
         "options": dict(options),
     }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import random
 import sys
 from collections.abc import Mapping, Sequence
@@ -30,8 +31,9 @@ class RefusedError(Exception):
 class Client:
     """One client and its battle."""
 
-    def __init__(self, env: Any) -> None:
-        self.env = env
+    def __init__(self, env: Any, saves_replay: bool = False) -> None:
+        self.env, self.saves_replay = env, saves_replay
+        self.played = False
         self._restarts = int(env.force_restarts)
         # Otherwise a lost game is launched anew inside `step`, which takes long and hides it.
         env.full_restart = self._lost
@@ -64,6 +66,7 @@ class Client:
         """One joint action; what it brought. GameLostError if the game went down."""
         reward, over, info = self.env.step(list(actions))
         self._require_same_game()
+        self.played = True
         if "battle_won" not in info:
             raise GameLostError("the client gave no result of the step")
         truncated = bool(over) and bool(info.get("episode_limit", False))
@@ -87,8 +90,14 @@ class Client:
         return state.tobytes() + obs.tobytes() + avail.tobytes()
 
     def close(self) -> None:
-        """End the game."""
-        self.env.close()
+        """End the game; before it, where that was asked for, let the client write its replay."""
+        try:
+            if self.saves_replay and self.played:
+                # Its own names are the same for all workers that end within a second.
+                self.env.replay_prefix = f"{self.env.map_name}-{os.getpid()}"
+                self.env.save_replay()
+        finally:
+            self.env.close()
 
     def _require_same_game(self) -> None:
         if int(self.env.force_restarts) != self._restarts:
@@ -106,7 +115,8 @@ def make_client(request: Mapping[str, Any]) -> Client:
     """The client that the request describes; RefusedError, with what to do, where it can't be.
 
     request: "module" and "name" of the client's class, "source" (a checkout to import it from, or
-    null), "options" (its keywords), "map" (to look for among the game's files, or null).
+    null), "options" (its keywords), "map" (to look for among the game's files, or null),
+    "saves_replay" (when it is closed; absent: no).
     """
     allow_shuffle_with_function()
     if request["source"]:
@@ -124,7 +134,7 @@ def make_client(request: Mapping[str, Any]) -> Client:
     unknown = [name for name in request["options"] if name not in known]
     if unknown:
         raise RefusedError(f"{request['module']} does not know {unknown}; {request['advice']}")
-    return Client(make(**request["options"]))
+    return Client(make(**request["options"]), bool(request.get("saves_replay")))
 
 
 def _require_game(map_name: str, version: str | None) -> None:

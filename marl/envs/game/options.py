@@ -18,6 +18,9 @@ class GameConfig:
     source: str | None = None
     version: str | None = None  # of the game, e.g. 4.10; null: the newest installed
     difficulty: Literal["1", "2", "3", "4", "5", "6", "7", "8", "9", "A"] = "7"
+    # When a game is closed, its client writes an .SC2Replay of all its battles into the game's
+    # Replays/ folder.
+    save_replays: bool = False
     launch_seconds: float = option(180.0, above=0)  # until the first battle of a worker stands
     call_seconds: float = option(60.0, above=0)  # longest answer to any later call
     silence_seconds: float = option(30.0, above=2)  # a worker that shows no life for so long hangs

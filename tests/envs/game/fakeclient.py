@@ -23,7 +23,7 @@ class StarCraft2Env:
     """Battles of `length` steps; action 2 pays. trouble: what happens in step `at`, once."""
 
     def __init__(self, map_name="fake", seed=0, length=5, trouble="", at=2, once="", silent=False):
-        self.n_agents, self.episode_limit = AGENTS, length
+        self.n_agents, self.episode_limit, self.map_name = AGENTS, length, map_name
         self.force_restarts = 0
         self.first_seed, self.length = seed, length
         self.trouble, self.at, self.once, self.silent = trouble, at, once, silent
@@ -97,6 +97,11 @@ class StarCraft2Env:
 
     def get_avail_actions(self):
         return [[1, 1, 1], [0, 1, 1]]
+
+    def save_replay(self):
+        assert self.game is not None
+        with open(self.once, "a") as file:
+            file.write(f"{self.steps}\n")
 
     def close(self):
         if self.game is not None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -200,3 +201,15 @@ def test_other_processes_of_ours_are_left_alone():
     assert other.poll() is None
     os.kill(other.pid, signal.SIGKILL)
     other.wait()
+
+
+@pytest.mark.parametrize("saves", [True, False])
+def test_a_game_that_is_closed_leaves_its_replay_where_that_was_asked_for(tmp_path, saves):
+    file = tmp_path / "replay"
+    plan = fake_plan(once=str(file))
+    make = {**plan.make, "saves_replay": saves}
+    env = GameEnv(replace(plan, make=make), GameConfig(back_off_seconds=0.01), 1)
+    play(env, 1)
+    assert not file.exists()
+    env.close()
+    assert file.exists() == saves
