@@ -121,10 +121,10 @@ def _store(typing_context: Any, content: Any, words: Any) -> Any:
 _store_tuple: Any = intrinsic(_store)
 
 
-@compiled
-def _write(content: Any, words: Any) -> None:
+def _write_down(content: Any, words: Any) -> None:
     _store_tuple(content, words)
 
 
+_write = compiled(_write_down)
 # What numba keeps on disk names the tuples' classes, and must be readable for who has only ours.
-_write_once = njit(**{**OPTIONS, "cache": False})(_write.py_func)
+_write_once = njit(**{**OPTIONS, "cache": False})(_write_down)

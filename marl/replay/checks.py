@@ -83,7 +83,11 @@ def check_arrays(arrays: Arrays, columns: Mapping[str, str], n_kinds: int) -> No
     if arrays["side"].shape != units or any(arrays[n].shape != frames + units for n in columns):
         raise ValueError("its columns are of different lengths")
     ground = arrays["terrain"].shape
-    if len(ground) != 2 or arrays["height"].shape != ground or not 1 <= max(ground) <= MOST_SIDE:
+    if (
+        len(ground) != 2
+        or arrays["height"].shape != ground
+        or not all(1 <= side <= MOST_SIDE for side in ground)
+    ):
         raise ValueError("its ground is no grid of a map's size")
     if units[0] and (arrays["kind"].max() >= n_kinds or arrays["side"].max() > 1):
         raise ValueError("a unit is of no known type or side")

@@ -4,8 +4,8 @@
 
 Each array is written as the differences along its first axis (time), one series after the other,
 low bytes before high ones: what changes little takes little room. The header's `arrays` says their
-names, types and shapes. A file may come from a stranger: nothing in it is run, and no number in it
-makes the reader take more memory than MOST_BYTES.
+names, types and shapes. A file may come from a stranger: nothing in it is run, and whatever numbers
+stand in it, it unpacks to no more than MOST_BYTES.
 """
 
 from __future__ import annotations

@@ -61,6 +61,7 @@ class ReplayFolder:
                     "outcome": battle.outcome,
                 }
             )
+        end_line(self.path / BATTLES)
         with open(self.path / BATTLES, "a", encoding="utf-8") as file:
             file.writelines(json.dumps(line) + "\n" for line in lines)
         self.write_index()
@@ -145,3 +146,11 @@ _INDEX = """<!DOCTYPE html>
 {body}
 </body></html>
 """
+
+
+def end_line(path: Path) -> None:
+    """End a last line that a kill cut short, so that the next one is not lost with it."""
+    content = path.read_bytes() if path.exists() else b""
+    if content and not content.endswith(b"\n"):
+        with open(path, "ab") as file:
+            file.write(b"\n")

@@ -95,7 +95,7 @@ class Trace:
                 channels=channels,
                 digest=check_text(header["digest"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ReplayError(f"{what}: {error}") from None
 
     def save(self, path: Path) -> None:
@@ -138,6 +138,10 @@ def build(trace: Trace) -> SmacEnv:
         config: Any = parse(cls, trace.options)
     except ConfigError as error:
         raise ReplayError(f"the trace's options: {error}") from None
+    if config.backend != "engine":  # it would start programs that the file names
+        raise ReplayError(
+            f"the trace asks for backend={config.backend}; only engine is fought again"
+        )
     env: SmacEnv = config.build(1, 1)
     if trace.actions.shape[1] != env.spec.n_agents:
         env.close()

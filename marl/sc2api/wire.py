@@ -7,6 +7,7 @@ is served and no second one is let in; when it goes, the server has nothing more
 from __future__ import annotations
 
 import os
+import re
 import select
 import socket
 import time
@@ -21,7 +22,10 @@ from websockets.server import ServerProtocol
 PATH = "/sc2api"
 MOST_BYTES = 8 << 20  # of one request; a map file is some tens of kilobytes
 CHUNK = 1 << 16
-PATIENCE = 10.0  # seconds that a client has to introduce itself
+PATIENCE = 2.0  # seconds that a client has to introduce itself
+# Programs send no origin, or the server's own address (websocket-client); pages of other places may
+# not play, though a browser on this machine would let them try.
+ORIGINS = (None, re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?"))
 MOMENT = 0.01
 WATCH = 1.0  # seconds between two looks whether who started the server still lives
 DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
@@ -33,7 +37,7 @@ class Wire:
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
         # No extensions: compressing costs more than a loopback's bytes.
-        self._protocol = ServerProtocol(max_size=MOST_BYTES)
+        self._protocol = ServerProtocol(origins=ORIGINS, max_size=MOST_BYTES)
 
     def is_accepted(self) -> bool:
         """Whether the client introduces itself as one of PATH within PATIENCE."""

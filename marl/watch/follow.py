@@ -89,9 +89,12 @@ def read_point(line: bytes) -> Point | None:
         return None
     if not isinstance(values, dict):
         return None
-    point: Point = {
-        key: float(value) if math.isfinite(value) else None
-        for key, value in values.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
+    try:
+        point: Point = {
+            key: float(value) if math.isfinite(value) else None
+            for key, value in values.items()
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        }
+    except OverflowError:  # a whole number of hundreds of digits
+        return None
     return point if point.get("t_env") is not None else None

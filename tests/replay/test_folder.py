@@ -15,7 +15,7 @@ from marl.configfiles import ROOT
 from marl.errors import ConfigError
 from marl.planning import make_plan
 from marl.replay.__main__ import main as open_files
-from marl.replay.folder import ReplayFolder
+from marl.replay.folder import ReplayFolder, end_line
 from marl.replay.trace import Trace, film_of
 
 EXECUTE = runpy.run_path(str(ROOT / "run.py"), run_name="run")["execute"]
@@ -127,3 +127,14 @@ def test_films_and_traces_from_elsewhere_get_pages(trained, tmp_path, capsys):
     assert open_files([str(film)]) == 2
     assert "is cut off" in capsys.readouterr().err
     assert open_files([str(tmp_path / "none")]) == 2
+
+
+def test_a_line_that_a_kill_cut_short_takes_no_other_with_it(tmp_path):
+    path = tmp_path / "battles.jsonl"
+    path.write_bytes(b'{"name": "a"}\n{"na')
+    end_line(path)
+    with open(path, "a") as file:
+        file.write('{"name": "c"}\n')
+    assert path.read_text().splitlines() == ['{"name": "a"}', '{"na', '{"name": "c"}']
+    end_line(path)
+    assert path.read_text().endswith("\n") and not path.read_text().endswith("\n\n")

@@ -127,3 +127,18 @@ def test_a_film_is_no_trace(played):
 def test_only_battles_on_the_engine_are_traced(config):
     with pytest.raises(ReplayError, match="only battles on the engine"):
         env_of(config)
+
+
+def test_a_trace_starts_no_program_that_it_names(played, tmp_path):
+    program, mark = tmp_path / "program", tmp_path / "mark"
+    program.write_text(f"#!/bin/sh\ntouch {mark}\n")
+    program.chmod(0o755)
+    options = {**played[0].options, "backend": "game", "game": {"python": str(program)}}
+    with pytest.raises(ReplayError, match="backend=game"):
+        film_of(Trace.from_bytes(replace(played[0], options=options).to_bytes()))
+    assert not mark.exists()
+
+
+def test_numbers_without_an_end_are_refused_in_one_line(played):
+    with pytest.raises(ReplayError):
+        Trace.from_bytes(replace(played[0], facts={"a": 10**400}).to_bytes())

@@ -153,3 +153,12 @@ def test_random_bytes_end_the_connection_or_are_waited_out(line: Line, seed: int
     line.client.sendall(words)
     line.client.shutdown(socket.SHUT_WR)
     assert line.is_over()
+
+
+@pytest.mark.parametrize(
+    ("origin", "answer"),
+    [(b"http://127.0.0.1:5000", b"101"), (b"https://elsewhere.example", b"403")],
+)
+def test_pages_of_other_places_may_not_play(line: Line, origin: bytes, answer: bytes):
+    line.client.sendall(GREETING.replace(b"Upgrade: ", b"Origin: " + origin + b"\r\nUpgrade: ", 1))
+    assert line.client.recv(4096).startswith(b"HTTP/1.1 " + answer)

@@ -96,3 +96,7 @@ def test_a_thinned_curve_keeps_its_ends(metrics):
     assert [t_env for t_env, _ in curve] == [10.0 * i for i in range(11)]
     assert (curve[0], curve[-1]) == ((0.0, 0.0), (100.0, 1.0))
     assert len(metrics.curve("win", 500)) == 101
+
+
+def test_a_number_of_hundreds_of_digits_is_no_point():
+    assert read_point(b'{"t_env": 1' + b"0" * 400 + b"}") is None

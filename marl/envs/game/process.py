@@ -111,7 +111,7 @@ def memory_of_sessions() -> dict[int, int]:
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
             # After the name in brackets, which may hold anything: state, ppid, pgrp, session ...
-            fields = entry.read_text().rpartition(")")[2].split()
+            fields = entry.read_bytes().rpartition(b")")[2].split()
         except OSError:  # it ended meanwhile
             continue
         session, pages = int(fields[3]), int(fields[21])

@@ -192,7 +192,8 @@ class Supervisor:
         alive = {w.process.connection: w for w in workers if w.process}
         for worker in alive.values():
             worker.send({"do": "close"})
-        deadline = time.monotonic() + CLOSE_SECONDS
+        seconds = self.game.call_seconds if self.game.save_replays else CLOSE_SECONDS
+        deadline = time.monotonic() + seconds
         while alive and time.monotonic() < deadline:
             for connection in wait(list(alive), TICK):
                 try:
@@ -201,5 +202,9 @@ class Supervisor:
                     outcome = ""
                 if outcome is not None:
                     del alive[connection]  # type: ignore[arg-type]
+        if alive and self.game.save_replays:
+            logger.warning(
+                "%d games gave no answer in %g s: their replays are missing", len(alive), seconds
+            )
         for worker in workers:
             worker.end()

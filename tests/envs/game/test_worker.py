@@ -12,6 +12,7 @@ import pytest
 from marl.envs.game import client, lifeline, message, worker
 from marl.envs.game.client import allow_shuffle_with_function
 from marl.envs.game.message import GarbledError, Inbox, encode
+from marl.envs.game.process import memory_of_sessions
 
 INSIDE = (client, lifeline, message, worker)
 
@@ -54,6 +55,19 @@ def test_shuffle_takes_a_function_again_as_pysc2_expects(monkeypatch: pytest.Mon
     assert items == [2, 3, 4, 1]
     random.shuffle(items)
     assert sorted(items) == [1, 2, 3, 4]
+
+
+@pytest.mark.skipif(not lifeline.LINUX, reason="looks at /proc")
+def test_a_process_with_half_a_letter_in_its_name_harms_nobody():
+    """Linux cuts names after 15 bytes, wherever that is."""
+    name = "import ctypes, time; ctypes.CDLL(None).prctl(15, b'\\xd0\\xbf' * 7 + b'\\xd0')"
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{name}; print(flush=True); time.sleep(60)"], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert memory_of_sessions()
+        process.kill()
 
 
 @pytest.mark.skipif(not lifeline.LINUX, reason="prctl is Linux's")
