@@ -137,4 +137,5 @@ def test_a_line_that_a_kill_cut_short_takes_no_other_with_it(tmp_path):
         file.write('{"name": "c"}\n')
     assert path.read_text().splitlines() == ['{"name": "a"}', '{"na', '{"name": "c"}']
     end_line(path)
-    assert path.read_text().endswith("\n") and not path.read_text().endswith("\n\n")
+    assert path.read_text().endswith("\n")
+    assert not path.read_text().endswith("\n\n")
