@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from marl.protocols import EnvConfig, Learner, VecEnv
+from marl.envs.smac import SmacEnv
+from marl.protocols import EnvConfig, Learner, Player, VecEnv
 from marl.replay.film import Fact
 from marl.replay.trace import Trace, env_of
-from marl.runners.episodes import Episodes, Rollout, Tally
+from marl.runners.episodes import Episodes, Rollout
+from marl.runners.evaluation import script_once
 from marl.scripted.players import HeuristicPlayer, PlayerConfig, battles_of
 
 
@@ -78,12 +80,7 @@ def script_traces(
     traces = []
     for first in range(0, len(seeds), env.num_envs):
         some = seeds[first : first + env.num_envs]
-        player.reset(some)
-        tally, played = Tally(env, len(some)), []
-        while tally.running.any():
-            tally.add(player.step())
-            played.append(env.battles.record.last_actions.copy())
-        episodes, actions = tally.episodes(), np.stack(played, axis=1)  # [E,T,A]
+        episodes, actions = _played(env, player, some)
         for row, seed in enumerate(some):
             steps = actions[row, : episodes.lengths[row]].astype(np.int32)
             traces.append(
@@ -98,6 +95,15 @@ def script_traces(
                 )
             )
     return traces
+
+
+def _played(
+    env: SmacEnv, player: Player, seeds: NDArray[np.uint64]
+) -> tuple[Episodes, NDArray[np.int64]]:
+    """An episode for each seed, and the actions of all steps [E,T,A]."""
+    last_actions, actions = env.battles.record.last_actions, []
+    episodes = script_once(env, player, seeds, lambda: actions.append(last_actions.copy()))
+    return episodes, np.stack(actions, axis=1)
 
 
 def outcome_of(episodes: Episodes, row: int) -> dict[str, Fact]:

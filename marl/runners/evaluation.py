@@ -42,7 +42,7 @@ def play_script(env: VecEnv, player: Player, seeds: NDArray[np.uint64]) -> list[
     """One episode per seed of the player's environment, E at a time."""
     played, left, size = [], seeds, env.num_envs
     while len(left):
-        episodes = _script(env, player, left[:size])
+        episodes = script_once(env, player, left[:size])
         played.append(episodes)
         left = still_to_play(left, size, episodes)
     return played
@@ -53,11 +53,19 @@ def still_to_play(left: NDArray[np.uint64], size: int, played: Episodes) -> NDAr
     return np.concatenate([left[size:], left[:size][~played.intact]])
 
 
-def _script(env: VecEnv, player: Player, seeds: NDArray[np.uint64]) -> Episodes:
+def script_once(
+    env: VecEnv,
+    player: Player,
+    seeds: NDArray[np.uint64],
+    after_step: Callable[[], None] | None = None,
+) -> Episodes:
+    """One episode for each seed (at most E of them). after_step: called after each step."""
     player.reset(seeds)
     tally = Tally(env, len(seeds))
     while tally.running.any():
         tally.add(player.step())
+        if after_step is not None:
+            after_step()
     return tally.episodes()
 
 
