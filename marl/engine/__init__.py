@@ -23,10 +23,11 @@ STALE_SECONDS = 3 * 24 * 3600
 
 
 def sources_digest(folder: Path) -> str:
-    """A name for the present state of the Python files in `folder`."""
+    """A name for the present state of the Python files in `folder` and the folders inside it."""
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.py")):
-        digest.update(path.read_bytes())
+    for path in sorted(folder.rglob("*.py")):
+        name = path.relative_to(folder).as_posix()
+        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:DIGITS]
 
 

@@ -6,6 +6,8 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from marl.engine import STALE_SECONDS, open_cache, sources_digest
 
 
@@ -36,8 +38,10 @@ def test_a_cache_that_is_there_is_marked_as_used_and_leaves_the_others_alone(tmp
     assert time.time() - own.stat().st_mtime < 60
 
 
-def test_changed_sources_have_a_cache_of_their_own(tmp_path: Path):
-    source = tmp_path / "rules.py"
+@pytest.mark.parametrize("name", ["rules.py", "combat/weapons.py"])
+def test_changed_sources_have_a_cache_of_their_own(tmp_path: Path, name: str):
+    source = tmp_path / name
+    source.parent.mkdir(exist_ok=True)
     source.write_text("DAMAGE = 6\n")
     before = sources_digest(tmp_path)
     source.write_text("DAMAGE = 7\n")
