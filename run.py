@@ -21,11 +21,11 @@ warnings.filterwarnings("ignore", message="pkg_resources is deprecated")  # sacr
 from sacred import Experiment  # noqa: E402
 from sacred.run import Run  # noqa: E402
 
-from marl.cli import main  # noqa: E402
-from marl.configfiles import dump  # noqa: E402
+from marl.cli.main import main  # noqa: E402
+from marl.cli.resolve import open_folder  # noqa: E402
+from marl.config.files import dump  # noqa: E402
 from marl.log.sacred_sink import SacredSink, prepare, run_command  # noqa: E402
-from marl.plan import Plan  # noqa: E402
-from marl.planning import open_folder  # noqa: E402
+from marl.run.plan import Plan  # noqa: E402
 
 
 def execute(plan: Plan, options: Mapping[str, object]) -> None:
@@ -38,7 +38,7 @@ def execute(plan: Plan, options: Mapping[str, object]) -> None:
     @experiment.command
     def train(_run: Run) -> object:
         """Learn."""
-        from marl.train import INTERRUPTED, train
+        from marl.run.train import INTERRUPTED, train
 
         summary = train(replace(plan, sinks=(SacredSink(_run),)))
         if summary.stopped == INTERRUPTED:
@@ -48,21 +48,21 @@ def execute(plan: Plan, options: Mapping[str, object]) -> None:
     @experiment.command(unobserved=True)
     def evaluate() -> object:
         """Play without exploration."""
-        from marl.evaluate import evaluate
+        from marl.run.evaluate import evaluate
 
         return evaluate(plan)
 
     @experiment.command(unobserved=True)
     def replay() -> None:
         """Play without exploration, and make a page of each battle."""
-        from marl.replay.command import replay
+        from marl.run.replay import replay
 
         replay(plan)
 
     @experiment.command(unobserved=True)
     def bench() -> object:
         """Measure the engine and the learners."""
-        from marl.bench import bench
+        from marl.run.bench import bench
 
         return bench(plan)
 

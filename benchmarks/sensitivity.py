@@ -3,9 +3,9 @@
     python benchmarks/sensitivity.py --battles 1000
     python benchmarks/sensitivity.py --choices target_kept acquire_margin --maps 3m 2s3z
 
-For every field of marl.engine.choices.Choices and every map on which its rule can show, scripted
-players fight with the default and with each other value; the table in <output>.md gives the change
-of win rate (Newcombe's 95 % interval) and of mean return (normal 95 % interval). A star marks an
+For every field of marl.engine.facts.choices.Choices and every map on which its rule can show,
+scripted players fight with the default and with each other value; the table in <output>.md gives
+the change of win rate (Newcombe's 95 % interval) and of mean return (normal 95 % interval). A star marks an
 interval without the 0; of rows without any effect about one in twenty has one too. "the same
 battles": not one return or length differed. Resumable like benchmarks/winrates.py.
 """
@@ -23,7 +23,7 @@ from pathlib import Path
 
 from winrates import PLAYERS, play, rules_digest
 
-from marl.engine.choices import Choices
+from marl.engine.facts.choices import Choices
 from marl.errors import UserError
 from marl.log.intervals import Z95, wilson
 

@@ -32,8 +32,8 @@ class Simulator:
 
 def open_marl() -> Simulator:
     """This repository's engine."""
-    from marl import bench, machine
-    from marl.engine.scenario import load_scenario, scenario_names
+    from marl.engine.facts.scenario import load_scenario, scenario_names
+    from marl.run import bench, machine
 
     return Simulator(
         versions={"marl": metadata.version("marl-starcraft")},

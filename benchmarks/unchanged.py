@@ -28,7 +28,14 @@ ROOT = Path(__file__).resolve().parent.parent
 V1_MAPS = ("3m", "2s3z", "3s_vs_5z", "MMM2", "2c_vs_64zg", "so_many_baneling", "1c3s5z", "corridor")
 V2_MAPS = ("10gen_terran", "10gen_protoss", "10gen_zerg")
 EPISODES = 2
-ON_3M = ("sc2", "map=3m", "t_max=3000", "test_interval=1500", "test_episodes=4", "epsilon.anneal=2000")
+ON_3M = (
+    "sc2",
+    "map=3m",
+    "t_max=3000",
+    "test_interval=1500",
+    "test_episodes=4",
+    "epsilon.anneal=2000",
+)
 TRAININGS: dict[str, tuple[str, ...]] = {
     "iql": ON_3M,
     "vdn": ON_3M,
@@ -103,7 +110,12 @@ def _capabilities(race: str) -> dict[str, Any]:
 def training(name: str, settings: tuple[str, ...], tree: Path, folder: Path) -> dict[str, Any]:
     """The metrics and the weights that a training of `tree` came to."""
     env_config, *updates = settings
-    command = [sys.executable, "run.py", f"--config={name.split()[0]}", f"--env-config={env_config}"]
+    command = [
+        sys.executable,
+        "run.py",
+        f"--config={name.split()[0]}",
+        f"--env-config={env_config}",
+    ]
     common = ["seed=1", "num_envs=4", "log_interval=500", f"results_dir={folder}"]
     options = ["progress_bar=False", "tensorboard=False", "device=cpu"]
     subprocess.run(

@@ -26,12 +26,12 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
-from marl.arguments import split  # noqa: E402
-from marl.configfiles import available  # noqa: E402
-from marl.engine.scenario import scenario_names  # noqa: E402
+from marl.cli.arguments import split  # noqa: E402
+from marl.cli.resolve import make_plan  # noqa: E402
+from marl.config.files import available  # noqa: E402
+from marl.engine.facts.scenario import scenario_names  # noqa: E402
 from marl.errors import UserError  # noqa: E402
 from marl.log.intervals import wilson  # noqa: E402
-from marl.planning import make_plan  # noqa: E402
 from marl.runners.episodes import Episodes  # noqa: E402
 from marl.runners.evaluation import evaluation_seeds, play_script  # noqa: E402
 

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from marl.engine import data, loop, orders, rng
-from marl.engine.choices import Choices
-from marl.engine.paths import NO_PATHS, Paths
-from marl.engine.wave import Wave, make_wave
+from marl.engine import rng
+from marl.engine.combat import loop, orders
+from marl.engine.combat.enemy_script import Wave, make_wave
+from marl.engine.facts import units as data
+from marl.engine.facts.choices import Choices
+from marl.engine.ground.paths import NO_PATHS, Paths
 from marl.engine.world import UnitTypes, World, empty_world, make_field
 
 NAMES = (

@@ -1,57 +1,132 @@
-"""Imports point one way: engine <- envs, nets <- controllers <- learners <- recipes <- the loop."""
+"""Imports run one way: no circle between files or folders at any depth, and none that runs upwards.
+
+The floors stand in `ORDER`: a part imports what stands below it, never what stands above. Within a
+folder the same holds of its files and folders, in whatever order they come: no circle.
+"""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1] / "marl"
 
-BASE = {"spec", "batch", "protocols", "config", "errors", "ragged"}
-ALLOWED = {
-    "engine": {"errors"},
-    "envs": BASE | {"engine", "seeding"},
-    "envs/game": BASE | {"envs", "engine"},
-    "nets": BASE,
-    "quantizers": BASE,
-    "controllers": BASE | {"nets"},
-    "buffers": BASE,
-    "intrinsic": BASE | {"quantizers"},
-    "learners": BASE | {"controllers", "nets"},
-    "sc2api": {"errors", "engine", "replay", "doctor"},
-    "scripted": BASE | {"engine", "envs"},
-    "runners": BASE | {"clock", "seeding"},
-}
+# The parts of marl/ from the top to the ground. What shares a line does not import each other.
+ORDER: list[set[str]] = []
 
 
-def imported(path: Path) -> set[str]:
-    """The parts of marl that a file imports: `marl.nets.mixers` -> nets."""
-    names = []
-    for node in ast.walk(ast.parse(path.read_text())):
+def modules() -> dict[str, Path]:
+    """Dotted name -> file of every module of marl; a package is its __init__.py."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT.parent).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imports_of(name: str) -> set[str]:
+    """The modules of marl that a module imports, wherever in the file that stands."""
+    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    found = set()
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            if node.module == "marl":
-                names += [f"marl.{alias.name}" for alias in node.names]
-            else:
-                names.append(node.module)
-    return {name.split(".")[1] for name in names if name.startswith("marl.")}
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            inside = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {item if item in MODULES else node.module for item in inside}
+    return {item for item in found if item in MODULES and item != name}
 
 
-@pytest.mark.parametrize("part", sorted(ALLOWED))
-def test_part_imports_only_what_is_below_it(part):
-    files = sorted((ROOT / part).glob("*.py"))
-    assert len(files) > 1
-    for path in files:
-        extra = imported(path) - ALLOWED[part] - {part}
-        assert not extra, f"{path.relative_to(ROOT)} imports {sorted(extra)}"
+IMPORTS = {name: imports_of(name) for name in MODULES}
 
 
-def test_only_recipes_and_the_commands_bring_parts_together():
-    """No part below the recipes knows a recipe, the loop or the command line."""
-    above = {"algos", "single_agent", "recipe", "train", "evaluate", "plan", "checkpoint", "log"}
-    for part in ALLOWED:
-        for path in (ROOT / part).glob("*.py"):
-            assert not imported(path) & above, path
+def within(package: str) -> dict[str, set[str]]:
+    """The files and folders directly in a package, and which of each other they import."""
+    depth = package.count(".") + 1
+    graph: dict[str, set[str]] = {}
+
+    def child(name: str) -> str | None:
+        parts = name.split(".")
+        inside = name.startswith(package + ".") and len(parts) > depth
+        return ".".join(parts[: depth + 1]) if inside else None
+
+    for name, targets in IMPORTS.items():
+        own = child(name)
+        if own is not None:
+            graph.setdefault(own, set()).update(
+                other for other in map(child, targets) if other is not None and other != own
+            )
+    return graph
+
+
+def circles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
+    """A way round for each edge that closes one."""
+    done: set[str] = set()
+
+    def walk(node: str, way: list[str]) -> Iterator[list[str]]:
+        if node in way:
+            yield [*way[way.index(node) :], node]
+        elif node not in done:
+            for target in sorted(graph.get(node, ())):
+                yield from walk(target, [*way, node])
+            done.add(node)
+
+    for start in sorted(graph):
+        yield from walk(start, [])
+
+
+PACKAGES = sorted(name for name, path in MODULES.items() if path.name == "__init__.py")
+
+
+def test_files_import_each_other_in_no_circle():
+    assert not [" -> ".join(way) for way in circles(IMPORTS)]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_what_lies_in_a_folder_makes_no_circle(package):
+    assert not [" -> ".join(way) for way in circles(within(package))]
+
+
+def test_no_part_imports_what_stands_above_it():
+    floor = {f"marl.{part}": height for height, parts in enumerate(ORDER) for part in parts}
+    graph = within("marl")
+    assert floor.keys() == graph.keys()
+    wrong = [
+        f"{part} -> {target}"
+        for part, targets in graph.items()
+        for target in targets
+        if floor[target] <= floor[part]
+    ]
+    assert not wrong
+
+
+def test_the_engine_imports_nothing_of_marl_but_its_errors():
+    inside = {name for name in MODULES if name.startswith("marl.engine")}
+    outside = set().union(*(IMPORTS[name] for name in inside)) - inside
+    assert outside <= {"marl.errors", "marl"}
+
+
+def test_only_recipes_bring_concrete_parts_together():
+    """What a learner, a controller or a bonus is given, it knows by its seam alone."""
+    apart = [
+        ("marl.runners", "marl.controllers"),
+        ("marl.runners", "marl.learners"),
+        ("marl.runners", "marl.buffers"),
+        ("marl.learners", "marl.intrinsic"),
+        ("marl.learners", "marl.buffers"),
+        ("marl.intrinsic", "marl.learners"),
+        ("marl.run.train", "marl.learners"),
+        ("marl.run.train", "marl.controllers"),
+        ("marl.run.train", "marl.buffers"),
+    ]
+    for part, other in apart:
+        for name in MODULES:
+            if name == part or name.startswith(part + "."):
+                hits = {t for t in IMPORTS[name] if t == other or t.startswith(other + ".")}
+                assert not hits, f"{name} imports {sorted(hits)}"

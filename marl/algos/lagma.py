@@ -58,7 +58,7 @@ import torch
 
 from marl.algos.qmix import QmixConfig
 from marl.errors import ConfigError
-from marl.intrinsic.latent_goal import IntrinsicConfig, LatentGoalBonus, Padding
+from marl.intrinsic.lagma.bonus import IntrinsicConfig, LatentGoalBonus, Padding
 from marl.protocols import IntrinsicReward
 from marl.quantizers.coverage import Coverage
 from marl.quantizers.vq import CodebookConfig, VectorQuantizer

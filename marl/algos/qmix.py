@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from marl.algos.values import ValueRecipeConfig
-from marl.config import option
+from marl.config.schema import option
 from marl.nets.mixers import Qmix
 from marl.spec import EnvSpec
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from marl.buffers.episodes import BufferConfig, EpisodeBuffer
 from marl.buffers.samplers import EpisodeSamplerConfig, SamplerConfig, Slices, WholeEpisodes
-from marl.config import option
+from marl.config.schema import option
 from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy, Greedy
 from marl.controllers.shared import SharedController
 from marl.errors import ConfigError

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from marl.batch import EPISODE_FIELDS, SLOT_FIELDS, STEP_FIELDS, EpisodeBatch
-from marl.config import option
+from marl.config.schema import option
 from marl.errors import ConfigError
 from marl.protocols import State
 from marl.spec import EnvSpec

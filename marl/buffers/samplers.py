@@ -9,7 +9,7 @@ import torch
 
 from marl.batch import EpisodeBatch
 from marl.buffers.episodes import EpisodeBuffer
-from marl.config import option
+from marl.config.schema import option
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from marl.config import option
+from marl.config.schema import option
 from marl.protocols import Progress
 
 

@@ -8,7 +8,7 @@ from torch.nn.functional import one_hot
 
 from marl.batch import EpisodeBatch
 from marl.nets.agents import AgentConfig
-from marl.ragged import chunks, join
+from marl.nets.ragged import chunks, join
 from marl.spec import EnvSpec
 
 

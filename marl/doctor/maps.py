@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from marl.doctor.finding import Finding, State, listed
-from marl.doctor.known_maps import SMAC_MAPS, SMACV2_MAPS, SMACV2_NEEDED
+from marl.sc2api.known_maps import SMAC_MAPS, SMACV2_MAPS, SMACV2_NEEDED
 
 FOLDER = "SMAC_Maps"  # within Maps/: both clients' `directory`
 SUFFIX = ".SC2Map"

@@ -8,18 +8,20 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine import spawn, wave, workers
-from marl.engine.choices import Choices
-from marl.engine.data import load_unit_types
-from marl.engine.jit import bind
-from marl.engine.options import Options
-from marl.engine.orders import ACTION_NO_OP
-from marl.engine.paths import make_paths
-from marl.engine.reference import reference
-from marl.engine.scenario import MAPS, Scenario
-from marl.engine.scoring import make_scoring
-from marl.engine.senses import empty_traits, make_senses
-from marl.engine.sight import empty_memory
+from marl.engine.combat import enemy_script as wave
+from marl.engine.combat import spawn
+from marl.engine.combat.orders import ACTION_NO_OP
+from marl.engine.compiled import workers
+from marl.engine.compiled.jit import bind
+from marl.engine.compiled.reference import reference
+from marl.engine.facts.choices import Choices
+from marl.engine.facts.scenario import MAPS, Scenario
+from marl.engine.facts.units import load_unit_types
+from marl.engine.ground.paths import make_paths
+from marl.engine.smac.layout import empty_traits, make_senses
+from marl.engine.smac.options import Options
+from marl.engine.smac.reward import make_scoring
+from marl.engine.smac.visibility import empty_memory
 from marl.engine.step import (
     ALL_LEGAL,
     Battlefields,

@@ -12,12 +12,19 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine import commands, loop, rng, scoring, sensing, sight, wave, workers
-from marl.engine.jit import OPTIONS, compiled, inlined
-from marl.engine.scoring import RUNNING, WON, Scoring
-from marl.engine.senses import Facts, Senses, Traits
-from marl.engine.sight import Memory
-from marl.engine.wave import Wave
+from marl.engine import rng
+from marl.engine.combat import enemy_script as wave
+from marl.engine.combat import loop
+from marl.engine.combat.enemy_script import Wave
+from marl.engine.compiled import workers
+from marl.engine.compiled.jit import OPTIONS, compiled, inlined
+from marl.engine.smac import actions as commands
+from marl.engine.smac import observation as sensing
+from marl.engine.smac import reward as scoring
+from marl.engine.smac import visibility as sight
+from marl.engine.smac.layout import Facts, Senses, Traits
+from marl.engine.smac.reward import RUNNING, WON, Scoring
+from marl.engine.smac.visibility import Memory
 from marl.engine.world import Field, Floats, Ints, Units
 
 ALL_LEGAL = -1

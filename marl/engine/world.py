@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine.paths import NO_PATHS, Paths
-from marl.engine.reference import reference
+from marl.engine.compiled.reference import reference
+from marl.engine.ground.paths import NO_PATHS, Paths
 
 LOOPS_PER_SECOND = 16.0
 LINE_WORDS = 8  # of 8 bytes in a cache line
@@ -57,7 +57,7 @@ Table = NDArray[np.record]  # [K]
 
 
 class UnitTypes(NamedTuple):
-    """Facts of the unit types, by type index; built from maps/units.yaml (`marl.engine.data`)."""
+    """Facts of the unit types, by type index (see marl/engine/facts/units.py)."""
 
     health: Floats  # [K]
     shield: Floats
@@ -70,7 +70,7 @@ class UnitTypes(NamedTuple):
     body: Ints  # one bit of BODIES
     collides: Ints  # bit mask over BODIES
     cliff_walk: Ints  # 1: cliffs are no walls
-    crosses: Ints  # what is no wall to it: marl.engine.geometry.CROSSES_*
+    crosses: Ints  # what is no wall to it: marl.engine.ground.geometry.CROSSES_*
     speed: Floats  # per loop
     acceleration: Floats  # per loop and loop
     turn_cos: Floats  # of the angle turned per loop
@@ -125,8 +125,8 @@ class Field(NamedTuple):
     """What a battle's rules read and never change."""
 
     table: Table  # [K]
-    walkable: NDArray[np.uint8]  # [H,W], indexed [y,x] from the south: marl.engine.geometry
-    choices: NDArray[np.record]  # [1] how the uncertain rules go: marl.engine.choices
+    walkable: NDArray[np.uint8]  # [H,W], indexed [y,x] from the south: marl.engine.ground.geometry
+    choices: NDArray[np.record]  # [1] how the uncertain rules go: marl.engine.facts.choices
     paths: Paths  # ways round the walls
 
 
@@ -155,7 +155,7 @@ class World(NamedTuple):
     velocity_x: Floats  # the last loop's displacement
     velocity_y: Floats
     detour: Ints  # side on which the unit walks round what blocks it: -1 right, 1 left, 0 none
-    turn: Ints  # of its way round walls, for which it headed last: marl.engine.paths
+    turn: Ints  # of its way round walls, for which it headed last: marl.engine.ground.paths
     stalled: Ints  # loops in which it found no way past the unit in its way
     blocked: Ints  # loops without getting nearer to the target; < 0: loops a new one is kept
     cooldown: Floats  # loops until the weapon is ready
@@ -170,7 +170,7 @@ class World(NamedTuple):
     burst_target: Ints  # whom that attack is at
     beam_x: Floats  # unit vector along the line that a sweep runs over
     beam_y: Floats
-    beamed: Ints  # by whose sweeps, forward, the unit has been touched: marl.engine.sweep
+    beamed: Ints  # by whose sweeps, forward, the unit has been touched: marl.engine.combat.sweep
     beamed_back: Ints  # the same, in reverse
     beam_due: Ints  # hits of sweeps to come, 8 bits a loop, the next loop's lowest
     beam_source: Ints  # whose sweep touched it last; NO_UNIT = none

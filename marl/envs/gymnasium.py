@@ -15,7 +15,7 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete, Space
 from numpy.typing import NDArray
 
-from marl.config import option
+from marl.config.schema import option
 from marl.errors import EnvError
 from marl.protocols import Observation, Step
 from marl.spec import EnvSpec

@@ -13,8 +13,8 @@ from gymnasium.spaces import Box, Dict, Discrete, Space
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from marl.config import option, parse
-from marl.engine.scenario import load_scenario
+from marl.config.schema import option, parse
+from marl.engine.facts.scenario import load_scenario
 from marl.envs.gymnasium import discrete_actions, encoder
 from marl.envs.smac import Sc2Config
 from marl.errors import EnvError

@@ -8,13 +8,13 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.config import option
+from marl.config.schema import option
 from marl.engine.battle import Battles
-from marl.engine.choices import Choices
-from marl.engine.generation import OPEN_SIZED, SIZED
-from marl.engine.options import Options, Quirks
-from marl.engine.scenario import Scenario, load_scenario
-from marl.engine.scripts import Scene
+from marl.engine.facts.choices import Choices
+from marl.engine.facts.scenario import Scenario, load_scenario
+from marl.engine.scripts.heuristic import Scene
+from marl.engine.smac.options import Options, Quirks
+from marl.engine.smacv2.generation import OPEN_SIZED, SIZED
 from marl.envs.game.options import GameConfig
 from marl.errors import EnvError
 from marl.protocols import Observation, Step, VecEnv
@@ -23,7 +23,7 @@ from marl.spec import EnvSpec
 
 @dataclass(frozen=True)
 class ClientConfig:
-    """The options that both SMAC clients have; meanings in marl/engine/options.py."""
+    """The options that both SMAC clients have; meanings in marl/engine/smac/options.py."""
 
     map: str = ""
     backend: Literal["engine", "game"] = "engine"

@@ -12,7 +12,7 @@ orders. It differs where the client talks to the game:
   "restarts" of `get_stats` stays 0. "win_rate" is 0.0 before the first battle has ended, where the
   client divides by zero. What is wrong with an action, a keyword's value or a call is said by an
   EnvError or a ConfigError, both of them a marl.errors.UserError.
-- max_reward, by which rewards are divided, is each battle's own; see marl/engine/scoring.py.
+- max_reward, by which rewards are divided, is each battle's own; see marl/engine/smac/reward.py.
 - Keywords that only the game could obey are refused at all values but their default.
 - With `heuristic_ai` the state and obs_last_action show the script's orders, not the ignored
   ones; as in the client, `step` also writes them into the list that it is given.
@@ -22,17 +22,17 @@ orders. It differs where the client talks to the game:
 
 from __future__ import annotations
 
-from marl.config import parse
-from marl.engine.scenario import load_scenario
-from marl.envs.client import MultiAgentEnv
-from marl.envs.keywords import NOT_KEYWORDS, engine_values, keeping_limit
+from marl.config.schema import parse
+from marl.engine.facts.scenario import load_scenario
+from marl.envs.drop_in.keywords import NOT_KEYWORDS, engine_values, keeping_limit
+from marl.envs.drop_in.multiagentenv import MultiAgentEnv
 from marl.envs.smac import Sc2Config, SmacEnv
 
 __all__ = ["MultiAgentEnv", "StarCraft2Env"]
 
 
 class StarCraft2Env(MultiAgentEnv):
-    """A SMAC scenario; the keywords as in the client, their meanings in marl/engine/options.py."""
+    """A SMAC scenario; keywords as in the client, meanings in marl/engine/smac/options.py."""
 
     def __init__(
         self,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from marl.config import option
-from marl.engine.generation import CapabilityConfig, make_generation
-from marl.engine.options import Options, Shown
-from marl.engine.scenario import scenario_names
+from marl.config.schema import option
+from marl.engine.facts.scenario import scenario_names
+from marl.engine.smac.options import Options, Shown
+from marl.engine.smacv2.generation import CapabilityConfig, make_generation
 from marl.envs.smac import ClientConfig, SmacEnv
 from marl.errors import EnvError
 from marl.protocols import VecEnv
@@ -17,7 +17,7 @@ from marl.protocols import VecEnv
 @dataclass(frozen=True)
 class Smacv2Config(ClientConfig):
     """A SMACv2 scenario; names and defaults as in oxwhirl/smacv2, meanings in
-    marl/engine/options.py and marl/engine/generation.py.
+    marl/engine/smac/options.py and marl/engine/smacv2/generation.py.
 
     configs/envs/sc2v2.yaml has the published settings. What differs from the client: map names
     say the sizes too, teams are always drawn (the client's maps are empty without team_gen), and an

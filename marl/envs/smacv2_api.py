@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.config import parse
-from marl.engine import overview
-from marl.engine.generation import OPEN_SIZED, SECTION, Generation, make_generation
-from marl.engine.scenario import SIDES, Deployment, Scenario, load_scenario, scenario_names
-from marl.envs.client import MultiAgentEnv, Observations, State
-from marl.envs.keywords import NOT_KEYWORDS, engine_values, keeping_limit
+from marl.config.schema import parse
+from marl.engine.facts.scenario import SIDES, Deployment, Scenario, load_scenario, scenario_names
+from marl.engine.smac import state as overview
+from marl.engine.smacv2.generation import OPEN_SIZED, SECTION, Generation, make_generation
+from marl.envs.drop_in.keywords import NOT_KEYWORDS, engine_values, keeping_limit
+from marl.envs.drop_in.multiagentenv import MultiAgentEnv, Observations, State
 from marl.envs.smac import SmacEnv
 from marl.envs.smacv2 import Smacv2Config
 from marl.errors import EnvError, FieldError, nearest_or_all
@@ -42,7 +42,7 @@ NUMBERS = ("attack", "health")
 
 
 class StarCraft2Env(MultiAgentEnv):
-    """A SMACv2 scenario; the keywords as in the client, meanings in marl/engine/options.py."""
+    """A SMACv2 scenario; the keywords as in the client, meanings in marl/engine/smac/options.py."""
 
     def __init__(
         self,

@@ -19,11 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from marl.batch import EpisodeBatch
-from marl.config import option
+from marl.config.schema import option
 from marl.controllers.shared import SharedController
 from marl.learners.targets import greedy_actions, masked_mean, taken, td_targets
+from marl.nets.ragged import Chunk, chunks, map_chunks
 from marl.protocols import Channels, IntrinsicReward, Metrics, Progress, State
-from marl.ragged import Chunk, chunks, map_chunks
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class QLearner:
     def loss(self, batch: EpisodeBatch) -> tuple[Tensor, Metrics]:
         """Mean squared TD error over the real steps, and what it is made of."""
         order = batch.lengths.argsort(descending=True, stable=True)
-        rows = batch.map(lambda tensor: tensor[order])  # longest first: see marl/ragged.py
+        rows = batch.map(lambda tensor: tensor[order])  # longest first: see marl/nets/ragged.py
         parts = chunks(rows.lengths, rows.steps)
         values = self.controller.unroll(rows)  # [B,T+1,A,U]
         chosen = taken(values[:, :-1], rows.actions)  # [B,T,A]

@@ -16,7 +16,7 @@ from rich.table import Table
 from marl.log.intervals import wilson
 
 if TYPE_CHECKING:
-    from marl.train import Summary
+    from marl.run.train import Summary
 
 PLAIN_GAP = 5.0  # seconds, the least between two plain lines of training
 SPEED_WINDOW = 30.0  # seconds that steps/s is taken over

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from marl import results
 from marl.log.console import ConsoleSink
 from marl.log.jsonl import JsonlSink
 from marl.log.tensorboard import TensorBoardSink
-from marl.plan import Plan
 from marl.protocols import MetricSink
+from marl.run import folder as results
+from marl.run.plan import Plan
 
 if TYPE_CHECKING:
-    from marl.train import Summary
+    from marl.run.train import Summary
 
 
 class Log:

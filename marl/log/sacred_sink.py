@@ -10,8 +10,8 @@ from sacred import SETTINGS, Experiment
 from sacred.observers import FileStorageObserver
 from sacred.run import Run
 
-from marl.plan import Plan
-from marl.results import SACRED
+from marl.run.folder import SACRED
+from marl.run.plan import Plan
 
 HEARTBEAT = 30.0  # seconds between sacred's writes; each one writes all metrics anew
 

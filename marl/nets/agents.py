@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
-from marl.config import option
+from marl.config.schema import option
 
 
 class AgentNet(Protocol):

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from marl.config import option
+from marl.config.schema import option
 from marl.quantizers.coverage import Leftovers
 
 LatentLoss = Literal["squared", "norm", "mean"]

@@ -12,11 +12,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine import commands, loop
 from marl.engine.battle import Battles
-from marl.engine.data import load_unit_types
-from marl.engine.senses import Facts, Traits
-from marl.engine.sight import Memory
+from marl.engine.combat import loop
+from marl.engine.facts.units import load_unit_types
+from marl.engine.smac import actions as commands
+from marl.engine.smac.layout import Facts, Traits
+from marl.engine.smac.visibility import Memory
 from marl.engine.world import NO_UNIT
 from marl.replay.film import Facts as FilmFacts
 from marl.replay.film import Film, Recorder

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine.scenario import Scenario
-from marl.engine.senses import SIGHT
+from marl.engine.facts.scenario import Scenario
+from marl.engine.smac.layout import SIGHT
 from marl.engine.world import NO_UNIT, PLANES, SWEEP, Units, UnitTypes
 from marl.replay.channels import Channels, pack_channels, unpack_channels
 from marl.replay.checks import check_arrays, check_facts, check_kinds, check_number, check_text
@@ -87,7 +87,7 @@ class Film:
     kinds: tuple[Kind, ...]
     kind: NDArray[np.uint8]  # [N] index into kinds
     side: NDArray[np.uint8]  # [N] 0 ally, 1 enemy
-    terrain: NDArray[np.uint8]  # [H,W] marl.engine.geometry's cells, from the south
+    terrain: NDArray[np.uint8]  # [H,W] marl.engine.ground.geometry's cells, from the south
     height: NDArray[np.uint8]  # [H,W] of the ground, eighths of a grid unit
     loops: NDArray[np.int32]  # [T] game loops since the battle began
     columns: Arrays  # [T,N] each, see COLUMNS

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl import engine
-from marl.config import parse, to_mapping
-from marl.engine.scenario import MAPS
+from marl.config.schema import parse, to_mapping
+from marl.engine.facts.scenario import MAPS
 from marl.envs.smac import ClientConfig, Sc2Config, SmacEnv
 from marl.envs.smacv2 import Smacv2Config
 from marl.errors import ConfigError

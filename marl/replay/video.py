@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from marl.engine.geometry import BLOCKED
+from marl.engine.ground.geometry import BLOCKED
 from marl.engine.world import Floats
 from marl.errors import EnvError
 from marl.replay.film import Film

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from marl.batch import SLOT_FIELDS, STEP_FIELDS, EpisodeBatch
-from marl.clock import Stopwatch
 from marl.protocols import (
     Breakable,
     Controller,
@@ -20,6 +19,7 @@ from marl.protocols import (
     Step,
     VecEnv,
 )
+from marl.runners.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True)

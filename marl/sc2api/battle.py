@@ -14,7 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine import loop, rng, spawn, vitals, wave
+from marl.engine import rng
+from marl.engine.combat import enemy_script as wave
+from marl.engine.combat import loop, spawn, vitals
 from marl.engine.world import LINE_WORDS, NO_UNIT, NO_UNIT_FIELDS, Units, empty_units
 from marl.errors import EnvError
 from marl.sc2api.catalogue import unit_types

@@ -12,7 +12,7 @@ from functools import cache
 
 from s2clientprotocol import common_pb2, data_pb2
 
-from marl.engine.data import load_unit_types
+from marl.engine.facts.units import load_unit_types
 from marl.engine.world import UnitTypes
 
 # All unit types of maps/units.yaml, alphabetically: the type index of every battle of the server.

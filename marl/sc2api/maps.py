@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from marl.doctor.known_maps import SMAC_MAPS, SMACV2_MAPS, SMACV2_NEEDED
-from marl.engine.choices import Choices
-from marl.engine.generation import OPEN_SIZED, load_facts
-from marl.engine.paths import make_paths
-from marl.engine.scenario import SIDES, Scenario, load_scenario, scenario_names
-from marl.engine.spawn import Starts
-from marl.engine.wave import Wave, make_wave
+from marl.engine.combat.enemy_script import Wave, make_wave
+from marl.engine.combat.spawn import Starts
+from marl.engine.facts.choices import Choices
+from marl.engine.facts.scenario import SIDES, Scenario, load_scenario, scenario_names
+from marl.engine.ground.paths import make_paths
+from marl.engine.smacv2.generation import OPEN_SIZED, load_facts
 from marl.engine.world import Field, make_field
 from marl.sc2api.catalogue import AGENT_NAMES, NAMES, UnitIds, unit_types
+from marl.sc2api.known_maps import SMAC_MAPS, SMACV2_MAPS, SMACV2_NEEDED
 
 OPEN_MAP = "32x32_flat"  # SMAC v2's: empty until a client creates units
 DUMMY = b"marl map "  # first bytes of our stand-ins for map files; the map's name follows

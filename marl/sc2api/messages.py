@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from s2clientprotocol import common_pb2, data_pb2, raw_pb2, sc2api_pb2
 
-from marl.engine.geometry import OPEN
-from marl.engine.senses import HEIGHT_LOW, HEIGHT_SPAN
+from marl.engine.ground.geometry import OPEN
+from marl.engine.smac.layout import HEIGHT_LOW, HEIGHT_SPAN
 from marl.engine.world import ATTRIBUTES, LOOPS_PER_SECOND, PLANES
 from marl.sc2api import catalogue
 from marl.sc2api.catalogue import ABILITIES, AGENT_SUFFIX, NAMES, RACE_OF

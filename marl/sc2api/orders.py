@@ -6,8 +6,8 @@ import math
 
 from s2clientprotocol import common_pb2, error_pb2, raw_pb2, sc2api_pb2
 
-from marl.engine import orders
-from marl.engine.targeting import can_hit
+from marl.engine.combat import orders
+from marl.engine.combat.targeting import can_hit
 from marl.engine.world import NO_UNIT, ORDER_ATTACK_MOVE, ORDER_MOVE, ORDER_STOP
 from marl.sc2api.battle import Battle
 from marl.sc2api.catalogue import ABILITIES, Deed, Target

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine import focus, scripts
-from marl.engine.play import random_legal_actions
+from marl.engine.scripts import focus_fire as focus
+from marl.engine.scripts import heuristic as scripts
+from marl.engine.scripts.random_legal import random_legal_actions
 from marl.engine.world import NO_UNIT
 from marl.envs.smac import SmacEnv
 from marl.errors import ConfigError

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from marl.config import option, split_parse
+from marl.config.schema import option, split_parse
 from marl.errors import ConfigError
-from marl.results import run_folder
+from marl.run.folder import run_folder
 from marl.watch.runs import Runs, find
 from marl.watch.server import HOST, WatchServer
 

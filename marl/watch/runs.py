@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from marl import results
-from marl.configfiles import read
+from marl.config.files import read
 from marl.errors import ConfigError
+from marl.run import folder as results
 from marl.watch.follow import MetricsFile
 
 DEEPEST = 6  # folders between a results folder and its runs: four, and some to spare

@@ -6,10 +6,11 @@ import random
 
 import numpy as np
 
-from marl.engine import sensing, sight
 from marl.engine.rng import GOLDEN
-from marl.engine.senses import Facts
-from marl.engine.sight import Memory, empty_memory
+from marl.engine.smac import observation as sensing
+from marl.engine.smac import visibility as sight
+from marl.engine.smac.layout import Facts
+from marl.engine.smac.visibility import Memory, empty_memory
 from marl.envs.smac import SmacEnv
 
 NO_RANDOM = np.zeros(1, dtype=np.uint64)

@@ -15,17 +15,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from marl.arguments import split
-from marl.engine import focus
-from marl.engine.generation import make_generation
-from marl.engine.scenario import scenario_names
+from marl.cli.arguments import split
+from marl.cli.resolve import make_plan
+from marl.engine.facts.scenario import scenario_names
+from marl.engine.scripts import focus_fire as focus
+from marl.engine.smacv2.generation import make_generation
 from marl.engine.world import NO_UNIT
 from marl.envs.game.build import plan_v2
 from marl.envs.game.env import GAME_SEEDS, GameEnv
 from marl.envs.game.options import GameConfig
 from marl.envs.smac import Sc2Config, SmacEnv
 from marl.envs.smacv2 import Smacv2Config
-from marl.planning import make_plan
 from marl.sc2api.battle import battle_seed
 from marl.scripted.players import FocusPlayer
 from tests.clients.clientkit import clients_python, left_over, smac_source

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from marl.arguments import split
+from marl.cli.arguments import split
+from marl.cli.resolve import make_plan, open_folder
 from marl.envs.game.build import plan_v1
 from marl.envs.game.options import GameConfig
 from marl.envs.smac import Sc2Config
 from marl.log import open_log
-from marl.planning import make_plan, open_folder
-from marl.train import Trainer
+from marl.run.train import Trainer
 from tests.clients.clientkit import clients_python, left_over, smac_source
 from tests.envs.game.gamekit import HuntedConfig, HuntedEnv, gone, sessions
 

@@ -10,10 +10,10 @@ import torch
 from builders import SMALL, random_batch
 
 from marl.algos.values import Agent
-from marl.intrinsic.latent_goal import LatentGoalBonus
+from marl.intrinsic.lagma.bonus import LatentGoalBonus
 from marl.intrinsic.none import NoBonus
 from marl.protocols import Progress
-from marl.recipe import LEARNERS
+from marl.registry import LEARNERS
 
 CPU = torch.device("cpu")
 ONE_AGENT = replace(SMALL, name="test/one", n_agents=1)

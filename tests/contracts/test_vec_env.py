@@ -10,17 +10,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from marl.arguments import split
-from marl.engine.generation import CapabilityConfig
-from marl.engine.places import SurroundedAndReflect
-from marl.engine.traits import Mask, PerAgentUniform
+from marl.cli.arguments import split
+from marl.cli.resolve import make_plan
+from marl.engine.smacv2.generation import CapabilityConfig
+from marl.engine.smacv2.start_positions import SurroundedAndReflect
+from marl.engine.smacv2.traits import Mask, PerAgentUniform
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
 from marl.envs.pettingzoo import ParallelView, PettingZooEnv
 from marl.envs.registry import ENVS
 from marl.envs.smac import Sc2Config
 from marl.envs.smacv2 import Smacv2Config
-from marl.planning import make_plan
 from marl.protocols import Observation, VecEnv
 from tests.envs.game.gamekit import fake_env
 

@@ -117,7 +117,7 @@ def test_help_is_given(capsys):
 
 
 def test_the_same_settings_reach_it_through_run_py(monkeypatch):
-    from marl.cli import main
+    from marl.cli.main import main
 
     seen: list[object] = []
     monkeypatch.setattr(command, "run", lambda updates: seen.append(dict(updates)) or 0)

@@ -10,7 +10,7 @@ import pytest
 from marl.doctor import game, maps
 from marl.doctor.finding import State
 from marl.doctor.game import Place
-from marl.doctor.known_maps import SMAC_MAPS, SMACV2_MAPS
+from marl.sc2api.known_maps import SMAC_MAPS, SMACV2_MAPS
 
 OURS = Path(__file__).resolve().parents[2] / "maps"
 

@@ -9,8 +9,8 @@ import pytest
 
 from marl.doctor import game, install, maps
 from marl.doctor.finding import State
-from marl.doctor.known_maps import SMAC_MAPS
 from marl.errors import ConfigError
+from marl.sc2api.known_maps import SMAC_MAPS
 
 
 def tree(folder: Path) -> None:

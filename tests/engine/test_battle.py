@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from marl.engine.battle import Battles
-from marl.engine.options import V2_ONLY, Options
-from marl.engine.play import random_legal_actions
-from marl.engine.scenario import load_scenario
+from marl.engine.facts.scenario import load_scenario
+from marl.engine.scripts.random_legal import random_legal_actions
+from marl.engine.smac.options import V2_ONLY, Options
 from marl.errors import EnvError
 
 TWO_THREADS = min(2, nb.config.NUMBA_NUM_THREADS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from marl.config import parse
+from marl.config.schema import parse
 from marl.envs.matrix import PAYOFFS, MatrixConfig, TwoStepConfig
 from marl.errors import ConfigError
 

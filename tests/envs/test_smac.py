@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import yaml
 
-from marl.config import parse
-from marl.engine.choices import Choices
-from marl.engine.options import Options, Quirks
+from marl.config.schema import parse
+from marl.engine.facts.choices import Choices
+from marl.engine.smac.options import Options, Quirks
 from marl.envs.game.options import GameConfig
 from marl.envs.smac import Sc2Config
 from marl.errors import ConfigError, EnvError

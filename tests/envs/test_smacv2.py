@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 import yaml
 
-from marl.arguments import split
-from marl.config import parse, to_mapping
-from marl.engine.data import load_unit_types
-from marl.engine.generation import CapabilityConfig, load_facts, make_generation
-from marl.engine.options import Options, Quirks, Shown
-from marl.engine.places import Surrounded, SurroundedAndReflect
-from marl.engine.senses import make_senses
-from marl.engine.teams import WeightedTeams
-from marl.engine.traits import Mask, PerAgentUniform
+from marl.cli.arguments import split
+from marl.cli.resolve import make_plan
+from marl.config.schema import parse, to_mapping
+from marl.engine.facts.units import load_unit_types
+from marl.engine.smac.layout import make_senses
+from marl.engine.smac.options import Options, Quirks, Shown
+from marl.engine.smacv2.generation import CapabilityConfig, load_facts, make_generation
+from marl.engine.smacv2.start_positions import Surrounded, SurroundedAndReflect
+from marl.engine.smacv2.teams import WeightedTeams
+from marl.engine.smacv2.traits import Mask, PerAgentUniform
 from marl.envs.smacv2 import Smacv2Config
 from marl.errors import ConfigError, EnvError
-from marl.planning import make_plan
 from marl.spec import EnvSpec
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "envs"

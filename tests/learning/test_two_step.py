@@ -11,12 +11,12 @@ from marl.algos.qmix import QmixConfig
 from marl.algos.values import ValueRecipeConfig
 from marl.algos.vdn import VdnConfig
 from marl.buffers.episodes import BufferConfig
-from marl.clock import Stopwatch
 from marl.controllers.exploration import EpsilonConfig
 from marl.envs.matrix import TwoStepConfig
 from marl.protocols import Progress
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.evaluation import play
+from marl.runners.stopwatch import Stopwatch
 
 
 def greedy_return(recipe: ValueRecipeConfig, episodes: int, seed: int) -> float:

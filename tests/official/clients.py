@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marl.engine.geometry import OPEN
-from marl.engine.scenario import Scenario
-from marl.engine.senses import Facts
+from marl.engine.facts.scenario import Scenario
+from marl.engine.ground.geometry import OPEN
+from marl.engine.smac.layout import Facts
 
 VARIABLES = {"v1": "SMAC_SOURCE", "v2": "SMACV2_SOURCE"}
 PACKAGES = {"v1": "smac", "v2": "smacv2"}

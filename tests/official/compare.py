@@ -12,12 +12,15 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from marl.engine import overview, scoring, sensing, sight
-from marl.engine.data import load_unit_types
-from marl.engine.options import Options, Shown
-from marl.engine.scenario import Scenario
-from marl.engine.senses import empty_traits, make_senses
-from marl.engine.sight import Memory, empty_memory
+from marl.engine.facts.scenario import Scenario
+from marl.engine.facts.units import load_unit_types
+from marl.engine.smac import observation as sensing
+from marl.engine.smac import reward as scoring
+from marl.engine.smac import state as overview
+from marl.engine.smac import visibility as sight
+from marl.engine.smac.layout import empty_traits, make_senses
+from marl.engine.smac.options import Options, Shown
+from marl.engine.smac.visibility import Memory, empty_memory
 from tests.official.clients import Client
 from tests.official.facts import change, empty_facts, populate, scatter
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import Generator
 
-from marl.engine.senses import Facts, Senses, Traits
+from marl.engine.smac.layout import Facts, Senses, Traits
 from marl.engine.world import UnitTypes, empty_world
 
 # Offsets whose lengths are whole numbers exactly: the ranges at which clients see and shoot.

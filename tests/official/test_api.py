@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marl.engine.data import load_unit_types
-from marl.engine.generation import load_facts
-from marl.engine.options import Options
+from marl.engine.facts.units import load_unit_types
+from marl.engine.smac.options import Options
+from marl.engine.smacv2.generation import load_facts
 from marl.envs import smac_api, smacv2_api
-from marl.envs.client import MultiAgentEnv
+from marl.envs.drop_in.multiagentenv import MultiAgentEnv
 from tests.official.clients import PACKAGES, Client, load, needs
 from tests.official.compare import (
     TOLERANCE,

@@ -17,10 +17,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marl.engine.generation import load_facts
-from marl.engine.places import Places, ReflectPosition, Surrounded, SurroundedAndReflect
-from marl.engine.teams import AllTeams, Teams, WeightedTeams
-from marl.engine.traits import Mask, PerAgentUniform
+from marl.engine.smacv2.generation import load_facts
+from marl.engine.smacv2.start_positions import (
+    Places,
+    ReflectPosition,
+    Surrounded,
+    SurroundedAndReflect,
+)
+from marl.engine.smacv2.teams import AllTeams, Teams, WeightedTeams
+from marl.engine.smacv2.traits import Mask, PerAgentUniform
 
 SOURCE = os.environ.get("SMACV2_SOURCE", "")
 FILE = Path(SOURCE) / "smacv2" / "env" / "starcraft2" / "distributions.py"

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marl.engine.generation import CapabilityConfig, make_generation
-from marl.engine.options import Options, Quirks, Shown
-from marl.engine.scenario import load_scenario
+from marl.engine.facts.scenario import load_scenario
+from marl.engine.smac.options import Options, Quirks, Shown
+from marl.engine.smacv2.generation import CapabilityConfig, make_generation
 from tests.official.clients import Client, needs
 from tests.official.compare import (
     Battle,

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from marl.engine.battle import Battles
-from marl.engine.generation import CapabilityConfig, make_generation
-from marl.engine.options import Options, Shown
-from marl.engine.places import SurroundedAndReflect
-from marl.engine.play import random_legal_actions
-from marl.engine.scenario import CELLS, Scenario, load_scenario, scenario_names
-from marl.engine.traits import Mask, PerAgentUniform
+from marl.engine.facts.scenario import CELLS, Scenario, load_scenario, scenario_names
+from marl.engine.scripts.random_legal import random_legal_actions
+from marl.engine.smac.options import Options, Shown
+from marl.engine.smacv2.generation import CapabilityConfig, make_generation
+from marl.engine.smacv2.start_positions import SurroundedAndReflect
+from marl.engine.smacv2.traits import Mask, PerAgentUniform
 from marl.engine.world import BODIES, UnitTypes
 
 # Of SMACv2: all capabilities, everything drawn anew for each seed.

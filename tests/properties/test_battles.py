@@ -21,8 +21,8 @@ from properties.battlefield import (
     styles,
 )
 
-from marl.engine.data import load_unit_types
-from marl.engine.orders import ACTION_NO_OP, ACTION_STOP
+from marl.engine.combat.orders import ACTION_NO_OP, ACTION_STOP
+from marl.engine.facts.units import load_unit_types
 
 step_muls = st.sampled_from((1, 8))
 WIN, KILL = 200, 10  # what SMAC pays besides hit points

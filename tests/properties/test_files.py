@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from properties.battlefield import few
 
 from marl.engine.battle import make_rules
-from marl.engine.choices import Choices
-from marl.engine.data import load_unit_types
-from marl.engine.options import Options
-from marl.engine.scenario import MAPS, load_scenario
+from marl.engine.facts.choices import Choices
+from marl.engine.facts.scenario import MAPS, load_scenario
+from marl.engine.facts.units import load_unit_types
+from marl.engine.smac.options import Options
 from marl.errors import EnvError
 
 JUNK = (None, True, 0, -1, 1.5, float("nan"), float("inf"), "", "Ghost", [], {}, [1], [1, 2])

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from properties.battlefield import few
 
-from marl.engine import orders
+from marl.engine.combat import orders
 from marl.engine.world import NO_UNIT, ORDER_ATTACK_MOVE, ORDER_MOVE
 
 MIDDLE = 16.0

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from replay.test_page import EVIL
 
-from marl.arguments import split
-from marl.cli import main
-from marl.configfiles import ROOT
+from marl.cli.arguments import split
+from marl.cli.main import main
+from marl.cli.resolve import make_plan
+from marl.config.files import ROOT
 from marl.errors import ConfigError
-from marl.planning import make_plan
 from marl.replay.__main__ import main as open_files
 from marl.replay.folder import ReplayFolder, end_line
 from marl.replay.trace import Trace, film_of

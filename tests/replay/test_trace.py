@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from marl.engine.generation import CapabilityConfig
-from marl.engine.traits import PerAgentUniform
+from marl.engine.smacv2.generation import CapabilityConfig
+from marl.engine.smacv2.traits import PerAgentUniform
 from marl.envs.matrix import MatrixConfig
 from marl.envs.smac import Sc2Config
 from marl.envs.smacv2 import Smacv2Config

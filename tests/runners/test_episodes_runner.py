@@ -7,13 +7,13 @@ import torch
 
 from marl import seeding
 from marl.algos.qmix import QmixConfig
-from marl.clock import Stopwatch
 from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import TwoStepConfig
 from marl.protocols import Progress
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.evaluation import evaluation_seeds, play, statistics
+from marl.runners.stopwatch import Stopwatch
 
 CPU = torch.device("cpu")
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from marl.engine.battle import Battles
-from marl.engine.generation import CapabilityConfig, make_generation
-from marl.engine.options import Options
-from marl.engine.orders import ACTION_STOP, FIRST_ATTACK
-from marl.engine.places import SurroundedAndReflect
-from marl.engine.scenario import Deployment, Scenario, load_scenario
+from marl.engine.combat.orders import ACTION_STOP, FIRST_ATTACK
+from marl.engine.facts.scenario import Deployment, Scenario, load_scenario
+from marl.engine.smac.options import Options
+from marl.engine.smacv2.generation import CapabilityConfig, make_generation
+from marl.engine.smacv2.start_positions import SurroundedAndReflect
 from marl.sc2api.battle import battle_seed
 from marl.sc2api.catalogue import NAMES
 from marl.sc2api.maps import load_map

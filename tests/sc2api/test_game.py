@@ -8,8 +8,8 @@ import pytest
 from s2clientprotocol import common_pb2, debug_pb2, error_pb2, query_pb2
 from s2clientprotocol import sc2api_pb2 as api
 
-from marl.engine.generation import load_facts
-from marl.engine.scenario import load_scenario, scenario_names
+from marl.engine.facts.scenario import load_scenario, scenario_names
+from marl.engine.smacv2.generation import load_facts
 from marl.replay.film import Film
 from tests.sc2api.player import ATTACK, MOVE, STOP, Player, creation
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from marl.engine.scenario import scenario_names
+from marl.engine.facts.scenario import scenario_names
 from marl.errors import EnvError
 from marl.sc2api import maps
 from marl.sc2api.install import LAUNCHER, MAP_FOLDER, install_tree

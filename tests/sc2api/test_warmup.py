@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from marl.engine import loop, orders, rng, spawn, vitals, wave
+from marl.engine import rng
+from marl.engine.combat import enemy_script as wave
+from marl.engine.combat import loop, orders, spawn, vitals
 from marl.sc2api.warmup import compile_all
 from tests.sc2api.player import Player
 

@@ -8,8 +8,8 @@ from dataclasses import fields
 
 import pytest
 
-from marl.configfiles import ROOT
-from marl.engine.choices import Choices
+from marl.config.files import ROOT
+from marl.engine.facts.choices import Choices
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from marl.engine.battle import Battles
-from marl.engine.options import Options
-from marl.engine.scenario import load_scenario
+from marl.engine.facts.scenario import load_scenario
+from marl.engine.smac.options import Options
 from marl.engine.world import ORDER_ATTACK
 from marl.envs.matrix import MatrixConfig
 from marl.envs.smac import Sc2Config
 from marl.errors import ConfigError
-from marl.recipe import PLAYERS
+from marl.registry import PLAYERS
 from marl.runners.evaluation import evaluation_seeds, play_script, statistics
 from marl.scripted.players import HeuristicConfig, KiteConfig
 

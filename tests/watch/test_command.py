@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from watch.builders import make_run
 
-from marl.cli import main
-from marl.configfiles import ROOT
+from marl.cli.main import main
+from marl.config.files import ROOT
 from marl.errors import ConfigError
 from marl.watch import command
 from marl.watch.runs import Runs

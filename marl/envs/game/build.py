@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from marl.engine.choices import Choices
-from marl.engine.generation import OPEN_SIZED, SECTION, Generation
-from marl.engine.options import Quirks
-from marl.engine.scenario import SIDES
+from marl.engine.facts.choices import Choices
+from marl.engine.facts.scenario import SIDES
+from marl.engine.smac.options import Quirks
+from marl.engine.smacv2.generation import OPEN_SIZED, SECTION, Generation
 from marl.envs.game.env import GameEnv, GamePlan
 from marl.envs.smac import ClientConfig
 from marl.errors import EnvError

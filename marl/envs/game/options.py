@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from marl.config import option
+from marl.config.schema import option
 
 
 @dataclass(frozen=True)

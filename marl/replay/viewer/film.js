@@ -1,6 +1,6 @@
 // Reading a film: marl/replay/container.py says how it is written.
 
-const [BLOCKED, OPEN, DIAGONAL] = [0, 1, 2]; // cells of marl.engine.geometry
+const [BLOCKED, OPEN, DIAGONAL] = [0, 1, 2]; // cells of marl.engine.ground.geometry
 const ORDERS = ["idle", "move", "attack", "attack-move", "stop", "heal"];
 const ARRAY_TYPES = { u1: Uint8Array, u2: Uint16Array, i2: Int16Array, i4: Int32Array };
 const UNSIGNED = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array };

@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from marl.engine.generation import CapabilityConfig, make_generation
-from marl.engine.places import SurroundedAndReflect
-from marl.engine.traits import Mask, PerAgentUniform
+from marl.engine.smacv2.generation import CapabilityConfig, make_generation
+from marl.engine.smacv2.start_positions import SurroundedAndReflect
+from marl.engine.smacv2.traits import Mask, PerAgentUniform
 from marl.envs.game.build import episode_config, plan_v1, plan_v2, told
 from marl.envs.game.client import drawn
 from marl.envs.game.options import GameConfig

@@ -11,20 +11,20 @@ import pytest
 import torch
 
 from marl.algos.qmix import QmixConfig
-from marl.arguments import split
-from marl.clock import Stopwatch
+from marl.cli.arguments import split
+from marl.cli.resolve import make_plan, open_folder
 from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy
 from marl.envs.game.env import GameEnv
 from marl.envs.game.options import GameConfig
 from marl.errors import EnvError
 from marl.log import open_log
-from marl.plan import Plan
-from marl.planning import make_plan, open_folder
 from marl.protocols import Progress
+from marl.run.plan import Plan
+from marl.run.train import Trainer, train
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.evaluation import play, play_script
+from marl.runners.stopwatch import Stopwatch
 from marl.scripted.players import RandomPlayer
-from marl.train import Trainer, train
 from tests.envs.game.gamekit import (
     HuntedConfig,
     HuntedEnv,
@@ -114,7 +114,7 @@ def test_training_goes_on_while_workers_and_games_are_killed(tmp_path: Path):
             made.append(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("marl.train.Trainer", Watched)
+        patch.setattr("marl.run.train.Trainer", Watched)
         summary = train(plan)
     (trainer,) = made
     env = trainer.env

@@ -1,0 +1,87 @@
+"""What run.py does around a command: check everything first, and end with one line and a code.
+
+A typing error is found before sacred starts: no traceback, and no folder is made.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from marl.cli.arguments import TOOLS, USAGE, split
+from marl.cli.resolve import make_plan
+from marl.cli.tools import run_tool
+from marl.config.files import available
+from marl.errors import UserError
+from marl.run.plan import Plan
+
+# What stops a run from writing its results, and is for the user to mend.
+STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+def main(argv: Sequence[str], execute: Callable[[Plan, Mapping[str, object]], None]) -> int:
+    """Check everything, then `execute(plan, sacred's options)`. Returns the exit code.
+
+    0: done; 2: the user can mend it (one line on stderr); 130: interrupted.
+    """
+    try:
+        if any(word in ("-h", "--help", "help") for word in argv):
+            print(help_text())
+            return 0
+        arguments = split(argv)
+        if arguments.command in TOOLS:
+            return run_tool(arguments)
+        plan = make_plan(arguments)
+        if plan.command != "print_config" and is_to_compile(plan):
+            print("compiling the battle engine: a few minutes, once on a machine", file=sys.stderr)
+        execute(plan, arguments.options)
+    except UserError as error:
+        if {"-d", "--debug"} & set(argv):
+            raise
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno not in STORAGE_ERRORS or {"-d", "--debug"} & set(argv):
+            raise
+        where = error.filename or "the results folder"
+        hint = "free some space or choose another results_dir=..."
+        print(f"error: {where}: {error.strerror}; {hint}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def is_to_compile(plan: Plan) -> bool:
+    """Whether the plan's battles need the engine's step, and numba does not keep it on disk yet."""
+    from numba import config
+
+    from marl.envs.smac import ClientConfig  # the engine says where numba keeps what it compiles
+
+    cache = Path(config.CACHE_DIR)  # type: ignore[attr-defined]
+    return isinstance(plan.env, ClientConfig) and not any(cache.rglob("step.step_all*.nbi"))
+
+
+def help_text() -> str:
+    """What python run.py --help prints."""
+    return f"""usage: {USAGE}
+
+commands
+  train         learn (the default); `with resume=<run folder>` goes on with a run
+  evaluate      play `with checkpoint=<run folder> episodes=32`, no exploration; or a scripted
+                player: `evaluate --config=heuristic --env-config=sc2 with map=3m episodes=1000`
+  replay        play `with checkpoint=<run folder> episodes=4` and make a page of each battle
+  bench         measure the engine and the learners
+  print_config  show every setting and where it was set
+  watch         show a training in the browser: `watch with run=<run or results folder>`
+  doctor        say what works on this machine, what is missing and what to do;
+                `with install_engine_as_sc2=<folder>` lets the game's clients play on the engine
+
+algorithms    --config=NAME      {", ".join(available("config"))}
+environments  --env-config=NAME  {", ".join(available("env-config"))}
+
+for example
+  python run.py --config=lagma --env-config=sc2 with map=3s_vs_5z codebook.size=128 seed=1
+"""

@@ -1,0 +1,279 @@
+"""From the command line and the YAML files to a Plan."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from marl.cli.arguments import COMMANDS, EXAMPLE, TOOLS, Arguments
+from marl.config.files import (
+    CODE,
+    COMMAND_LINE,
+    CONFIGS,
+    Layers,
+    available,
+    chain,
+    find,
+    read,
+    shown,
+)
+from marl.config.schema import field_types, flatten, split_parse, to_mapping
+from marl.errors import ConfigError, nearest_or_all
+from marl.run import folder as results
+from marl.run.device import pick_device
+from marl.run.plan import Plan
+from marl.run.runconfig import RunConfig
+
+# Keys of config.yaml that name what the run is made of, and the flag that chooses each.
+# Everything else is a setting.
+NAMES = {
+    "recipe": "--config",
+    "env": "--env-config",
+    "config": "--config",
+    "env_config": "--env-config",
+}
+# They ask for something once, so a recorded run's values are never taken over.
+ONCE = ("resume", "checkpoint", "load_step", "episodes", "max_seconds", "video")
+# They play what was learnt, from a checkpoint, or a scripted player.
+PLAYS = ("evaluate", "replay")
+# A resumed run must stay the run that it was.
+FIXED = ("seed", "num_envs", "results_dir", "label")
+
+
+@dataclass
+class Draft:
+    """The layers so far, and the names of the files that they came from."""
+
+    layers: Layers
+    config: str
+    env_config: str
+
+
+def make_plan(arguments: Arguments) -> Plan:
+    """Everything merged and parsed; nothing is written."""
+    from marl.envs.registry import ENVS
+    from marl.registry import RECIPES
+
+    _check_command(arguments)
+    draft = _recorded(arguments) or _fresh(arguments)
+    layers = draft.layers
+    recipe_name = _registered(layers, "recipe", RECIPES, f"--config={draft.config}")
+    _check_recipe(arguments, recipe_name)
+    env_name = _registered(layers, "env", ENVS, f"--env-config={draft.env_config}")
+    _draw_seed(layers)
+    settings = {key: value for key, value in layers.values.items() if key not in NAMES}
+    parts: dict[str, type] = {
+        "run": RunConfig,
+        "env": ENVS[env_name],
+        "recipe": RECIPES[recipe_name],
+    }
+    parsed = split_parse(settings, parts, layers.sources, _elsewhere(env_name, recipe_name))
+    names = {
+        "recipe": recipe_name,
+        "env": env_name,
+        "config": draft.config,
+        "env_config": draft.env_config,
+    }
+    values = dict(names) | {k: v for part in parsed.values() for k, v in to_mapping(part).items()}
+    if arguments.command == "train" and parsed["run"].resume is not None:
+        _check_unchanged(values, results.run_folder(parsed["run"].resume, "resume"))
+    return Plan(
+        command=arguments.command,
+        run=parsed["run"],
+        env=parsed["env"],
+        recipe=parsed["recipe"],
+        env_name=env_name,
+        recipe_name=recipe_name,
+        config_name=draft.config,
+        env_config_name=draft.env_config,
+        values=values,
+        sources={key: layers.sources.get(key, CODE) for key in flatten(values)}
+        | {"config": COMMAND_LINE, "env_config": COMMAND_LINE},
+    )
+
+
+def open_folder(plan: Plan) -> Path | None:
+    """The run folder: a new one to train or replay in, or that of the run to go on with or play."""
+    if plan.command == "train" and plan.run.resume is not None:
+        folder = results.run_folder(plan.run.resume, "resume")
+        results.write_config(folder, plan)
+        return folder
+    if plan.command == "replay" or plan.run.save_replay:
+        from marl.replay.trace import env_of
+
+        env_of(plan.env)  # refuses what can't be recorded
+    if plan.command in PLAYS and plan.run.checkpoint is not None:
+        return results.run_folder(plan.run.checkpoint, "checkpoint")
+    if plan.command not in ("train", "replay"):
+        return None
+    assert plan.run.seed is not None
+    pick_device(plan.run.device)
+    env = plan.env.build(1, 1)
+    spec_name = env.spec.name
+    try:
+        if plan.command == "train":
+            plan.recipe.check(env.spec)
+    finally:
+        env.close()
+    run = plan.run
+    folder = results.create(run.results_dir, spec_name, plan.config_name, plan.run.seed, run.label)
+    results.write_config(folder, plan)
+    return folder
+
+
+def _check_command(arguments: Arguments) -> None:
+    """The command exists, and what stands after `with` may stand there."""
+    command = arguments.command
+    if command not in COMMANDS:
+        known = (*COMMANDS, *TOOLS)
+        raise ConfigError(f"{command!r} is not a command; {nearest_or_all(command, known)}")
+    updates = arguments.updates
+    for name, flag in NAMES.items():
+        if name in updates:
+            raise ConfigError(f"{name}: choose it with {flag}=NAME, before the word 'with'")
+    if command == "train" and updates.get("checkpoint") is not None:
+        raise ConfigError("checkpoint: belongs to evaluate; to go on with a run: resume=<folder>")
+    if command in PLAYS and updates.get("resume") is not None:
+        raise ConfigError(f"resume: belongs to train; to {command} a run: checkpoint=<folder>")
+    if command in PLAYS and updates.get("checkpoint") is None and arguments.config is None:
+        raise ConfigError(
+            f"checkpoint: {command} needs one: with checkpoint=<run folder>; or a player that "
+            "needs none, for example --config=heuristic --env-config=sc2"
+        )
+
+
+def _check_recipe(arguments: Arguments, recipe: str) -> None:
+    """A learner is evaluated from a checkpoint; a scripted player has none and isn't trained."""
+    from marl.registry import PLAYERS
+
+    flag = f"--config={arguments.config}"
+    if recipe in PLAYERS:
+        if arguments.command == "train":
+            raise ConfigError(
+                f"{flag}: a scripted player has nothing to learn; to see how it fares: "
+                f"python run.py evaluate {flag} --env-config={arguments.env_config}"
+            )
+        if arguments.command == "evaluate" and arguments.updates.get("save_replay"):
+            raise ConfigError(
+                f"save_replay: is for what learns; to watch a scripted player: "
+                f"python run.py replay {flag} --env-config={arguments.env_config}"
+            )
+    elif arguments.command in PLAYS and arguments.updates.get("checkpoint") is None:
+        raise ConfigError(
+            f"checkpoint: {arguments.command} needs one for {flag}: with checkpoint=<run folder>; "
+            f"players that need none: {', '.join(PLAYERS)}"
+        )
+
+
+def _fresh(arguments: Arguments) -> Draft:
+    """default <- environment <- algorithm <- command line."""
+    config, env_config = arguments.config, arguments.env_config
+    if arguments.command == "bench":  # it measures the main job unless told otherwise
+        config, env_config = config or EXAMPLE["config"], env_config or EXAMPLE["env-config"]
+    for flag, name in {"config": config, "env-config": env_config}.items():
+        if name is None:
+            raise ConfigError(f"--{flag}=NAME is missing; there are: {', '.join(available(flag))}")
+    assert config is not None
+    assert env_config is not None
+    layers = Layers()
+    layers.lay(read(CONFIGS / "default.yaml"), "configs/default.yaml")
+    _lay_file(layers, "env-config", env_config)
+    _lay_file(layers, "config", config)
+    layers.lay(arguments.updates, COMMAND_LINE)
+    return Draft(layers, Path(config).stem, Path(env_config).stem)
+
+
+def _lay_file(layers: Layers, flag: str, name: str) -> None:
+    for path, content in chain(flag, find(flag, name)):
+        layers.lay(content, shown(path))
+
+
+def _recorded(arguments: Arguments) -> Draft | None:
+    """The configuration of the run to resume or evaluate, and the command line over it."""
+    key = "resume" if arguments.command == "train" else "checkpoint"
+    path = arguments.updates.get(key)
+    if path is None:
+        return None
+    folder = results.run_folder(str(path), key)
+    values, sources = results.read_config(folder)
+    config, env_config = str(values.get("config")), str(values.get("env_config"))
+    layers = Layers()
+    layers.values = {k: v for k, v in values.items() if k not in ONCE}
+    layers.sources = sources
+    _check_named(arguments, folder, config, env_config)
+    if arguments.env_config is not None and Path(arguments.env_config).stem != env_config:
+        env_config = Path(arguments.env_config).stem
+        _replace_env(layers, arguments.env_config)
+    layers.lay(arguments.updates, COMMAND_LINE)
+    return Draft(layers, config, env_config)
+
+
+def _check_named(arguments: Arguments, folder: Path, config: str, env_config: str) -> None:
+    """--config, if given, names the run's own; on resuming --env-config too."""
+    given, env_given = arguments.config, arguments.env_config
+    if given is not None and Path(given).stem != config:
+        raise ConfigError(f"--config={given}: {folder} was trained with --config={config}")
+    if arguments.command != "train" or env_given is None:
+        return
+    if Path(env_given).stem != env_config:
+        raise ConfigError(
+            f"--env-config={env_given}: {folder} was trained with --env-config={env_config}"
+        )
+
+
+def _replace_env(layers: Layers, name: str) -> None:
+    """Another environment instead of the recorded one, for an evaluation elsewhere."""
+    from marl.envs.registry import ENVS
+
+    old = ENVS.get(str(layers.values.get("env")))
+    gone = {"env", *field_types(old)} if old is not None else {"env"}
+    layers.values = {k: v for k, v in layers.values.items() if k not in gone}
+    _lay_file(layers, "env-config", name)
+
+
+def _check_unchanged(values: Mapping[str, object], folder: Path) -> None:
+    """A resumed run may change how it is run, not what it is."""
+    free = {*field_types(RunConfig), *NAMES} - set(FIXED)
+    recorded = flatten(results.read_config(folder)[0])
+    for key, value in flatten(values).items():
+        if key.split(".")[0] not in free and key in recorded and recorded[key] != value:
+            raise ConfigError(
+                f"{key}: {folder} was trained with {recorded[key]!r}, and a resumed run keeps it; "
+                f"start a new run to use {value!r}"
+            )
+
+
+def _elsewhere(env_name: str, recipe_name: str) -> dict[str, str]:
+    """Keys of the environments and recipes that were not chosen -> whose they are."""
+    from marl.envs.registry import ENVS
+    from marl.registry import RECIPES
+
+    envs = [(cls, f"env {name}") for name, cls in ENVS.items() if name != env_name]
+    recipes = [(cls, f"recipe {name}") for name, cls in RECIPES.items() if name != recipe_name]
+    chosen = f"this run has env {env_name} and recipe {recipe_name}"
+    owners: dict[str, list[str]] = {}
+    for cls, owner in [*envs, *recipes]:
+        for key in field_types(cls):
+            owners.setdefault(key, []).append(owner)
+    return {key: f"{' or '.join(names)}; {chosen}" for key, names in owners.items()}
+
+
+def _registered(layers: Layers, key: str, known: Mapping[str, Any], flag: str) -> str:
+    """The registry name that the files gave under `key`."""
+    name = layers.values.get(key)
+    if name is None:
+        raise ConfigError(f"{flag}: the file has no line '{key}: NAME'; known: {sorted(known)}")
+    if name not in known:
+        hint = nearest_or_all(str(name), sorted(known))
+        source = layers.sources.get(key)
+        raise ConfigError(f"{key}: {name!r} is unknown; {hint} [{source}]")
+    return str(name)
+
+
+def _draw_seed(layers: Layers) -> None:
+    """A seed where none was given, so that every run can be repeated."""
+    if layers.values.get("seed") in (None, "none", "null"):
+        layers.lay({"seed": secrets.randbelow(2**31)}, "drawn")

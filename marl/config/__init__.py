@@ -1,0 +1,1 @@
+"""Typed configuration: YAML files and the command line, merged and parsed strictly."""

@@ -1,0 +1,168 @@
+"""Finding, merging and writing YAML configurations, with where each value came from."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from marl.config.schema import TAGS, flatten, join
+from marl.errors import ConfigError, nearest_or_all
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ROOT / "configs"
+FOLDERS = {"config": "algs", "env-config": "envs"}
+COMMAND_LINE = "command line"
+CODE = "default"  # not set anywhere: the dataclass's own default
+
+
+@dataclass
+class Layers:
+    """Mappings laid over one another; a later one wins key by key, also inside sections."""
+
+    values: dict[str, object] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)  # dotted leaf -> source
+
+    def lay(self, mapping: Mapping[str, object], source: str) -> None:
+        """Put `mapping` on top."""
+        merge(self.values, mapping)
+        leaves = flatten(self.values)
+        sources = self.sources | dict.fromkeys(flatten(mapping), source)
+        self.sources = {key: where for key, where in sources.items() if key in leaves}
+
+
+def merge(base: dict[str, object], top: Mapping[str, object]) -> None:
+    """Lay `top` over `base`, in place; sections merge, everything else is replaced.
+
+    A section that is given another kind (a key of TAGS) is replaced too: what was set for the one
+    kind (a batch of episodes, a step size of Adam) is not meant for the other.
+    """
+    for key, value in top.items():
+        under = base.get(key)
+        if isinstance(value, Mapping):
+            section: dict[str, object] = {}
+            if isinstance(under, Mapping) and not _changes_kind(under, value):
+                section = dict(under)
+            merge(section, value)
+            base[key] = section
+        else:
+            base[key] = value
+
+
+def _changes_kind(under: Mapping[str, object], top: Mapping[str, object]) -> bool:
+    return any(tag in under and tag in top and under[tag] != top[tag] for tag in TAGS)
+
+
+class StrictLoader(yaml.SafeLoader):
+    """YAML that refuses a key given twice, where PyYAML keeps the last one silently."""
+
+    def construct_mapping(
+        self, node: yaml.MappingNode, deep: bool = False
+    ) -> dict[Hashable, object]:
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.value in seen:
+                mark, name = key_node.start_mark, key_node.value
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{name!r} stands here twice", mark
+                )
+            seen.add(key_node.value)
+        return super().construct_mapping(node, deep)
+
+
+def read(path: Path) -> dict[str, object]:
+    """The mapping in a YAML file; ConfigError names the file and the line."""
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), StrictLoader)
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{shown(path)}{line}: {error.problem}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"{shown(path)}: not readable as YAML: {reason}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise ConfigError(f"{shown(path)}: must be a mapping of keys to values")
+    return content
+
+
+def shown(path: Path) -> str:
+    """The path as people know it: inside the project, relative to it."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def available(flag: str) -> list[str]:
+    """Names that --config or --env-config may take."""
+    return sorted(path.stem for path in (CONFIGS / FOLDERS[flag]).glob("*.yaml"))
+
+
+def find(flag: str, name: str) -> Path:
+    """The file of --config=name or --env-config=name; a path to a .yaml file is taken as it is."""
+    if name.endswith((".yaml", ".yml")):
+        if not Path(name).is_file():
+            raise ConfigError(f"--{flag}: there is no file {name}")
+        return Path(name).resolve()
+    path = CONFIGS / FOLDERS[flag] / f"{name}.yaml"
+    if name not in available(flag):
+        hint = nearest_or_all(name, available(flag))
+        raise ConfigError(f"--{flag}: no {shown(path)}; {hint}")
+    return path
+
+
+def chain(flag: str, path: Path) -> list[tuple[Path, dict[str, object]]]:
+    """The file and those it extends, the most basic one first."""
+    files: list[tuple[Path, dict[str, object]]] = []
+    while True:
+        content = read(path)
+        parent = content.pop("extends", None)
+        files.insert(0, (path, content))
+        if parent is None:
+            return files
+        if not isinstance(parent, str):
+            raise ConfigError(f"{shown(path)}: extends: expects the name of a file in its folder")
+        try:
+            parent_path = find(flag, parent)
+        except ConfigError as error:
+            raise ConfigError(f"{shown(path)}: extends: {error}") from None
+        if any(parent_path == known for known, _ in files):
+            names = " <- ".join(known.stem for known, _ in files)
+            raise ConfigError(f"{shown(path)}: extends: goes round in a circle: {names}")
+        path = parent_path
+
+
+def dump(values: Mapping[str, object], sources: Mapping[str, str]) -> str:
+    """YAML text, the source of each value in a comment at the end of its line."""
+    return "".join(_lines(values, sources, "", 0))
+
+
+def _lines(
+    values: Mapping[str, object], sources: Mapping[str, str], path: str, depth: int
+) -> list[str]:
+    lines = []
+    for key, value in values.items():
+        dotted, indent = join(path, key), "  " * depth
+        if isinstance(value, Mapping) and value:
+            lines.append(f"{indent}{key}:\n")
+            lines += _lines(value, sources, dotted, depth + 1)
+        else:
+            text = yaml.safe_dump([value], default_flow_style=True, width=10**6).strip()[1:-1]
+            lines.append(f"{indent}{key}: {text}  # {sources.get(dotted, CODE)}\n")
+    return lines
+
+
+def read_sources(text: str) -> dict[str, str]:
+    """Dotted key -> source, from the comments that `dump` writes."""
+    sources: dict[str, str] = {}
+    path: list[str] = []
+    for line in text.splitlines():
+        key, colon, rest = line.strip().partition(":")
+        if not colon or key.startswith("#"):
+            continue
+        depth = (len(line) - len(line.lstrip())) // 2
+        path = [*path[:depth], key]
+        if "  # " in rest:
+            sources[".".join(path)] = rest.rpartition("  # ")[2]
+    return sources

@@ -1,0 +1,283 @@
+"""Typed configuration: frozen dataclasses parsed strictly from one merged mapping.
+
+A value that does not fit is refused with its dotted path, never dropped or bent: unknown keys (with
+the nearest known one), wrong types, values out of bounds, a whole section replaced by one value.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Collection, Mapping
+from dataclasses import Field, field, fields, is_dataclass
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+from marl.config.hints import unknown_key, unknown_value
+from marl.config.values import check_bounds, literal, scalar, shown
+from marl.errors import ConfigError, FieldError
+
+Config = TypeVar("Config")
+
+# The keys that choose between the dataclasses of a union; dist_type is the SMACv2 client's.
+TAGS = ("kind", "dist_type")
+
+
+def option(
+    default: Any,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+) -> Any:
+    """A dataclass field with bounds: low <= value <= high, value > above. `parse` checks them."""
+    return field(default=default, metadata={"low": low, "high": high, "above": above})
+
+
+def parse(
+    cls: type[Config], mapping: Mapping[str, object], path: str = "", default: object = None
+) -> Config:
+    """The dataclass `cls` filled from `mapping`; keys that are absent keep their defaults.
+
+    default: the section's own default, where the field that holds it has one of type `cls`.
+    Field types: int, float, bool, str, Literal, tuple, list, dict[str, X], X | None, dataclasses,
+    and unions of dataclasses told apart by one of TAGS (a ClassVar of each).
+    """
+    known = field_types(cls)
+    _check_known(mapping, known, dotted_keys(cls, path), path)
+    values = {name: getattr(default, name) for name in known} if type(default) is cls else {}
+    for item in fields(cls):  # type: ignore[arg-type]
+        if item.name in mapping:
+            before = values.get(item.name, item.default)
+            values[item.name] = _field(item, known[item.name], mapping[item.name], path, before)
+    try:
+        return cls(**values)
+    except TypeError as error:  # a field without a default
+        raise FieldError(path, f"{cls.__name__}: {error}") from None
+    except ValueError as error:  # the dataclass's own checks, "<field>: <reason>" or a sentence
+        name, colon, reason = str(error).partition(": ")
+        if colon and name in known:
+            raise FieldError(join(path, name), reason) from None
+        raise FieldError(path, str(error)) from None
+
+
+def split_parse(
+    mapping: Mapping[str, object],
+    parts: Mapping[str, type],
+    sources: Mapping[str, str] | None = None,
+    elsewhere: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """One mapping parsed into several dataclasses with disjoint fields, one per part.
+
+    sources: dotted key -> where it was set, named when a value is refused.
+    elsewhere: top-level keys that are unknown here -> to what they belong, to say so.
+    """
+    owner = _owners(parts)
+    sections: dict[str, dict[str, object]] = {part: {} for part in parts}
+    try:
+        for key, value in mapping.items():
+            if key not in owner:
+                raise FieldError(key, _unknown_top_key(key, parts, owner, elsewhere or {}))
+            sections[owner[key]][key] = value
+        return {part: parse(cls, sections[part]) for part, cls in parts.items()}
+    except FieldError as problem:
+        where = source_of(problem.path, sources or {})
+        raise ConfigError(f"{problem} [{where}]" if where else str(problem)) from None
+
+
+def _unknown_top_key(
+    key: str, parts: Mapping[str, type], known: Mapping[str, str], elsewhere: Mapping[str, str]
+) -> str:
+    if key in elsewhere:
+        return f"belongs to {elsewhere[key]}"
+    inside = [dotted for cls in parts.values() for dotted in dotted_keys(cls)]
+    return unknown_key(key, known, inside, "")
+
+
+def _check_known(
+    mapping: Mapping[str, object], known: Collection[str], inside: list[str], path: str
+) -> None:
+    for key in mapping:
+        if key not in known:
+            raise FieldError(join(path, str(key)), unknown_key(str(key), known, inside, path))
+
+
+def source_of(path: str, sources: Mapping[str, str]) -> str | None:
+    """Where `path`, or else something inside it or around it, was set."""
+    inside = [source for key, source in sources.items() if key.startswith(f"{path}.")]
+    while path and path not in sources and not inside:
+        path = path.rpartition(".")[0]
+    return sources.get(path, inside[0] if inside else None)
+
+
+def to_mapping(config: object) -> dict[str, object]:
+    """The nested plain mapping that `parse` would read back as an equal `config`."""
+    types_of = field_types(type(config))
+    out: dict[str, object] = {}
+    for item in fields(config):  # type: ignore[arg-type]
+        value = _plain(getattr(config, item.name))
+        if isinstance(value, dict) and len(_dataclasses_in(types_of[item.name])) > 1:
+            section = type(getattr(config, item.name))
+            value = {tag_of(section): tag_value(section), **value}
+        out[item.name] = value
+    return out
+
+
+def flatten(mapping: Mapping[str, object], path: str = "") -> dict[str, object]:
+    """Dotted key -> leaf value; an empty section stays a leaf."""
+    out: dict[str, object] = {}
+    for key, value in mapping.items():
+        dotted = join(path, str(key))
+        if isinstance(value, Mapping) and value:
+            out.update(flatten(value, dotted))
+        else:
+            out[dotted] = value
+    return out
+
+
+def join(path: str, key: str) -> str:
+    """The dotted path of `key` inside `path`."""
+    return f"{path}.{key}" if path else key
+
+
+def field_types(cls: type) -> dict[str, Any]:
+    """Field name -> resolved type, for the fields that a user may set."""
+    hints = typing.get_type_hints(cls)
+    return {item.name: hints[item.name] for item in fields(cls) if item.init}
+
+
+def dotted_keys(cls: type, path: str = "") -> list[str]:
+    """Every key that may be set in `cls` and in the sections inside it."""
+    out = []
+    for name, kind in field_types(cls).items():
+        dotted = join(path, name)
+        sections = _dataclasses_in(kind) or ([kind] if is_dataclass(kind) else [])
+        out += [dotted, *([join(dotted, tag_of(sections[0]))] if len(sections) > 1 else [])]
+        out += [key for section in sections for key in dotted_keys(section, dotted)]
+    return list(dict.fromkeys(out))  # once each, though members of a union share keys
+
+
+def tag_of(section: type) -> str:
+    """The one of TAGS that tells `section` from the others of its union."""
+    return next(tag for tag in TAGS if hasattr(section, tag))
+
+
+def tag_value(section: type) -> str:
+    """What stands under its tag."""
+    return str(getattr(section, tag_of(section)))
+
+
+def _owners(parts: Mapping[str, type]) -> dict[str, str]:
+    """Key -> the part that it belongs to; a key in two parts is a mistake of ours."""
+    owner: dict[str, str] = {}
+    for part, cls in parts.items():
+        for key in field_types(cls):
+            if key in owner:
+                raise TypeError(f"{key!r} is a field of both {owner[key]} and {part}")
+            owner[key] = part
+    return owner
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return to_mapping(value)
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value
+
+
+def _field(item: Field[Any], kind: Any, value: object, path: str, default: object) -> object:
+    path = join(path, item.name)
+    converted = _convert(kind, value, path, default)
+    for number in converted if isinstance(converted, tuple | list) else [converted]:
+        if isinstance(number, int | float) and not isinstance(number, bool):
+            check_bounds(number, item.metadata, path)
+    return converted
+
+
+def _convert(kind: Any, value: object, path: str, default: object = None) -> object:
+    """`value` as the type `kind`, or FieldError. default: what a section starts from."""
+    origin = get_origin(kind)
+    if kind is Any or kind is object:
+        return value
+    if origin in (Union, types.UnionType):
+        return _convert_union(kind, value, path, default)
+    if origin is Literal:
+        return literal(get_args(kind), value, path)
+    if origin in (tuple, list):
+        return _convert_sequence(kind, origin, value, path)
+    if origin is dict:
+        return _convert_dict(kind, value, path)
+    if is_dataclass(kind):
+        cls = typing.cast("type", kind)
+        return parse(cls, _section(list(field_types(cls)), value, path), path, default)
+    return scalar(kind, value, path)
+
+
+def _section(keys: list[str], value: object, path: str) -> Mapping[str, object]:
+    """`value` if it is a mapping; anything else would replace the section's keys."""
+    if isinstance(value, Mapping):
+        return value
+    example = f"; set a key inside it, for example {path}.{keys[0]}=..." if keys else ""
+    raise FieldError(path, f"a section with the keys {keys} cannot become {value!r}{example}")
+
+
+def _dataclasses_in(kind: Any) -> list[Any]:
+    """The dataclasses that a union may hold."""
+    return [member for member in get_args(kind) if is_dataclass(member)]
+
+
+def _convert_union(kind: Any, value: object, path: str, default: object) -> object:
+    members = [member for member in get_args(kind) if member is not types.NoneType]
+    optional = len(members) < len(get_args(kind))
+    if optional and (value is None or value in ("none", "null", "None")):
+        return None
+    sections = _dataclasses_in(kind)
+    if len(sections) > 1:
+        return _convert_kind(sections, value, path, default)
+    problem: FieldError | None = None
+    for member in members:
+        try:
+            return _convert(member, value, path, default)
+        except FieldError as error:
+            problem = problem or error
+    assert problem is not None
+    raise problem
+
+
+def _convert_kind(sections: list[Any], value: object, path: str, default: object) -> object:
+    """One of several dataclasses, chosen by its tag; the default's where it is not given."""
+    tag = tag_of(sections[0])
+    by_kind = {tag_value(section): section for section in sections}
+    given = _section([tag, *field_types(sections[0])], value, path)
+    name = given.get(tag, getattr(default, tag, next(iter(by_kind))))
+    if not isinstance(name, str) or name not in by_kind:
+        raise FieldError(join(path, tag), unknown_value(name, list(by_kind)))
+    known = [tag, *field_types(by_kind[name])]
+    for kind, section in by_kind.items():
+        for key in field_types(section):
+            if key in given and key not in known:
+                hint = f"belongs to {path}.{tag}={kind}, and this is {name}; known are: "
+                raise FieldError(join(path, key), hint + ", ".join(sorted(known)))
+    _check_known(given, known, dotted_keys(by_kind[name], path), path)
+    rest = {key: value for key, value in given.items() if key != tag}
+    return parse(by_kind[name], rest, path, default)
+
+
+def _convert_sequence(kind: Any, origin: Any, value: object, path: str) -> object:
+    inner = get_args(kind)
+    if not isinstance(value, list | tuple):
+        raise FieldError(path, f"expects a list, for example {path}=[...]; got {shown(value)}")
+    if origin is list or inner[-1] is Ellipsis:
+        inner = (inner[0],) * len(value)
+    if len(inner) != len(value):
+        raise FieldError(path, f"expects {len(inner)} values, got {len(value)}: {value!r}")
+    pairs = zip(inner, value, strict=True)
+    return origin(_convert(one, item, f"{path}[{i}]") for i, (one, item) in enumerate(pairs))
+
+
+def _convert_dict(kind: Any, value: object, path: str) -> dict[str, object]:
+    if not isinstance(value, Mapping):
+        raise FieldError(path, f"expects a mapping, got {shown(value)}")
+    return {str(k): _convert(get_args(kind)[1], v, join(path, str(k))) for k, v in value.items()}

@@ -1,0 +1,105 @@
+"""Life, shields, energy, damage and death of one unit."""
+
+from __future__ import annotations
+
+from marl.engine.compiled.jit import compiled, inlined
+from marl.engine.world import ATTRIBUTES, NO_UNIT, ORDER_NONE, SUICIDE, Field, Units, UnitType
+
+MIN_DAMAGE = 0.5  # of a hit that reaches life (core game data)
+CALL_RADIUS = 4.0  # centre to centre: who hears a unit that is hit (core game data)
+CALL_PERIOD = 32  # loops between two calls of one unit: 2 game-seconds
+PASSIVE_SIDE = 0  # its units never acquire a target nor answer a hit by themselves
+N_ATTRIBUTES = len(ATTRIBUTES)
+
+
+@inlined
+def is_alive(units: Units, i: int) -> bool:
+    """Whether `i` is a unit that lives; NO_UNIT is none."""
+    return i >= 0 and units[i].health > 0.0
+
+
+@inlined
+def recover(field: Field, units: Units, i: int) -> None:
+    """One loop of cooling down and of shield, life and energy regeneration."""
+    unit, kind = units[i], field.table[units[i].kind]
+    unit.cooldown = max(unit.cooldown - 1.0, 0.0)
+    unit.help_wait = max(unit.help_wait - 1.0, 0.0)
+    if unit.shield < kind.shield:
+        unit.shield_wait -= 1.0
+        if unit.shield_wait <= 0.0:
+            unit.shield = min(unit.shield + kind.shield_rate, kind.shield)
+    if unit.health < kind.health:
+        unit.health = min(unit.health + kind.health_rate, kind.health)
+    if unit.energy < kind.energy_max:
+        unit.energy = min(unit.energy + kind.energy_rate, kind.energy_max)
+
+
+@compiled
+def hit(field: Field, units: Units, shooter: int, victim: int) -> None:
+    """One hit of the shooter's weapon, should the victim still live."""
+    if is_alive(units, victim):
+        kind, victim_kind = field.table[units[shooter].kind], field.table[units[victim].kind]
+        strike(field, units, shooter, victim, attack_on(kind, victim_kind))
+
+
+@compiled
+def strike(field: Field, units: Units, shooter: int, victim: int, attack: float) -> None:
+    """A hit of `attack` points on a living victim.
+
+    Shields absorb first and have no armour; armour lessens what reaches life, which is at least
+    MIN_DAMAGE, also where a shield left over less than that (Choices.overflow_minimum).
+    """
+    unit, kind = units[victim], field.table[units[victim].kind]
+    absorbed = min(unit.shield, attack)
+    unit.shield -= absorbed
+    unit.shield_wait = kind.shield_delay
+    if attack > absorbed:
+        has_minimum = absorbed == 0.0 or field.choices[0].overflow_minimum != 0
+        least = MIN_DAMAGE if has_minimum else 0.0
+        unit.health -= max(attack - absorbed - kind.armor, least)
+    if unit.health <= 0.0:
+        die(field, units, victim)
+    elif unit.side != PASSIVE_SIDE and is_alive(units, shooter):
+        call_for_help(units, shooter, victim)
+
+
+@compiled
+def attack_on(kind: UnitType, victim_kind: UnitType) -> float:
+    """Hit points of one hit before shields and armour: base and bonuses that apply."""
+    attack = kind.damage
+    for attribute in range(N_ATTRIBUTES):
+        if (victim_kind.attributes >> attribute) & 1:
+            attack += kind.bonus[attribute]
+    return attack
+
+
+@compiled
+def die(field: Field, units: Units, i: int) -> None:
+    """Unit i is dead and does nothing more; a missile that it has in the air flies on.
+
+    What explodes on dying does so at the end of the loop: marl.engine.combat.splash.
+    """
+    unit = units[i]
+    unit.health, unit.shield, unit.cooldown = 0.0, 0.0, 0.0
+    unit.order, unit.order_target = ORDER_NONE, NO_UNIT
+    unit.target, unit.attacker, unit.burst_target = NO_UNIT, NO_UNIT, NO_UNIT
+    unit.swing, unit.burst = -1.0, -1.0
+    unit.velocity_x, unit.velocity_y = 0.0, 0.0
+    unit.beam_due = 0
+    unit.fuse = int(field.table[unit.kind].delivery == SUICIDE)
+
+
+@compiled
+def call_for_help(units: Units, shooter: int, victim: int) -> None:
+    """The victim, and now and then its friends around, know whom to answer."""
+    caller = units[victim]
+    caller.attacker = shooter
+    if caller.help_wait > 0.0:
+        return
+    caller.help_wait = CALL_PERIOD
+    for i in range(units.size):
+        friend = units[i]
+        if friend.side == caller.side and friend.health > 0.0 and friend.attacker == NO_UNIT:
+            gap_x, gap_y = friend.x - caller.x, friend.y - caller.y
+            if gap_x * gap_x + gap_y * gap_y <= CALL_RADIUS * CALL_RADIUS:
+                friend.attacker = shooter

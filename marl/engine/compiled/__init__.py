@@ -1,0 +1,1 @@
+"""How the engine is compiled with numba: decorators, tuples by address, worker threads."""

@@ -1,0 +1,1 @@
+"""Units and scenarios as data, read from maps/."""

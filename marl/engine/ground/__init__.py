@@ -1,0 +1,1 @@
+"""The ground: cells, walls, shortest paths."""

@@ -1,0 +1,121 @@
+"""SMAC's scripted agents: each attacks the nearest enemy until it is dead, or heals.
+
+Everything follows from facts of the unit types (range, damage, healing), nothing from their names.
+E battles, N = A + M units: the A agents first, then the M enemies. Orders are action indices.
+Other scripts (marl/engine/scripts/focus_fire.py, kiting.py) share what stands here.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl.engine.combat.orders import (
+    ACTION_EAST,
+    ACTION_NO_OP,
+    ACTION_NORTH,
+    ACTION_SOUTH,
+    ACTION_WEST,
+)
+from marl.engine.combat.targeting import squared_gap
+from marl.engine.compiled.jit import compiled, inlined
+from marl.engine.world import NO_UNIT, Ints, Table, Unit, Units
+
+FAR = 1e9  # farther than anything, grid units
+
+Flags = NDArray[np.bool_]
+
+
+class Scene(NamedTuple):
+    """What a script knows of a scenario's battles."""
+
+    table: Table  # [K]
+    walkable: NDArray[np.uint8]  # [H,W], indexed [y,x]
+    n_agents: int
+    first_target: int  # action on the first enemy, or on the first agent for a healer
+    step_mul: int  # game loops per step
+
+
+@compiled
+def heuristic(
+    scene: Scene, restricted: bool, all_units: Units, avail: Flags, targets: Ints, out: Ints
+) -> None:
+    """Attack the nearest enemy until it is dead; healers heal the nearest ally that needs it.
+
+    Orders ignore the mask, whatever the distance; if `restricted`, an agent whose order is masked
+    walks along the larger coordinate difference instead. An agent without a target is ordered
+    nothing. all_units [E,N]; avail [E,A,U]; targets [E,A], kept from step to step; out [E,A].
+    Source: oxwhirl/smac @d6aab33, starcraft2.py get_agent_action_heuristic.
+    """
+    for e in range(out.shape[0]):
+        units = all_units[e]
+        for i in range(scene.n_agents):
+            out[e, i] = ACTION_NO_OP
+            if units[i].health <= 0.0:
+                continue
+            first = first_target_unit(scene, units[i])
+            target = targets[e, i]
+            if target == NO_UNIT or not needs_attention(scene, units, target):
+                target = nearest_target(scene, units, i)
+                targets[e, i] = target
+            if target == NO_UNIT:
+                continue
+            action = scene.first_target + target - first
+            if restricted and not avail[e, i, action]:
+                action = along_larger_axis(units[i], units[target])
+            out[e, i] = action
+
+
+@inlined
+def heals(scene: Scene, unit: Unit) -> bool:
+    """Whether the unit's type heals instead of fighting."""
+    return scene.table[unit.kind].heal_rate > 0.0
+
+
+@inlined
+def first_target_unit(scene: Scene, unit: Unit) -> int:
+    """The unit that action `first_target` means: healers aim at agents, the others at enemies."""
+    return 0 if heals(scene, unit) else scene.n_agents
+
+
+@inlined
+def needs_attention(scene: Scene, units: Units, j: int) -> bool:
+    """Whether unit j is a target: a living enemy, or a damaged agent that is no healer."""
+    unit = units[j]
+    if unit.health <= 0.0:
+        return False
+    if j >= scene.n_agents:
+        return True
+    return unit.health < scene.table[unit.kind].health and not heals(scene, unit)
+
+
+@compiled
+def nearest_target(scene: Scene, units: Units, i: int) -> int:
+    """The nearest target of agent i by centres, the first of equally near ones; or NO_UNIT."""
+    first = first_target_unit(scene, units[i])
+    count = scene.n_agents if first == 0 else units.size - scene.n_agents
+    best, least = NO_UNIT, FAR
+    for j in range(first, first + count):
+        if needs_attention(scene, units, j):
+            gap = distance(units[i], units[j])
+            if gap < least:
+                best, least = j, gap
+    return best
+
+
+@inlined
+def distance(unit: Unit, other: Unit) -> float:
+    """Between the centres, grid units."""
+    return math.sqrt(squared_gap(unit, other))
+
+
+@inlined
+def along_larger_axis(unit: Unit, other: Unit) -> int:
+    """The move towards `other`; north or south when both differences are the same."""
+    dx, dy = other.x - unit.x, other.y - unit.y
+    if abs(dx) > abs(dy):
+        return ACTION_EAST if dx > 0.0 else ACTION_WEST
+    return ACTION_NORTH if dy > 0.0 else ACTION_SOUTH

@@ -1,0 +1,1 @@
+"""What the SMAC clients show and pay: options, observations, states, masks, rewards."""

@@ -1,0 +1,180 @@
+"""Who has won, and the reward: both SMAC clients', on the facts before and after a step.
+
+Sources: oxwhirl/smac @d6aab33 and oxwhirl/smacv2 @577ab5a, starcraft2.py (reward_battle,
+update_units, only_medivac_left, step). A unit is dead when its health is 0; its vitality is
+health + shield. max_reward is taken from the units of each battle, where the clients keep that of
+the first battle they ever played.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from marl.engine.compiled.jit import compiled
+from marl.engine.compiled.reference import reference
+from marl.engine.facts.scenario import Scenario
+from marl.engine.smac import options as opts
+from marl.engine.smac.layout import HEALER, Facts
+from marl.engine.smac.options import Options
+from marl.engine.world import Floats, Ints, UnitTypes
+from marl.errors import EnvError
+
+LOST, DRAWN, WON, RUNNING = -1, 0, 1, 2
+
+
+class Scoring(NamedTuple):
+    """The rewards of one scenario, and how its episodes end."""
+
+    n_agents: int
+    vitality_max: Floats  # [K]
+    healer: int  # the type index whose units alone cannot go on fighting; -1 = none
+    lone_healer_loses: bool  # v1: enemies are beaten when one healer is left; v2: none but healers
+    sparse: bool
+    only_positive: bool
+    deaths_only: bool
+    absolute: bool  # only_positive pays the absolute value
+    death_value: float
+    win: float
+    defeat: float
+    negative_scale: float
+    scale_rate: float  # max_reward becomes this; 0 = rewards stay as they are
+    limit_truncates: bool  # reaching the episode limit cuts the episode off, no outcome
+
+
+def make_scoring(scenario: Scenario, types: UnitTypes, options: Options) -> Scoring:
+    """The rewards of `scenario` under `options`."""
+    opts.check(options)
+    v1, quirks = options.client == "v1", options.quirks
+    names = scenario.unit_names
+    scaled = options.reward_scale and (not options.reward_sparse or quirks.sparse_reward_scaled)
+    scoring = Scoring(
+        n_agents=scenario.count("ally"),
+        vitality_max=types.health + types.shield,
+        healer=names.index(HEALER) if HEALER in names else -1,
+        lone_healer_loses=v1,
+        sparse=options.reward_sparse,
+        only_positive=options.reward_only_positive,
+        deaths_only=options.reward_deaths_only,
+        absolute=v1 and quirks.regeneration_pays,
+        death_value=options.reward_death_value,
+        win=options.reward_win,
+        defeat=options.reward_defeat,
+        negative_scale=options.reward_negative_scale,
+        scale_rate=options.reward_scale_rate if scaled else 0.0,
+        limit_truncates=options.continuing_episode,
+    )
+    least = scoring.win + scenario.count("enemy") * (
+        scoring.death_value + float(scoring.vitality_max.min())
+    )
+    if scenario.groups:
+        least = max_reward(scenario, types, options)
+    if scoring.scale_rate and least <= 0.0:
+        raise EnvError(
+            f"reward_win, reward_death_value: the most that can be earned is {least:g}, and "
+            "rewards are divided by it; raise them above 0 or set reward_scale=False"
+        )
+    return reference(scoring)
+
+
+def max_reward(scenario: Scenario, types: UnitTypes, options: Options) -> float:
+    """The dense reward of killing every enemy of a scenario's groups and winning, unscaled."""
+    names = scenario.unit_names
+    kinds = [
+        names.index(group.unit)
+        for group in scenario.groups
+        if group.side == "enemy"
+        for _ in range(group.count)
+    ]
+    vitality = np.array(types.health + types.shield)[kinds]
+    return float(options.reward_win + (options.reward_death_value + vitality).sum())
+
+
+@compiled
+def outcome(scoring: Scoring, kind: Ints, health: Floats) -> int:
+    """LOST, WON, DRAWN (nobody is left) or RUNNING, in the clients' order.
+
+    kind, health: [N], agents first. Where there are medivacs, agents without any other unit have
+    lost, even if no enemy is left.
+    """
+    healer, n_agents = scoring.healer, scoring.n_agents
+    allies, enemies = 0, 0
+    ally_healers, enemy_healers = 0, 0
+    for i in range(health.size):
+        if health[i] > 0:
+            if i < n_agents:
+                allies += 1
+                ally_healers += kind[i] == healer
+            else:
+                enemies += 1
+                enemy_healers += kind[i] == healer
+    if (allies == 0 and enemies > 0) or (healer >= 0 and allies == ally_healers):
+        return LOST
+    if allies > 0 and enemies == 0:
+        return WON
+    if healer >= 0 and enemies == enemy_healers and (enemies == 1 or not scoring.lone_healer_loses):
+        return WON
+    return DRAWN if allies == 0 and enemies == 0 else RUNNING
+
+
+@compiled
+def count_dead(health: Floats, first: int, last: int) -> int:
+    """Dead units among first..last-1."""
+    dead = 0
+    for i in range(first, last):
+        dead += health[i] == 0
+    return dead
+
+
+@compiled
+def step_reward(scoring: Scoring, facts: Facts, vitality_before: Floats, code: int) -> float:
+    """The reward of one step, scaled.
+
+    vitality_before: [N], 0 for units that were dead already. code: the outcome after the step.
+    """
+    if scoring.sparse:
+        reward = float(code) if code != RUNNING else 0.0
+    else:
+        reward = _battle_reward(scoring, facts, vitality_before)
+        if code == WON:
+            reward += scoring.win
+        elif code == LOST:
+            reward += scoring.defeat
+    if scoring.scale_rate and reward != 0.0:
+        reward /= _max_reward(scoring, facts.kind) / scoring.scale_rate
+    return reward
+
+
+@compiled
+def _battle_reward(scoring: Scoring, facts: Facts, vitality_before: Floats) -> float:
+    damage, suffered = 0.0, 0.0  # below 0 when more was regenerated or healed
+    kills, losses = 0, 0
+    for i in range(vitality_before.size):
+        if vitality_before[i] == 0:
+            continue
+        died = facts.health[i] == 0
+        lost = vitality_before[i] - (0.0 if died else facts.health[i] + facts.shield[i])
+        if i < scoring.n_agents:
+            losses += died
+            suffered += lost
+        else:
+            kills += died
+            damage += lost
+    deaths = scoring.death_value * kills
+    if scoring.only_positive:
+        dealt = damage + deaths
+        return abs(dealt) if scoring.absolute else max(dealt, 0.0)
+    deaths -= scoring.negative_scale * scoring.death_value * losses
+    if scoring.deaths_only:
+        return deaths
+    return damage + deaths - scoring.negative_scale * suffered
+
+
+@compiled
+def _max_reward(scoring: Scoring, kind: Ints) -> float:
+    """The dense reward of killing every enemy of this battle and winning, unscaled. kind: [N]."""
+    most = scoring.win
+    for i in range(scoring.n_agents, kind.size):
+        most += scoring.death_value + scoring.vitality_max[kind[i]]
+    return most

@@ -1,0 +1,1 @@
+"""What SMACv2 draws for each episode: teams, start positions, traits."""

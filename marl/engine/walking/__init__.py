@@ -1,0 +1,1 @@
+"""How units walk: steering, motion, collisions."""

@@ -1,0 +1,278 @@
+"""What marl.envs.smac_api and smacv2_api share: one battle behind the official clients' methods.
+
+Sources: oxwhirl/smac @d6aab33 and oxwhirl/smacv2 @577ab5a, starcraft2.py.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl.engine.scripts import heuristic as scripts
+from marl.engine.smac import visibility as sight
+from marl.engine.smac.layout import Facts
+from marl.engine.world import NO_UNIT
+from marl.envs.drop_in import feature_names
+from marl.envs.drop_in.keywords import NO_REPLAY
+from marl.envs.smac import SmacEnv
+from marl.errors import EnvError
+from marl.seeding import TRAIN_EPISODES, episode_seeds
+
+Observations = list[NDArray[np.float32]]  # [O] by agent
+State = NDArray[np.float32]  # [S]
+
+
+class MultiAgentEnv:
+    """What the classes of both clients have in common: one battle, and the counts of all."""
+
+    continuing_episode: bool
+    heuristic_ai: bool
+    heuristic_rest: bool
+    map_name: str
+
+    def __init__(self, given: Mapping[str, Any], env: SmacEnv) -> None:
+        """given: the constructor's keywords. env: the one battle, its options `keeping_limit`."""
+        self._env, self._battles = env, env.battles
+        self._senses, self._record = env.battles.rules.senses, env.battles.record
+        for name, value in given.items():
+            if not hasattr(type(self), name):  # `seed` is a method
+                setattr(self, name, value)
+        scenario, senses = env.battles.scenario, self._senses
+        self.obs_own_health = senses.own_health
+        self.n_agents, self.n_enemies = senses.n_agents, senses.n_enemies
+        self.n_actions, self.n_actions_no_attack = senses.n_actions, senses.first_target
+        self.n_actions_move = len(feature_names.MOVES)
+        self.episode_limit, self.map_type = senses.episode_limit, scenario.map_type
+        self.map_y, self.map_x = senses.walkable.shape
+        self.unit_type_bits = senses.type_bits
+        self.shield_bits_ally = senses.ally_shields
+        self.shield_bits_enemy = senses.enemy_shields
+        self.battles_won = self.battles_game = self.timeouts = self.force_restarts = 0
+        self._seed = _seed_of(given["seed"])
+        self._episodes = 0  # begun
+        self._scene = env.scene()
+        self._targets = np.full((1, senses.n_agents), NO_UNIT, dtype=np.int64)
+        self._orders = np.zeros((1, senses.n_agents), dtype=np.int64)
+        # [v1] A column that stays 0; the client's sizes leave it out.
+        self._gap = senses.timestep and not senses.remembers
+
+    def reset(self) -> tuple[Observations, State]:
+        """Begin the next battle; the observations and the state."""
+        return self._begin(self._next_seeds())
+
+    def _next_seeds(self) -> NDArray[np.uint64]:
+        """The next episode's seed, [1]."""
+        return episode_seeds(self._seed, TRAIN_EPISODES, self._episodes, 1)
+
+    def _begin(self, seeds: NDArray[np.uint64]) -> tuple[Observations, State]:
+        self._env.reset(seeds)
+        self._episodes += 1
+        self._targets[:] = NO_UNIT
+        return self.get_obs(), self.get_state()
+
+    def step(self, actions: Any) -> tuple[float, bool, dict[str, Any]]:
+        """One action for each agent: reward, whether the episode is over, and how it stands."""
+        self._require_battle()
+        record = self._record
+        if record.terminated[0] or record.truncated[0]:
+            raise EnvError("step: the battle is over; call reset() first")
+        if len(actions) != self.n_agents:
+            raise EnvError(f"step: got {len(actions)} actions for {self.n_agents} agents")
+        if self.heuristic_ai:
+            units, targets, orders = self._battles.world.units, self._targets, self._orders
+            scripts.heuristic(
+                self._scene, bool(self.heuristic_rest), units, record.avail, targets, orders
+            )
+            for a, order in enumerate(orders[0]):
+                actions[a] = int(order)
+            self._env.command(orders)
+        else:
+            self._env.step(np.array([[int(action) for action in actions]], dtype=np.int64))
+        timeout = bool(record.truncated[0])
+        over = timeout or bool(record.terminated[0])
+        info: dict[str, Any] = {
+            "battle_won": bool(record.battle_won[0]),
+            "dead_allies": int(record.dead_allies[0]),
+            "dead_enemies": int(record.dead_enemies[0]),
+        }
+        if timeout and self.continuing_episode:
+            info["episode_limit"] = True
+        self.battles_game += over
+        self.battles_won += info["battle_won"]
+        self.timeouts += timeout
+        return float(record.reward[0]), over, info
+
+    def get_obs(self) -> Observations:
+        """What each agent sees."""
+        return [self.get_obs_agent(a) for a in range(self.n_agents)]
+
+    def get_obs_agent(self, agent_id: int) -> NDArray[np.float32]:
+        """What one agent sees, [O]."""
+        self._require_battle()
+        return self._record.obs[0, agent_id].copy()
+
+    def get_state(self) -> State:
+        """Everything that happens, [S]."""
+        self._require_battle()
+        return self._record.state[0].copy()
+
+    def get_state_dict(self) -> dict[str, Any]:
+        """The state in parts: allies, enemies, and last_action and timestep where they are in."""
+        senses, state = self._senses, self.get_state()
+        if senses.state_is_obs:
+            raise EnvError("get_state_dict: with obs_instead_of_state=True the state has no parts")
+        parts: dict[str, Any] = {}
+        rows = {
+            "allies": (self.n_agents, self.get_ally_num_attributes()),
+            "enemies": (self.n_enemies, self.get_enemy_num_attributes()),
+        }
+        if senses.state_actions:
+            rows["last_action"] = (self.n_agents, self.n_actions)
+        for name, shape in rows.items():
+            size = shape[0] * shape[1]
+            parts[name], state = state[:size].reshape(shape).astype(np.float64), state[size:]
+        if senses.state_timestep:
+            parts["timestep"] = float(state[0])
+        return parts
+
+    def get_avail_actions(self) -> list[list[int]]:
+        """1 for each action that each agent may take, else 0."""
+        return [self.get_avail_agent_actions(a) for a in range(self.n_agents)]
+
+    def get_avail_agent_actions(self, agent_id: int) -> list[int]:
+        """1 for each action that the agent may take, else 0."""
+        self._require_battle()
+        return self._record.avail[0, agent_id].astype(int).tolist()
+
+    def get_visibility_matrix(self) -> NDArray[np.bool_]:
+        """[A,N] whether agent a has unit i in sight, by distance alone; agents first."""
+        self._require_battle()
+        seen = np.zeros((self.n_agents, self.n_agents + self.n_enemies), dtype=np.bool_)
+        sight.write_visibility(self._senses, self._facts(), self._battles.memory.distance[0], seen)
+        return seen
+
+    def _facts(self) -> Facts:
+        """What the client sees of the battle's units."""
+        units, traits = self._battles.world.units[0], self._battles.traits
+        names = Facts._fields[: len(Facts._fields) - len(traits)]
+        return Facts(*(units[name] for name in names), *(array[0] for array in traits))
+
+    def unit_shoot_range(self, agent_id: int) -> float:
+        """How far the agent may shoot or heal, centre to centre."""
+        return self._kind(agent_id)["reach"]
+
+    def unit_sight_range(self, agent_id: int) -> float:
+        """How far the agent sees, centre to centre."""
+        return self._kind(agent_id)["sight"]
+
+    def _kind(self, agent_id: int) -> Any:
+        self._require_battle()
+        return self._senses.kinds[self._battles.world.units["kind"][0, agent_id]]
+
+    def get_total_actions(self) -> int:
+        """Actions, the unavailable ones too."""
+        return self.n_actions
+
+    def get_obs_size(self) -> int:
+        """Columns of an observation; as in v1's client one too few with obs_timestep_number."""
+        return self._senses.obs_dim - self._gap
+
+    def get_obs_move_feats_size(self) -> int:
+        """Columns of an observation about where the agent may go."""
+        return len(feature_names.move_row(self._senses))
+
+    def get_obs_enemy_feats_size(self) -> tuple[int, int]:
+        """Enemies, and columns of an observation about each."""
+        return self.n_enemies, len(feature_names.enemy_row(0, self._senses))
+
+    def get_obs_ally_feats_size(self) -> tuple[int, int]:
+        """The other agents, and columns of an observation about each."""
+        return self.n_agents - 1, len(feature_names.ally_row(0, self._senses))
+
+    def get_obs_own_feats_size(self) -> int:
+        """Columns of an observation about the agent itself; in v1 with the one that stays 0."""
+        if not self._senses.starcraft:
+            return self._senses.capability_dim
+        return len(feature_names.own_row(self._senses)) + self._gap
+
+    def get_state_size(self) -> int:
+        """Columns of the state."""
+        if self._senses.state_is_obs:
+            return self.n_agents * self.get_obs_size()
+        return self._senses.state_dim
+
+    def get_ally_num_attributes(self) -> int:
+        """Columns of an agent in the state."""
+        return len(feature_names.agent_features(self._senses))
+
+    def get_enemy_num_attributes(self) -> int:
+        """Columns of an enemy in the state."""
+        return len(feature_names.enemy_features(self._senses))
+
+    def get_obs_feature_names(self) -> list[str]:
+        """One for each column of agent 0's observation."""
+        return feature_names.obs_feature_names(self._senses, self._gap)
+
+    def get_state_feature_names(self) -> list[str]:
+        """One for each column of the state."""
+        if self._senses.state_is_obs:
+            raise EnvError(
+                "get_state_feature_names: with obs_instead_of_state=True the state is all "
+                "observations; use get_obs_feature_names"
+            )
+        return feature_names.state_feature_names(self._senses)
+
+    def get_env_info(self) -> dict[str, Any]:
+        """The sizes that a learner is built from."""
+        return {
+            "state_shape": self.get_state_size(),
+            "obs_shape": self.get_obs_size(),
+            "n_actions": self.get_total_actions(),
+            "n_agents": self.n_agents,
+            "episode_limit": self.episode_limit,
+            "agent_features": feature_names.agent_features(self._senses),
+            "enemy_features": feature_names.enemy_features(self._senses),
+        }
+
+    def get_stats(self) -> dict[str, float]:
+        """The counts of all battles that have ended; "battles_draw" are the timeouts."""
+        return {
+            "battles_won": self.battles_won,
+            "battles_game": self.battles_game,
+            "battles_draw": self.timeouts,
+            "win_rate": self.battles_won / max(self.battles_game, 1),
+            "timeouts": self.timeouts,
+            "restarts": self.force_restarts,
+        }
+
+    def seed(self) -> int:
+        """The seed that the episodes follow from."""
+        return self._seed
+
+    def render(self, mode: str = "human") -> NoReturn:
+        """Refused: battles are watched afterwards."""
+        raise EnvError(f"render: {NO_REPLAY}")
+
+    def save_replay(self) -> NoReturn:
+        """Refused: nothing is recorded."""
+        raise EnvError(f"save_replay: {NO_REPLAY}")
+
+    def close(self) -> None:
+        """Let go of the battle."""
+        self._env.close()
+
+    def _require_battle(self) -> None:
+        if self._episodes == 0:
+            raise EnvError("no battle has begun; call reset() first")
+
+
+def _seed_of(seed: int | None) -> int:
+    if seed is None:
+        return secrets.randbits(32)
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise EnvError(f"seed={seed!r}: must be a whole number from 0 on, or None to draw one")
+    return int(seed)

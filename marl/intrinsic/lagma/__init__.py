@@ -1,0 +1,1 @@
+"""LAGMA's intrinsic reward: goal trajectories in a space of codes."""

@@ -1,0 +1,273 @@
+"""LAGMA's intrinsic reward: pay for moving along a goal trajectory in a space of codes.
+
+    r_t = gamma * max(C_q(s_{t+1}) - Q_tot_target(s_{t+1}), 0)
+          if q(s_{t+1}) != q(s_t) and q(s_{t+1}) in tau*, else 0;   tau* ~ D_tau(q(s))
+with q(s) the code of state s, C_q its mean return, and Q_tot_target the bootstrap value of the
+learner's own target, so that a paid step learns from r + gamma * max(Q, C_q).
+Na & Moon 2024 (arXiv:2405.19998); where we differ is said in marl/algos/lagma.py.
+
+Order of events in one update, as published:
+1. all states are encoded; every later step uses these codes;
+2. the quantiser takes one step if it is due: on every update until `start`, then at intervals;
+3. if due, and once past `start`, the returns enter the windows of their codes;
+4. from the first such entry on, in every update: each episode is walked in time, its trajectories
+   enter the lists, references are drawn, and the transitions to pay are marked;
+5. `bonus` prices the marked transitions with C_q and the learner's bootstrap.
+Nothing is kept from one update to the next but codebook, windows, lists and counters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from marl.batch import EpisodeBatch
+from marl.config.schema import option
+from marl.intrinsic.lagma.arrays import restore, saved
+from marl.intrinsic.lagma.code_values import CodeValues
+from marl.intrinsic.lagma.explain import code_map, references
+from marl.intrinsic.lagma.returns import returns_to_go
+from marl.intrinsic.lagma.trajectories import WalkRules, empty_lists, walk
+from marl.intrinsic.schedule import EpisodeInterval
+from marl.protocols import Channels, Metrics, Progress, State
+from marl.quantizers.vq_learner import VqLearner
+
+Padding = Literal["masked", "included"]
+
+
+@dataclass(frozen=True)
+class IntrinsicConfig:
+    """Return windows, goal trajectories and what is paid. Defaults: this project's choice."""
+
+    enabled: bool = True  # False pays nothing and keeps no trajectories; the rest still learns
+    start: int = option(50_000, low=0)  # environment steps before anything is kept or paid
+    update_interval: int = option(10, low=1)  # episodes between entries into the return windows
+    window: int = option(100, low=1)  # m, returns kept per code
+    k: int = option(30, low=1)  # trajectories kept per code
+    resample_interval: int = option(5, low=1)  # n_freq, slots between references
+    goal_only: bool = False  # keep trajectories of won episodes only
+    priority: Literal["return_to_go", "cq"] = "return_to_go"  # cq: C_q of the first code
+    sampling: Literal["uniform", "softmax"] = "uniform"  # softmax of the priorities
+    dedup: bool = False  # one place for the same slot of the same episode
+    phantom_zero: bool = False  # windows start with a return of 0: an unseen code is worth 0
+    final_slot: bool = False  # the state after the last step enters its window, with return 0
+    pay_on_resample: bool = True  # transitions into slots where a reference is drawn
+    pay_on_terminal: bool = False  # transitions into a terminal state
+
+
+class LatentGoalBonus:
+    """Learns codes and their values from the sampled batches, and pays for goal-reaching moves."""
+
+    def __init__(
+        self,
+        vq: VqLearner,
+        vq_interval: int,
+        config: IntrinsicConfig,
+        padding: Padding,
+        gamma: float,
+        seed: int,
+    ) -> None:
+        """vq_interval: episodes between the quantiser's steps; seed: of the references drawn."""
+        self.vq = vq
+        self.config = config
+        self.padding = padding
+        self.gamma = gamma
+        n_codes = vq.quantizer.n_codes
+        self.vq_schedule = EpisodeInterval(config.start, vq_interval)
+        self.value_schedule = EpisodeInterval(config.start, config.update_interval)
+        self.values = CodeValues(n_codes, config.window, config.phantom_zero)
+        self.lists = empty_lists(n_codes, config.k)
+        self.rules = WalkRules(
+            interval=config.resample_interval,
+            pay_on_resample=config.pay_on_resample,
+            softmax=config.sampling == "softmax",
+            dedup=config.dedup,
+        )
+        self.rng = torch.Generator().manual_seed(seed)
+        self.started = False  # the first returns are in
+        self.vq_metrics: Metrics = {}  # of the last step of the quantiser
+        self.bonus_metrics: Metrics = {}  # of the last bonus
+        self._goal: tuple[EpisodeBatch, Tensor, Tensor] | None = None  # batch, paid, worth
+
+    def prepare(self, batch: EpisodeBatch, progress: Progress) -> Metrics:
+        """Learn from the batch (whole episodes, cut to the longest), mark what is to be paid."""
+        used = self._used_slots(batch)  # [B,T+1]
+        codes = self._codes(batch, used, progress)  # [B,T+1]
+        table = codes.cpu().numpy()
+        returns = returns_to_go(
+            batch.reward[..., 0].cpu().numpy(), batch.filled[..., 0].cpu().numpy(), self.gamma
+        )
+        if self.value_schedule.due(progress) and progress.t_env >= self.config.start:
+            self._keep_returns(batch, used, table, returns)
+            self.started = True
+        means = self.values.means()
+        if self.started and self.config.enabled:
+            paid = self._walk(batch, used, table, returns, means)  # [B,T]
+            worth = torch.from_numpy(means[table[:, 1:]]).to(batch.reward)  # [B,T]
+            paid_here = torch.from_numpy(paid).to(batch.reward.device)
+        else:
+            paid_here = torch.zeros_like(batch.filled[..., 0])
+            worth = torch.zeros_like(batch.reward[..., 0])
+        self._goal = (batch, paid_here[..., None], worth[..., None])
+        return {
+            **self.vq_metrics,
+            **_usage(codes[used], self.vq.quantizer.n_codes),
+            "code_value_mean": batch.reward.new_tensor(_mean(means[self.values.known])),
+            "trajectories_held": batch.reward.new_tensor(self.lists.size.sum()),
+        }
+
+    def bonus(self, batch: EpisodeBatch, bootstrap: Tensor) -> Tensor:
+        """gamma * max(C_q - bootstrap, 0) where a step is paid. bootstrap [B,T,G] -> [B,T,G]."""
+        if self._goal is None or self._goal[0] is not batch:
+            raise ValueError("bonus() is for the batch that prepare() has just been given")
+        _, paid, worth = self._goal  # [B,T,1] each
+        bonus = self.gamma * (worth - bootstrap).clamp(min=0.0).masked_fill(~paid, 0.0)
+        steps = batch.filled.sum()
+        self.bonus_metrics = {
+            "intrinsic_mean": bonus.mean(-1).sum() / steps,
+            "intrinsic_paid": (bonus > 0).any(-1).sum() / steps,
+        }
+        return bonus
+
+    def metrics(self) -> Metrics:
+        """Mean bonus of a real step, and the share of steps that got one."""
+        return dict(self.bonus_metrics)
+
+    @torch.no_grad()
+    def explain(self, batch: EpisodeBatch, bootstrap: Tensor) -> Channels:
+        """Codes, their values, the references drawn, and what this one episode would be paid.
+
+        batch: one episode, B = 1, without padding; bootstrap [1,T,G]. Nothing is learnt or kept,
+        and the references are drawn from random numbers of their own.
+        code [T+1]; cq [T+1], NaN where nothing is known; intrinsic [T]; those of
+        marl/intrinsic/lagma/explain.py.
+        """
+        codes = self.vq.quantizer.encode(batch.state).cpu().numpy()  # [1,T+1]
+        means = self.values.means()
+        worth = np.where(self.values.known, means, np.nan)  # [K]
+        draws = -(-codes.shape[1] // self.rules.interval)
+        uniforms = np.random.default_rng(0).random((1, draws))
+        paid = np.zeros((1, batch.steps), dtype=np.bool_)
+        if self.started and self.config.enabled:
+            nothing, keep = np.zeros(codes.shape), np.zeros(1, dtype=np.bool_)
+            slots, episode = np.array([codes.size]), np.zeros(1, dtype=np.int64)
+            paid = self._payable(
+                batch,
+                codes,
+                walk(self.lists, self.rules, codes, nothing, slots, keep, episode, uniforms),
+            )
+        gain = means[codes[:, 1:]] - bootstrap.mean(-1).cpu().numpy()  # [1,T]
+        found = {
+            "code": codes[0],
+            "cq": worth[codes[0]],
+            "intrinsic": (self.gamma * np.where(paid, np.maximum(gain, 0.0), 0.0))[0],
+            **references(self.lists, self.rules, codes[0], uniforms[0]),
+            **code_map(self.vq.quantizer.codebook, worth),
+        }
+        return {name: torch.from_numpy(values) for name, values in found.items()}
+
+    def _used_slots(self, batch: EpisodeBatch) -> Tensor:
+        """Slots that anything is learnt from, [B,T+1] bool."""
+        filled = batch.slots_filled
+        return torch.ones_like(filled) if self.padding == "included" else filled
+
+    def _codes(self, batch: EpisodeBatch, used: Tensor, progress: Progress) -> Tensor:
+        """Codes of all used slots as they are before this update, [B,T+1]; 0 elsewhere."""
+        slots = used.shape[1]
+        rows = used.flatten().nonzero()[:, 0]  # [N]
+        states = batch.state.flatten(0, 1)[rows]  # [N,S]
+        if self.vq_schedule.due(progress):
+            found, self.vq_metrics = self.vq.step(states, rows % slots, slots)
+        else:
+            found = self.vq.quantizer.encode(states)
+        codes = torch.zeros(used.numel(), dtype=torch.int64, device=used.device)
+        codes[rows] = found
+        return codes.reshape(used.shape)
+
+    def _keep_returns(
+        self,
+        batch: EpisodeBatch,
+        used: Tensor,
+        codes: NDArray[np.int64],
+        returns: NDArray[np.float64],
+    ) -> None:
+        """Push the returns into the windows, slot by slot and then episode by episode."""
+        kept = used.cpu().numpy().copy()  # [B,T+1]
+        if not self.config.final_slot:
+            kept[np.arange(batch.size), batch.lengths.cpu().numpy()] = False
+        self.values.push(codes.T[kept.T], returns.T[kept.T])
+
+    def _walk(
+        self,
+        batch: EpisodeBatch,
+        used: Tensor,
+        codes: NDArray[np.int64],
+        returns: NDArray[np.float64],
+        means: NDArray[np.float64],
+    ) -> NDArray[np.bool_]:
+        """Keep and draw trajectories; which steps are to be paid, [B,T]. used, codes: [B,T+1]."""
+        config = self.config
+        draws = -(-codes.shape[1] // config.resample_interval)
+        follows = walk(
+            self.lists,
+            self.rules,
+            codes,
+            means[codes] if config.priority == "cq" else returns,
+            used.sum(1).cpu().numpy(),
+            batch.won.cpu().numpy() if config.goal_only else np.ones(batch.size, dtype=np.bool_),
+            batch.episode.cpu().numpy(),
+            torch.rand(batch.size, draws, generator=self.rng, dtype=torch.float64).numpy(),
+        )
+        return self._payable(batch, codes, follows)
+
+    def _payable(
+        self, batch: EpisodeBatch, codes: NDArray[np.int64], follows: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Of the steps that follow a reference, those whose worth is known; all are [B,T]."""
+        paid = follows & self.values.known[codes[:, 1:]] & batch.filled[..., 0].cpu().numpy()
+        if not self.config.pay_on_terminal:
+            paid &= ~batch.terminated[..., 0].cpu().numpy()
+        chosen: NDArray[np.bool_] = paid
+        return chosen
+
+    def state_dict(self) -> State:
+        return {
+            "vq": self.vq.state_dict(),
+            "vq_schedule": self.vq_schedule.state_dict(),
+            "value_schedule": self.value_schedule.state_dict(),
+            "values": self.values.state_dict(),
+            "lists": saved(self.lists._asdict()),
+            "rng": self.rng.get_state(),
+            "started": self.started,
+            "vq_metrics": dict(self.vq_metrics),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        self.vq.load_state_dict(state["vq"])
+        self.vq_schedule.load_state_dict(state["vq_schedule"])
+        self.value_schedule.load_state_dict(state["value_schedule"])
+        self.values.load_state_dict(state["values"])
+        restore(self.lists._asdict(), state["lists"])
+        self.rng.set_state(state["rng"].cpu())
+        self.started = state["started"]
+        self.vq_metrics = dict(state["vq_metrics"])
+        self._goal = None
+
+
+def _usage(codes: Tensor, n_codes: int) -> Metrics:
+    """Share of the codes that occur, and exp of the entropy of their shares. codes: [N]."""
+    share = torch.bincount(codes, minlength=n_codes).float() / max(1, codes.numel())  # [K]
+    return {
+        "codebook_usage": (share > 0).float().mean(),
+        "codebook_perplexity": torch.special.entr(share).sum().exp(),
+    }
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    """Mean, 0 of nothing."""
+    return float(values.mean()) if values.size else 0.0

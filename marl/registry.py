@@ -1,0 +1,36 @@
+"""The recipes by name: what `recipe:` in configs/algs/*.yaml may say."""
+
+from __future__ import annotations
+
+from marl.algos.iql import IqlConfig
+from marl.algos.lagma import LagmaConfig
+from marl.algos.qmix import QmixConfig
+from marl.algos.values import Agent, ValueRecipeConfig
+from marl.algos.vdn import VdnConfig
+from marl.scripted.players import (
+    FocusFireConfig,
+    HeuristicConfig,
+    KiteConfig,
+    PlayerConfig,
+    RandomConfig,
+)
+from marl.single_agent.value.dqn import DqnConfig
+
+# What learns from experience.
+LEARNERS: dict[str, type[ValueRecipeConfig]] = {
+    "iql": IqlConfig,
+    "vdn": VdnConfig,
+    "qmix": QmixConfig,
+    "lagma": LagmaConfig,
+    "dqn": DqnConfig,
+}
+# What plays by a script.
+PLAYERS: dict[str, type[PlayerConfig]] = {
+    "random": RandomConfig,
+    "heuristic": HeuristicConfig,
+    "focus_fire": FocusFireConfig,
+    "kite": KiteConfig,
+}
+RECIPES: dict[str, type[ValueRecipeConfig] | type[PlayerConfig]] = {**LEARNERS, **PLAYERS}
+
+__all__ = ["LEARNERS", "PLAYERS", "RECIPES", "Agent"]

@@ -1,0 +1,83 @@
+"""The results folder: one folder per run.
+
+results/<environment>-<backend>/<map>/<config>/<time>-s<seed>[-label]/
+    config.yaml     every value and where it came from
+    metrics.jsonl   one line per logged point
+    evaluations.jsonl  one line per `run.py evaluate` of the run
+    replays/        battles of `run.py replay`, and of evaluations with save_replay=True
+    tb/             TensorBoard events
+    models/<t_env>/ checkpoints
+    abandoned-at-<t_env>/ what was beyond a checkpoint that the run went on from
+    sacred/<n>/     sacred's record of the run, one more for each time it was resumed
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+
+from marl.config.files import dump, read, read_sources
+from marl.errors import ConfigError
+from marl.run.plan import Plan
+
+CONFIG = "config.yaml"
+METRICS = "metrics.jsonl"
+EVALUATIONS = "evaluations.jsonl"
+TENSORBOARD = "tb"
+SACRED = "sacred"
+
+
+def create(results_dir: str, spec_name: str, config_name: str, seed: int, label: str) -> Path:
+    """Make a new run folder; never one that exists, even if two runs start in the same second.
+
+    spec_name: an EnvSpec's name, `<environment>-<backend>/<map>`.
+    """
+    parent = Path(results_dir).joinpath(*map(_safe, spec_name.split("/")), _safe(config_name))
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"results_dir: cannot make {parent}: {error.strerror}") from error
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-s{seed}" + (f"-{_safe(label)}" if label else "")
+    for number in count(1):
+        folder = parent / (stem if number == 1 else f"{stem}.{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError("unreachable")
+
+
+def _safe(name: str) -> str:
+    """The name with everything that a folder's name should not have replaced."""
+    return re.sub(r"[^\w.+-]+", "_", name).strip(".") or "_"
+
+
+def write_config(folder: Path, plan: Plan) -> None:
+    """Write config.yaml; on a resumed run, over the old one."""
+    temporary = folder / f".{CONFIG}.tmp"
+    temporary.write_text(dump(plan.values, plan.sources), encoding="utf-8")
+    temporary.replace(folder / CONFIG)
+
+
+def read_config(folder: Path) -> tuple[dict[str, object], dict[str, str]]:
+    """The values of config.yaml, and where each came from."""
+    path = folder / CONFIG
+    return read(path), read_sources(path.read_text(encoding="utf-8"))
+
+
+def run_folder(path: str | Path, key: str) -> Path:
+    """The run folder that `path` is or lies in (its models/, or one checkpoint).
+
+    key: the option that the path was given to, for the error's line.
+    """
+    start = Path(path)
+    if not start.exists():
+        raise ConfigError(f"{key}: {start} does not exist; give the folder of a run")
+    here = start.resolve()
+    for folder in [here, *here.parents[:2]]:
+        if (folder / CONFIG).is_file():
+            return start if folder == here else folder
+    raise ConfigError(f"{key}: {start} is not the folder of a run: there is no {CONFIG} in it")

@@ -1,0 +1,319 @@
+"""The training loop: collect, learn, test, log, save. One loop for every recipe and environment."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from marl import seeding
+from marl.errors import CheckpointError, EnvError
+from marl.log import Log, open_log
+from marl.protocols import Progress, State
+from marl.replay.battles import TraceLog
+from marl.replay.film import Fact
+from marl.replay.folder import ReplayFolder
+from marl.run import checkpoint
+from marl.run.device import pick_device
+from marl.run.meter import Meter
+from marl.run.plan import Plan
+from marl.runners.episodes import EpisodeRunner, Rollout
+from marl.runners.evaluation import evaluation_seeds, play, statistics
+from marl.runners.stopwatch import Stopwatch
+
+INTERRUPTED = "interrupted"
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass
+class Counters:
+    """Where training stands; all of it is saved."""
+
+    t_env: int = 0  # environment steps collected
+    episode: int = 0  # episodes collected
+    update: int = 0  # learner updates done
+    due: float = 0.0  # fraction of an update owed for what was collected
+    next_test: int = 0  # t_env of the next evaluation ...
+    next_log: int = 0
+    next_save: int = 0
+
+
+@dataclass
+class Summary:
+    """What a training came to."""
+
+    folder: Path
+    t_env: int
+    evaluations: list[dict[str, float]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    steps_per_second: float = 0.0
+    stopped: str = ""  # why it ended early, "" if it did not
+
+
+class Trainer:
+    """One training run, from its plan to its folder of results."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.run = plan.run
+        assert plan.run.seed is not None
+        assert plan.folder is not None
+        self.seed, self.folder = plan.run.seed, plan.folder
+        torch.set_num_threads(self.run.torch_threads)
+        self.device = pick_device(self.run.device)
+        seeding.seed_everything(self.seed)
+        self.env = plan.env.build(self.run.num_envs, self.run.env_threads)
+        self.agent = plan.recipe.build(self.env.spec, self.device)
+        self.stopwatch = Stopwatch()
+        self.runner = EpisodeRunner(self.env, self.device, self.stopwatch)
+        self.exploration_rng = seeding.generator(self.seed, seeding.EXPLORATION)
+        self.sampling_rng = seeding.generator(self.seed, seeding.SAMPLING)
+        self.counters = Counters()
+        self.meter = Meter()
+        self.owed: list[int] = []  # the episodes just played that an update is due for
+        self.evaluations: list[dict[str, float]] = []
+        self.stop_reason = ""
+        self.saved_at: int | None = None  # t_env of the newest checkpoint
+
+    def introduction(self) -> str:
+        """What is about to be trained, in one line."""
+        size = sum(parameter.numel() for parameter in self.agent.learner.parameters)
+        return (
+            f"{self.plan.config_name} on {self.env.spec.name}, seed {self.seed}: "
+            f"{self.run.num_envs} environments, {size:,} parameters on {self.device.type}; "
+            f"results in {self.folder}"
+        )
+
+    def train(self, log: Log) -> Summary:
+        """Train until t_max, the time limit or Ctrl-C; always ends with a checkpoint."""
+        count = self.counters
+        start, first = time.perf_counter(), count.t_env
+        deadline = start + (self.run.max_seconds or float("inf"))
+        with self._graceful_interrupt(log), self._saved_if_env_fails():
+            while count.t_env < self.run.t_max and not self.stop_reason:
+                if count.t_env >= count.next_test:
+                    self._evaluate(log)
+                    count.next_test = count.t_env + self.run.test_interval
+                self._collect()
+                self._learn()
+                log.progress(count.t_env, self.meter.latest)
+                if count.t_env >= count.next_log:
+                    self._log(log, (count.t_env - first) / (time.perf_counter() - start))
+                    count.next_log = count.t_env + self.run.log_interval
+                if count.t_env >= count.next_save:
+                    count.next_save = count.t_env + self.run.save_interval
+                    self.save()
+                if time.perf_counter() >= deadline:
+                    self.stop_reason = f"max_seconds={self.run.max_seconds:g} is over"
+            self.save()  # before the last evaluation, so that whatever stops that loses nothing
+            if self.stop_reason != INTERRUPTED and self._evaluate(log):
+                self.saved_at = None
+                self.save()  # with that evaluation
+        seconds = time.perf_counter() - start
+        return Summary(
+            folder=self.folder,
+            t_env=count.t_env,
+            evaluations=self.evaluations,
+            seconds={**self.stopwatch.seconds, "total": seconds},
+            steps_per_second=(count.t_env - first) / max(seconds, 1e-9),
+            stopped=self.stop_reason,
+        )
+
+    def _collect(self) -> None:
+        count = self.counters
+        seeds = seeding.episode_seeds(
+            self.seed, seeding.TRAIN_EPISODES, count.episode, self.run.num_envs
+        )
+        progress = Progress(count.t_env, count.episode, count.update)
+        rollout = self.runner.collect(
+            self.agent.controller, self.agent.exploration, progress, seeds, self.exploration_rng
+        )
+        with self.stopwatch.measure("replay"):
+            self._store(rollout)
+        count.t_env += rollout.steps
+        count.episode += len(seeds)
+        stats = statistics([rollout])
+        stats["return_square_mean"] = stats.pop("return_std") ** 2 + stats["return_mean"] ** 2
+        self.meter.add(stats, weight=len(rollout.lengths))
+        self.meter.note(self.agent.exploration.metrics(progress))
+        self.meter.note(self.runner.incidents())
+
+    def _store(self, rollout: Rollout) -> None:
+        """Keep the episodes one by one, and owe the updates that each brings once there is a batch.
+
+        So the updates and the episodes that they follow are those of one environment at a time.
+        """
+        count, recipe, batch = self.counters, self.plan.recipe, rollout.batch
+        for row, length in enumerate(rollout.lengths.tolist()):
+            self.agent.buffer.add(batch.rows(row, row + 1))
+            if self.agent.sampler.ready(self.agent.buffer):
+                count.due += recipe.updates_per_episode + recipe.updates_per_step * length
+            while count.due >= 1.0:
+                self.owed.append(count.episode + row)
+                count.due -= 1.0
+
+    def _learn(self) -> None:
+        """Do the updates that are owed."""
+        count = self.counters
+        for episode in self.owed:
+            progress = Progress(count.t_env, episode, count.update)
+            with self.stopwatch.measure("replay"):
+                batch = self.agent.sampler.sample(self.agent.buffer, self.sampling_rng)
+            with self.stopwatch.measure("learning"):
+                metrics = self.agent.learner.update(batch.to(self.device), progress)
+            self.meter.add(metrics)
+            count.update += 1
+        self.owed.clear()
+
+    def _evaluate(self, log: Log) -> bool:
+        """Test the greedy policy, unless that was just done; whether it was tested."""
+        t_env = self.counters.t_env
+        if self.evaluations and self.evaluations[-1]["t_env"] == t_env:
+            return False
+        seeds = evaluation_seeds(self.seed, t_env, self.run.test_episodes)
+        traces = self._trace_log()
+        rollouts = play(self.runner, self.agent.controller, self.agent.greedy, seeds, keep=traces)
+        if traces is not None:
+            with self.stopwatch.measure("saving"):
+                ReplayFolder(self.folder).add(t_env, traces.traces, pages=1)
+        metrics = statistics(rollouts, "test_")
+        self.evaluations.append({"t_env": t_env, "episodes": len(seeds), **metrics})
+        log.write(metrics, t_env)
+        return True
+
+    def _trace_log(self) -> TraceLog | None:
+        """Where an evaluation's battles are traced, if they are to be."""
+        if not self.run.save_replay:
+            return None
+        facts: dict[str, Fact] = {
+            "player": self.plan.config_name,
+            "t_env": self.counters.t_env,
+        }
+        return TraceLog(self.plan.env, self.agent.learner, self.device, facts)
+
+    def _log(self, log: Log, steps_per_second: float) -> None:
+        count = self.counters
+        metrics = self.meter.drain()
+        variance = metrics.pop("return_square_mean") - metrics["return_mean"] ** 2
+        metrics["return_std"] = max(0.0, variance) ** 0.5
+        metrics |= {"episode": count.episode, "updates": count.update}
+        metrics["steps_per_second"] = steps_per_second
+        metrics |= {f"time_{part}": share for part, share in self.stopwatch.shares().items()}
+        log.write(metrics, count.t_env)
+
+    def save(self) -> None:
+        """Write a checkpoint of everything, unless that is done already."""
+        if self.saved_at == self.counters.t_env:
+            return
+        with self.stopwatch.measure("saving"):
+            parts = {"learner": self.agent.learner.state_dict(), "train": self._state()}
+            if self.run.save_replay_buffer:
+                parts["replay"] = self.agent.buffer.state_dict()
+            models = self.folder / checkpoint.MODELS
+            checkpoint.save(models / str(self.counters.t_env), parts)
+            checkpoint.prune(models)
+        self.saved_at = self.counters.t_env
+
+    def _state(self) -> State:
+        return {
+            "counters": dict(vars(self.counters)),
+            "exploration_rng": self.exploration_rng.get_state(),
+            "sampling_rng": self.sampling_rng.get_state(),
+            "meter": self.meter.state_dict(),
+            "evaluations": self.evaluations,
+        }
+
+    def load(self, parts: dict[str, State]) -> None:
+        """Go on from a checkpoint's parts (on the CPU), exactly as if training never stopped."""
+        train = parts["train"]
+        self.counters = Counters(**train["counters"])
+        self.exploration_rng.set_state(train["exploration_rng"])
+        self.sampling_rng.set_state(train["sampling_rng"])
+        self.meter.load_state_dict(train["meter"])
+        self.evaluations = list(train["evaluations"])
+        load_into(self.agent.learner.load_state_dict, parts["learner"], "networks")
+        if "replay" in parts:
+            load_into(self.agent.buffer.load_state_dict, parts["replay"], "replay")
+
+    @contextmanager
+    def _saved_if_env_fails(self) -> Iterator[None]:
+        """An environment that gives up, a game that does not start any more say, costs nothing."""
+        try:
+            yield
+        except EnvError:
+            self.save()
+            raise
+
+    @contextmanager
+    def _graceful_interrupt(self, log: Log) -> Iterator[None]:
+        """Ctrl-C or SIGTERM ends the loop after its current round; a second one ends it at once."""
+
+        def stop(signum: int, frame: FrameType | None) -> None:
+            if self.stop_reason == INTERRUPTED:
+                raise KeyboardInterrupt
+            self.stop_reason = INTERRUPTED
+            log.message("stopping after this round, then saving; Ctrl-C again to stop at once")
+
+        before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def load_into(load: Callable[[State], None], state: State, what: str) -> None:
+    """Load a state; CheckpointError where it was made by a run of other sizes or parts."""
+    try:
+        load(state)
+    except (RuntimeError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(
+            f"the checkpoint's {what} do not fit this configuration ({reason[:200]}); "
+            "use the run's own config"
+        ) from error
+
+
+def resume(trainer: Trainer, path: Path) -> list[str]:
+    """Load the checkpoint to go on from; returns what the user should know about it."""
+    found = checkpoint.find(path, trainer.run.load_step)
+    if found.resolve().parent != (trainer.folder / checkpoint.MODELS).resolve():
+        raise CheckpointError(
+            f"{found} is not in the run's {checkpoint.MODELS} folder; move it there"
+        )
+    parts = checkpoint.load(found)
+    trainer.load(parts)
+    t_env = trainer.counters.t_env
+    notes: list[str] = []
+    aside = checkpoint.set_aside(trainer.folder, t_env)
+    if aside is not None:
+        notes.append(f"going on from {t_env:,}; what came after it was moved to {aside}")
+    if "replay" not in parts:
+        notes.append(
+            "the replay of this checkpoint was not kept: it fills anew, so training goes on, "
+            "but not exactly as it would have"
+        )
+    trainer.saved_at = t_env
+    return notes
+
+
+def train(plan: Plan) -> Summary:
+    """Run the plan (or go on with the run that it resumes) and report."""
+    trainer = Trainer(plan)
+    notes = resume(trainer, Path(plan.run.resume)) if plan.run.resume is not None else []
+    log = open_log(plan, start=trainer.counters.t_env)
+    try:
+        for note in [trainer.introduction(), *notes]:
+            log.message(note)
+        summary = trainer.train(log)
+        log.summary(summary)
+    finally:
+        log.close()
+        trainer.env.close()
+    return summary

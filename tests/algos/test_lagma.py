@@ -1,0 +1,197 @@
+"""The LAGMA recipe: presets, flags, what it shares with QMIX, what it costs."""
+
+import time
+
+import pytest
+import torch
+from builders import SMALL, STALKERS, random_batch
+
+from marl.algos.lagma import LagmaConfig
+from marl.algos.qmix import QmixConfig
+from marl.buffers.samplers import SliceSamplerConfig
+from marl.cli.main import split
+from marl.cli.resolve import make_plan
+from marl.controllers.exploration import EpsilonConfig
+from marl.errors import ConfigError
+from marl.intrinsic.lagma.bonus import IntrinsicConfig
+from marl.intrinsic.none import NoBonus
+from marl.protocols import Progress
+from marl.quantizers.vq import CodebookConfig
+
+CPU = torch.device("cpu")
+
+
+def preset(name: str, *flags: str) -> QmixConfig:
+    """The recipe as the command line makes it."""
+    words = ["train", f"--config={name}", "--env-config=two_step"]
+    return make_plan(split([*words, "with", *flags] if flags else words)).recipe
+
+
+def tuned(name: str) -> tuple[float, ...]:
+    """The columns of the paper's configurations that differ from map to map."""
+    recipe = preset(name)
+    book = recipe.codebook
+    weights = (book.vq_weight, book.commit_weight, book.coverage_weight)
+    intervals = (book.update_interval, recipe.intrinsic.update_interval)
+    return (recipe.epsilon.anneal, *intervals, book.size, book.dim, *weights)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("lagma", (50_000, 10, 40, 64, 8, 1.0, 0.5, 0.5)),
+        ("lagma_official", (50_000, 10, 40, 64, 8, 1.0, 0.5, 0.5)),
+        ("lagma_6h_vs_8z", (500_000, 10, 40, 256, 8, 2.0, 1.0, 1.0)),
+        ("lagma_sparse_3m", (50_000, 40, 10, 256, 8, 2.0, 1.0, 1.0)),
+        ("lagma_sparse_8m", (50_000, 10, 20, 256, 8, 2.0, 1.0, 1.0)),
+        ("lagma_sparse_2s3z", (50_000, 40, 10, 256, 8, 2.0, 1.0, 1.0)),
+        ("lagma_sparse_2m_vs_1z", (500_000, 10, 20, 256, 8, 2.0, 1.0, 1.0)),
+    ],
+)
+def test_preset_holds_the_published_values(name, values):
+    assert tuned(name) == values
+
+
+def test_default_is_the_recommended_resolution():
+    recipe = preset("lagma")
+    assert (recipe.coverage, recipe.padding) == ("timestep", "masked")
+    assert recipe.intrinsic == IntrinsicConfig(update_interval=40)
+    assert recipe.codebook == CodebookConfig()
+    assert (recipe.intrinsic.start, recipe.intrinsic.window, recipe.intrinsic.k) == (
+        50_000,
+        100,
+        30,
+    )
+    assert recipe.intrinsic.resample_interval == 5
+
+
+def test_official_preset_is_the_published_behaviour():
+    recipe = preset("lagma_official")
+    assert recipe.padding == "included"
+    assert (recipe.codebook.grad_clip, recipe.codebook.gradient) == (None, "per_code")
+    intrinsic = recipe.intrinsic
+    assert (intrinsic.phantom_zero, intrinsic.final_slot) == (True, True)
+    assert (intrinsic.pay_on_resample, intrinsic.pay_on_terminal) == (False, True)
+
+
+def test_backbone_is_qmix_unchanged():
+    qmix, recipe = preset("qmix"), preset("lagma")
+    for name in (
+        "agent",
+        "mixer",
+        "learner",
+        "epsilon",
+        "buffer",
+        "sampler",
+        "updates_per_episode",
+    ):
+        assert getattr(recipe, name) == getattr(qmix, name)
+
+
+def test_ablations_are_flags():
+    recipe = preset(
+        "lagma",
+        *("codebook.size=128", "codebook.dim=4", "codebook.hidden_dim=32", "coverage=all"),
+        *("intrinsic.k=5", "intrinsic.window=50", "intrinsic.goal_only=True", "intrinsic.start=0"),
+    )
+    assert (recipe.codebook.size, recipe.codebook.dim, recipe.codebook.hidden_dim) == (128, 4, 32)
+    assert recipe.coverage == "all"
+    assert (recipe.intrinsic.k, recipe.intrinsic.window) == (5, 50)
+    assert recipe.intrinsic.goal_only
+    assert preset("lagma", "codebook.grad_clip=None").codebook.grad_clip is None
+    assert preset("lagma", "coverage=none").coverage == "none"
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("coverage=cvr_all", "coverage"),
+        ("codebook.size=0", "codebook.size"),
+        ("intrinsic.windows=3", "window"),
+        ("padding=zeros", "padding"),
+    ],
+)
+def test_wrong_flag_is_refused_with_its_path(flag, message):
+    with pytest.raises(ConfigError, match=message):
+        preset("lagma", flag)
+
+
+def test_slices_are_refused():
+    recipe = LagmaConfig(sampler=SliceSamplerConfig())
+    with pytest.raises(ConfigError, match="whole episodes"):
+        recipe.build(SMALL, CPU)
+
+
+def test_goal_only_without_wins_is_refused():
+    recipe = LagmaConfig(intrinsic=IntrinsicConfig(goal_only=True))
+    with pytest.raises(ConfigError, match=r"goal_only.*does not report wins"):
+        recipe.build(SMALL, CPU)
+    recipe.build(STALKERS, CPU)
+
+
+def test_epsilon_of_the_published_schedule():
+    epsilon = EpsilonConfig(start=1.0, end=0.05, anneal=50_000)
+    found = [epsilon.at(t) for t in (0, 25_000, 50_000, 10**6)]
+    assert found == pytest.approx([1.0, 0.525, 0.05, 0.05])
+
+
+def losses(recipe: QmixConfig, updates: int = 6) -> list[float]:
+    torch.manual_seed(0)
+    learner = recipe.build(SMALL, CPU).learner
+    found = []
+    for update in range(updates):
+        batch = random_batch(SMALL, 4, seed=update, lengths=[9, 5, 3, 7])
+        metrics = learner.update(batch, Progress(t_env=update + 1, episode=update, update=update))
+        assert all(value.ndim == 0 for value in metrics.values())
+        found.append(metrics["loss"].item())
+    return found
+
+
+def test_lagma_without_its_reward_is_qmix_bit_for_bit():
+    idle = LagmaConfig(intrinsic=IntrinsicConfig(enabled=False, start=0, update_interval=1))
+    assert losses(idle) == losses(QmixConfig())
+
+
+def test_before_the_start_lagma_is_qmix_bit_for_bit():
+    assert losses(LagmaConfig()) == losses(QmixConfig())
+
+
+def test_past_the_start_the_bonus_moves_the_target():
+    active = LagmaConfig(
+        codebook=CodebookConfig(lr=0.05, update_interval=1),  # soon more than one code is in use
+        intrinsic=IntrinsicConfig(start=0, update_interval=1),
+    )
+    found, plain = losses(active, 12), losses(QmixConfig(), 12)
+    assert found[0] == plain[0]  # windows open at the first update after episode 0
+    assert found[1:] != plain[1:]
+
+
+def test_update_reports_how_the_codebook_and_the_bonus_fare():
+    torch.manual_seed(0)
+    learner = LagmaConfig(intrinsic=IntrinsicConfig(start=0)).build(SMALL, CPU).learner
+    metrics = learner.update(random_batch(SMALL, 4), Progress(t_env=1, episode=31))
+    expected = "codebook_usage codebook_perplexity intrinsic_mean intrinsic_paid vq_loss"
+    expected += " coverage_loss recon_loss commit_loss vae_grad_norm"
+    assert set(expected.split()) <= metrics.keys()
+    assert not isinstance(learner.bonus, NoBonus)
+
+
+def test_update_costs_at_most_1_15_of_a_qmix_update():
+    """CPU time, best of each kind of update; one in ten takes a step of the quantiser too."""
+    batch = random_batch(STALKERS, 32)
+    qmix = QmixConfig().build(STALKERS, CPU).learner
+    active = LagmaConfig(intrinsic=IntrinsicConfig(start=0, update_interval=1))
+    lagma = active.build(STALKERS, CPU).learner
+    kinds = {"qmix": (qmix, 0), "plain": (lagma, 0), "quantiser": (lagma, 10)}
+    lagma.update(batch, Progress(t_env=1, episode=10))  # compiles the walk
+    best = dict.fromkeys(kinds, float("inf"))
+    episode = 10
+    for _ in range(4):
+        for kind, (learner, episodes) in kinds.items():
+            episode += episodes
+            start = time.process_time()
+            learner.update(batch, Progress(t_env=1, episode=episode))
+            best[kind] = min(best[kind], time.process_time() - start)
+    print({kind: f"{1000 * seconds:.0f} ms" for kind, seconds in best.items()})
+    assert 0.9 * best["plain"] + 0.1 * best["quantiser"] < 1.15 * best["qmix"]
+    assert best["quantiser"] < 1.3 * best["qmix"]  # the only kind until the start: 1.1 if quiet

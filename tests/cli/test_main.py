@@ -1,0 +1,428 @@
+"""python run.py: what it takes, and how it ends when something is wrong."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from marl.buffers.samplers import EpisodeSamplerConfig
+from marl.cli.arguments import parse_updates, split
+from marl.cli.main import main
+from marl.cli.resolve import make_plan, open_folder
+from marl.config.files import ROOT
+from marl.errors import ConfigError
+from marl.nets.agents import MlpConfig, RnnConfig
+from marl.run.folder import create, read_config, run_folder
+from marl.run.plan import Plan
+
+GAME = ["--config=qmix", "--env-config=matrix"]
+SMALL = ["t_max=64", "test_interval=64", "test_episodes=4", "tensorboard=False", "num_envs=4"]
+
+
+EXECUTE = runpy.run_path(str(ROOT / "run.py"), run_name="run")["execute"]
+
+
+def run_apart(*words: object) -> subprocess.CompletedProcess[str]:
+    """python run.py in a process of its own, from another folder."""
+    command = [sys.executable, str(ROOT / "run.py"), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd="/")
+
+
+def run(*words: object) -> int:
+    """The same within this process; the exit code."""
+    return main([str(word) for word in words], EXECUTE)
+
+
+def plan_of(*words: str) -> Plan:
+    return make_plan(split(words))
+
+
+def refused(*words: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        plan_of(*words)
+    return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """The folder of a short finished run."""
+    results = tmp_path_factory.mktemp("results")
+    code = run(*GAME, "with", *SMALL, "seed=3", f"results_dir={results}", "learner.gamma=0.5")
+    assert code == 0
+    (folder,) = results.glob("*/*/*/*")
+    return folder
+
+
+# the words of the command line
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "train --config=qmix --env-config=matrix with a=1",
+        "--config=qmix --env-config=matrix train with a=1",
+        "--config qmix --env-config matrix with a=1",
+        "train with a=1 --config=qmix --env-config matrix",
+        "-F dir --config=qmix train --env-config=matrix with a=1",
+    ],
+)
+def test_options_may_stand_anywhere(words):
+    arguments = split(words.split())
+    assert (arguments.command, arguments.config, arguments.env_config) == (
+        "train",
+        "qmix",
+        "matrix",
+    )
+    assert arguments.updates == {"a": 1}
+
+
+def test_updates_are_literals_or_texts_and_dots_go_inside():
+    words = ["a.b=1", "a.c=5e-4", "d=True", "e=[1, 2]", "f=3s_vs_5z", "g=None", "h={'x': 1}", "i="]
+    assert parse_updates(words) == {
+        "a": {"b": 1, "c": 5e-4},
+        "d": True,
+        "e": [1, 2],
+        "f": "3s_vs_5z",
+        "g": None,
+        "h": {"x": 1},
+        "i": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["trian", *GAME], "'trian' is not a command; did you mean 'train'?"),
+        (["--config"], "--config: needs a name, for example --config=lagma"),
+        (["--config", "with", "a=1"], "--config: needs a name"),
+        ([*GAME, "map=3m"], "map=3m: settings stand after the word 'with'"),
+        ([*GAME, "with", "map"], "'map': expects key=value"),
+        ([*GAME, "with", "a..b=1"], "expects key=value"),
+        ([*GAME, "--nonsense"], "cannot make sense of '--nonsense'"),
+        (["--config=qmix"], "--env-config=NAME is missing; there are: "),
+        (["--env-config=matrix"], "--config=NAME is missing; there are: "),
+        (["--config=qmx", "--env-config=matrix"], "no configs/algs/qmx.yaml; did you mean 'qmix'?"),
+        (["--config=qmix", "--env-config=matrx"], "did you mean 'matrix'?"),
+        ([*GAME, "with", "learner.gamma=2"], "learner.gamma: 2.0 is too large"),
+        ([*GAME, "with", "learner=5"], "learner: a section with the keys"),
+        ([*GAME, "with", "t_mx=5"], "t_mx: unknown key; did you mean 't_max'? [command line]"),
+        ([*GAME, "with", "test_nepisode=5"], "PyMARL's 'test_nepisode' is here test_episodes"),
+        ([*GAME, "with", "env_id=x"], "env_id: belongs to env gymnasium; this run has env matrix"),
+        ([*GAME, "with", "device=gpu"], "'gpu' is not one of ['auto', 'cpu', 'cuda']"),
+        ([*GAME, "with", "seed=-1"], "seed: -1 is too small"),
+        ([*GAME, "with", "recipe=vdn"], "recipe: choose it with --config=NAME, before"),
+        ([*GAME, "with", "config=vdn"], "config: choose it with --config=NAME, before"),
+        ([*GAME, "with", "env=sc2"], "env: choose it with --env-config=NAME, before"),
+        ([*GAME, "with", "env_config=sc2"], "env_config: choose it with --env-config=NAME"),
+        ([*GAME, "with", "agent=mlp", "agent.agent_id=True"], "agent was already given the value"),
+        ([*GAME, "with", "agent=mlp"], "set a key inside it, for example agent.kind=..."),
+        ([*GAME, "with", "agent.hidden_dims=[8]"], "belongs to agent.kind=mlp, and this is rnn"),
+        ([*GAME, "with", "sampler.length=2"], "belongs to sampler.kind=slices, and this is"),
+        (
+            [*GAME, "with", "learner.optimizer.kind=adam", "learner.optimizer.alpha=0.9"],
+            "learner.optimizer.alpha: belongs to learner.optimizer.kind=rmsprop, and this is adam",
+        ),
+        ([*GAME, "with", "buffer.episodes=16"], "buffer.episodes: 16 can never fill a batch of 32"),
+        ([*GAME, "with", "updates_per_episode=0"], "updates_per_step: one must be more than 0"),
+        (
+            ["--config=dqn", "--env-config=gymnasium", "with", "buffer.steps=500"],
+            "buffer.steps: 500 can never hold the 1000 steps that the first update waits for",
+        ),
+        ([*GAME, "with", "obs_agent_id=False"], "PyMARL's 'obs_agent_id' is here agent.agent_id"),
+        ([*GAME, "with", "checkpoint=x"], "checkpoint: belongs to evaluate"),
+        ([*GAME, "with", "resume=/nowhere"], "resume: /nowhere does not exist"),
+        ([*GAME, "with", "resume=/"], "resume: / is not the folder of a run"),
+        (["evaluate"], "checkpoint: evaluate needs one"),
+        (["evaluate", *GAME], "checkpoint: evaluate needs one for --config=qmix: with checkpoint="),
+        (
+            ["train", "--config=heuristic", "--env-config=sc2"],
+            "--config=heuristic: a scripted player has nothing to learn; to see how it fares: "
+            "python run.py evaluate --config=heuristic --env-config=sc2",
+        ),
+        (["evaluate", "with", "checkpoint=/nowhere"], "checkpoint: /nowhere does not exist"),
+        (["evaluate", "with", "resume=x"], "resume: belongs to train"),
+    ],
+)
+def test_what_is_wrong_is_said(words, said):
+    assert said in refused(*words)
+
+
+@pytest.mark.parametrize(
+    ("alg", "env", "said"),
+    [
+        ("recipe: qmx", "env: matrix", "recipe: 'qmx' is unknown; did you mean 'qmix'?"),
+        ("recipe: qmix", "env: matrx", "env: 'matrx' is unknown; did you mean 'matrix'?"),
+    ],
+)
+def test_an_unknown_name_in_a_file_gets_the_nearest_one(tmp_path, alg, env, said):
+    (tmp_path / "alg.yaml").write_text(alg)
+    (tmp_path / "env.yaml").write_text(env)
+    assert said in refused(f"--config={tmp_path}/alg.yaml", f"--env-config={tmp_path}/env.yaml")
+
+
+def test_a_bad_key_inside_a_yaml_file_is_refused_with_the_file(tmp_path):
+    (tmp_path / "mine.yaml").write_text("extends: qmix\nlearner: {gama: 0.9}\n")
+    said = refused(f"--config={tmp_path}/mine.yaml", "--env-config=matrix")
+    assert "learner.gama: unknown key; did you mean 'learner.gamma'?" in said
+    assert said.endswith("mine.yaml]")
+
+
+# the plan
+
+
+def test_the_command_line_wins_over_algorithm_over_environment_over_default(tmp_path):
+    (tmp_path / "env.yaml").write_text("env: matrix\nt_max: 1\ntest_episodes: 1\nnum_envs: 1\n")
+    (tmp_path / "alg.yaml").write_text("recipe: qmix\nt_max: 2\nnum_envs: 2\n")
+    words = [
+        f"--config={tmp_path}/alg.yaml",
+        f"--env-config={tmp_path}/env.yaml",
+        "with",
+        "t_max=3",
+    ]
+    plan = plan_of(*words)
+    assert (plan.run.t_max, plan.run.num_envs, plan.run.test_episodes) == (3, 2, 1)
+    assert plan.sources["t_max"] == "command line"
+    assert plan.sources["num_envs"] == str(tmp_path / "alg.yaml")
+    assert plan.sources["test_episodes"] == str(tmp_path / "env.yaml")
+    assert plan.sources["log_interval"] == "configs/default.yaml"
+
+
+def test_another_kind_on_the_command_line_starts_from_its_own_defaults():
+    plan = plan_of(*GAME, "with", "agent.kind=mlp", "agent.hidden_dims=[64, 64]")
+    assert plan.recipe.agent == MlpConfig(hidden_dims=(64, 64))
+    assert plan.sources["agent.kind"] == "command line"
+    assert plan.sources["agent.agent_id"] == "default"
+    assert plan_of(*GAME, "with", "agent.kind=rnn", "agent.hidden_dim=8").recipe.agent == (
+        RnnConfig(hidden_dim=8)
+    )
+    dqn = plan_of("--config=dqn", "--env-config=gymnasium", "with", "sampler.kind=episodes")
+    assert dqn.recipe.sampler == EpisodeSamplerConfig()  # 32 episodes, not 128
+
+
+PRESETS = [path.stem for path in sorted((ROOT / "configs" / "algs").glob("lagma_*.yaml"))]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_command_at_the_top_of_a_preset_sets_its_task(preset):
+    text = (ROOT / "configs" / "algs" / f"{preset}.yaml").read_text()
+    (words,) = re.findall(r"^# python run.py (.+)$", text, flags=re.MULTILINE)
+    plan = plan_of(*words.split())
+    assert plan.config_name == preset
+    if preset == "lagma_official":
+        assert plan.run.num_envs == 1
+    else:
+        sparse = preset.startswith("lagma_sparse_")
+        assert plan.env.reward_deaths_only == sparse
+        assert plan.env.map == preset.removeprefix("lagma_").removeprefix("sparse_")
+
+
+def test_a_seed_is_drawn_where_none_is_given():
+    first, second = plan_of(*GAME), plan_of(*GAME)
+    assert first.run.seed != second.run.seed
+    assert first.sources["seed"] == "drawn"
+    assert plan_of(*GAME, "with", "seed=5").run.seed == 5
+
+
+def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path):
+    made = {create(str(tmp_path), "sc2-engine/3m", "lagma", 1, "try 2") for _ in range(5)}
+    assert len(made) == 5
+    assert {folder.parent for folder in made} == {tmp_path / "sc2-engine" / "3m" / "lagma"}
+
+
+def test_a_results_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"results_dir: cannot make .*Not a directory"):
+        create(str(tmp_path / "file"), "sc2-engine/3m", "lagma", 1, "")
+
+
+# how it ends
+
+
+def test_an_error_is_one_line_and_code_2_and_leaves_nothing(tmp_path):
+    done = run_apart(*GAME, "with", f"results_dir={tmp_path}", "learner.gama=0.9")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == (
+        "error: learner.gama: unknown key; did you mean 'learner.gamma'? [command line]\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (ConfigError("one\n  line"), 2, "error: one line\n"),
+        (OSError(errno.ENOSPC, "No space left on device", "/x"), 2, "error: /x: No space left"),
+        (OSError(errno.EROFS, "Read-only file system", "/x"), 2, "error: /x: Read-only"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_errors_become_a_line_and_a_code(capsys, error, code, said):
+    def execute(plan, options):
+        raise error
+
+    assert main(GAME, execute) == code
+    assert capsys.readouterr().err.startswith(said)
+
+
+def test_a_mistake_of_ours_keeps_its_traceback():
+    def execute(plan, options):
+        raise FileNotFoundError(errno.ENOENT, "no", "/x")
+
+    with pytest.raises(FileNotFoundError):
+        main(GAME, execute)
+
+
+def test_help_lists_commands_and_configs(capsys):
+    assert main(["--help"], lambda plan, options: None) == 0
+    out = capsys.readouterr().out
+    assert "--env-config" in out
+    assert "qmix" in out
+    assert "matrix" in out
+
+
+def test_a_finished_run_leaves_its_record(trained):
+    values, sources = read_config(trained)
+    assert (values["seed"], values["learner"]["gamma"]) == (3, 0.5)
+    assert sources["learner.gamma"] == "command line"
+    assert (values["recipe"], values["env"], values["config"]) == ("qmix", "matrix", "qmix")
+    lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    assert any("test_return_mean" in line for line in lines)
+    assert (trained / "models" / "64" / "manifest.json").is_file()
+    record = json.loads((trained / "sacred" / "1" / "run.json").read_text())
+    assert record["status"] == "COMPLETED"
+    assert "hostname" not in record["host"]
+    info = json.loads((trained / "sacred" / "1" / "info.json").read_text())
+    assert info["test_return_mean_T"] == [0, 64]
+
+
+def test_resuming_takes_the_recorded_configuration(trained):
+    plan = plan_of("train", "with", f"resume={trained}", "t_max=96")
+    assert (plan.run.seed, plan.recipe.learner.gamma, plan.run.t_max) == (3, 0.5, 96)
+    assert plan.sources["learner.gamma"] == "command line"
+    assert plan_of("with", f"resume={trained}/models/64").run.seed == 3
+    assert run_folder(trained / "models" / "64", "resume") == trained
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["learner.gamma=0.9"], "learner.gamma: .* trained with 0.5, and a resumed run keeps it"),
+        (["seed=4"], "seed: .* trained with 3"),
+        (["num_envs=8"], "num_envs: .* trained with 4"),
+        (["game=penalty"], "game: .* trained with 'climbing'"),
+        (["--config=vdn"], "--config=vdn: .* trained with --config=qmix"),
+        (["--env-config=two_step"], "--env-config=two_step: .* trained with --env-config=matrix"),
+        (["learner.gama=0.9"], "learner.gama: unknown key"),
+    ],
+)
+def test_a_resumed_run_stays_what_it_was(trained, words, said):
+    with pytest.raises(ConfigError, match=said):
+        plan_of("train", "with", f"resume={trained}", *words)
+
+
+def test_a_resumed_run_may_repeat_what_it_was(trained):
+    words = ["learner.gamma=5e-1", "seed=3", "test_interval=10"]
+    assert plan_of("with", f"resume={trained}", *words).run.test_interval == 10
+
+
+def test_evaluation_takes_the_recorded_configuration_unless_told_otherwise(trained):
+    plan = plan_of("evaluate", "with", f"checkpoint={trained}", "episodes=5", "game=penalty")
+    assert (plan.run.episodes, plan.env.game, plan.recipe.learner.gamma) == (5, "penalty", 0.5)
+    assert open_folder(plan) == trained
+    elsewhere = plan_of("evaluate", "--env-config=two_step", "with", f"checkpoint={trained}")
+    assert elsewhere.env_name == "two_step"
+    same = plan_of("evaluate", *GAME, "with", f"checkpoint={trained}")
+    assert same.recipe.learner.gamma == 0.5
+
+
+def test_resume_and_evaluate_run(trained, capsys):
+    assert run("with", f"resume={trained}", "t_max=96") == 0
+    assert (trained / "models" / "96").is_dir()
+    assert (trained / "sacred" / "2" / "run.json").is_file()
+    lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    assert [line["t_env"] for line in lines] == sorted(line["t_env"] for line in lines)
+    assert run("evaluate", "with", f"checkpoint={trained}", "load_step=64", "episodes=4") == 0
+    assert "models/64" in capsys.readouterr().out
+
+
+def test_a_scripted_player_is_evaluated_without_a_checkpoint(capsys):
+    words = ["--env-config=sc2", "with", "map=3m", "episodes=20", "num_envs=8", "seed=1"]
+    assert run("evaluate", "--config=heuristic", *words) == 0
+    out = capsys.readouterr().out
+    assert "sc2-engine/3m" in out
+    assert "win rate (95 %)" in out
+    assert "t_env" not in out
+    assert "player       heuristic" in out
+
+
+def test_a_player_that_reads_units_refuses_an_environment_without(capsys):
+    assert run("evaluate", "--config=kite", "--env-config=matrix") == 2
+    assert "choose --env-config=sc2 or --config=random" in capsys.readouterr().err
+    assert run("evaluate", "--config=random", "--env-config=matrix") == 0
+
+
+def test_a_damaged_checkpoint_is_one_line_too(trained, tmp_path, capsys):
+    copy = shutil.copytree(trained, tmp_path / "run")
+    newest = max((copy / "models").iterdir(), key=lambda path: int(path.name))
+    learner = newest / "learner.pt"
+    learner.write_bytes(learner.read_bytes()[:-1])
+    for words in (["evaluate", "with", f"checkpoint={copy}"], ["with", f"resume={copy}"]):
+        assert run(*words) == 2
+        err = capsys.readouterr().err
+        assert err.startswith(f"error: {learner} is damaged")
+        assert err.count("\n") == 1
+
+
+def test_print_config_says_where_each_value_came_from(capsys):
+    assert run("print_config", *GAME, "with", "seed=1", "mixer.embed_dim=8") == 0
+    out = capsys.readouterr().out
+    assert "seed: 1  # command line\n" in out
+    assert yaml.safe_load(out)["mixer"]["embed_dim"] == 8
+
+
+def test_ctrl_c_saves_and_ends_with_130(tmp_path):
+    words = [*GAME, "with", f"results_dir={tmp_path}", "tensorboard=False", "test_episodes=4"]
+    command = [sys.executable, str(ROOT / "run.py"), *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.rglob("manifest.json")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        out, err = (text.decode() for text in process.communicate(timeout=60))
+    assert (process.returncode, err) == (130, "")
+    assert "python run.py with resume=" in out
+    (record,) = tmp_path.rglob("run.json")
+    assert json.loads(record.read_text())["status"] == "INTERRUPTED"
+
+
+def test_a_failure_to_write_a_checkpoint_ends_with_one_line(tmp_path):
+    """A limit on the size of files stands in for a full disk."""
+    script = (
+        "import resource, signal, sys, runpy\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))\n"
+        f"sys.argv[0] = {str(ROOT / 'run.py')!r}\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    )
+    words = [*GAME, "with", *SMALL, f"results_dir={tmp_path}"]
+    command = [sys.executable, "-c", script, *words]
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("error: could not write the checkpoint")
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.rglob("models/*")) == []

@@ -1,0 +1,170 @@
+"""YAML files: found by name, merged in order, refused with file and line, written with sources."""
+
+from __future__ import annotations
+
+import pytest
+
+from marl.config import files as configfiles
+from marl.config.files import Layers, available, chain, dump, find, read, read_sources
+from marl.config.hints import PYMARL_KEYS
+from marl.config.schema import flatten, split_parse, to_mapping
+from marl.envs.registry import ENVS
+from marl.errors import ConfigError
+from marl.registry import RECIPES
+from marl.run.runconfig import RunConfig
+
+
+@pytest.fixture
+def configs(tmp_path, monkeypatch):
+    """An empty configs/ folder."""
+    for name in ("algs", "envs"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(configfiles, "CONFIGS", tmp_path)
+    monkeypatch.setattr(configfiles, "ROOT", tmp_path.parent)
+    return tmp_path
+
+
+def layers_of(env: str, alg: str) -> Layers:
+    layers = Layers()
+    layers.lay(read(configfiles.CONFIGS / "default.yaml"), "configs/default.yaml")
+    for flag, name in (("env-config", env), ("config", alg)):
+        for path, content in chain(flag, find(flag, name)):
+            layers.lay(content, configfiles.shown(path))
+    return layers
+
+
+def test_a_later_layer_wins_inside_sections_too():
+    layers = Layers()
+    layers.lay({"a": {"x": 1, "y": 2}, "b": 1}, "first")
+    layers.lay({"a": {"y": 3}}, "second")
+    assert layers.values == {"a": {"x": 1, "y": 3}, "b": 1}
+    assert layers.sources == {"a.x": "first", "a.y": "second", "b": "first"}
+
+
+def test_a_section_of_another_kind_starts_afresh():
+    layers = Layers()
+    layers.lay({"agent": {"kind": "rnn", "width": 8, "ids": True}}, "first")
+    layers.lay({"agent": {"kind": "rnn", "width": 9}}, "second")
+    assert layers.values == {"agent": {"kind": "rnn", "width": 9, "ids": True}}
+    layers.lay({"agent": {"kind": "mlp", "layers": 2}}, "third")
+    assert layers.values == {"agent": {"kind": "mlp", "layers": 2}}
+    assert layers.sources == {"agent.kind": "third", "agent.layers": "third"}
+
+
+def test_laying_does_not_change_the_layers_below():
+    first = {"a": {"x": 1}}
+    layers = Layers()
+    layers.lay(first, "first")
+    layers.lay({"a": {"x": 2}}, "second")
+    assert first == {"a": {"x": 1}}
+
+
+def test_extends_starts_from_the_other_file(configs):
+    (configs / "algs" / "base.yaml").write_text("recipe: qmix\nlearner: {gamma: 0.9}\n")
+    (configs / "algs" / "child.yaml").write_text("extends: base\nlearner: {double_q: false}\n")
+    names = [path.stem for path, _ in chain("config", find("config", "child"))]
+    assert names == ["base", "child"]
+
+
+def test_extending_in_a_circle_is_refused(configs):
+    (configs / "algs" / "a.yaml").write_text("extends: b\n")
+    (configs / "algs" / "b.yaml").write_text("extends: a\n")
+    with pytest.raises(ConfigError, match="goes round in a circle"):
+        chain("config", find("config", "a"))
+
+
+def test_extending_an_unknown_file_is_refused_with_both_names(configs):
+    (configs / "algs" / "a.yaml").write_text("extends: bb\n")
+    with pytest.raises(ConfigError, match=r"a\.yaml: extends: --config: no .*bb\.yaml"):
+        chain("config", find("config", "a"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: [1\nb: 2\n", "bad.yaml:2: "),
+        ("a: 1\nb: 2\na: 3\n", "bad.yaml:3: 'a' stands here twice"),
+        ("s:\n  x: 1\n  x: 2\n", "bad.yaml:3: 'x' stands here twice"),
+        ("- 1\n", "must be a mapping"),
+        ("text\n", "must be a mapping"),
+        ("1: 2\n", "must be a mapping"),
+        ("a: !!python/object/apply:os.system [true]\n", "bad.yaml:1: "),
+    ],
+)
+def test_a_bad_file_is_refused_with_its_line(tmp_path, text, said):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        read(path)
+    assert said in str(caught.value)
+
+
+def test_an_empty_file_is_an_empty_mapping(tmp_path):
+    (tmp_path / "empty.yaml").write_text("# nothing\n")
+    assert read(tmp_path / "empty.yaml") == {}
+
+
+def test_an_unknown_name_gets_the_nearest_one(configs):
+    (configs / "algs" / "lagma.yaml").write_text("recipe: lagma\n")
+    with pytest.raises(ConfigError, match="did you mean 'lagma'"):
+        find("config", "lagmaa")
+    with pytest.raises(ConfigError, match="there are: lagma"):
+        find("config", "zzz")
+
+
+def test_a_path_to_a_file_is_taken_as_it_is(tmp_path):
+    (tmp_path / "mine.yaml").write_text("recipe: qmix\n")
+    assert find("config", str(tmp_path / "mine.yaml")) == tmp_path / "mine.yaml"
+    with pytest.raises(ConfigError, match="there is no file"):
+        find("config", str(tmp_path / "yours.yaml"))
+
+
+def test_what_is_dumped_reads_back_with_values_and_sources(tmp_path):
+    values = {"a": {"x": 1e-05, "y": "# not a comment"}, "b": None, "c": [1, "two"], "d": ""}
+    sources = {
+        "a.x": "command line",
+        "a.y": "configs/algs/q.yaml",
+        "b": "drawn",
+        "c": "x",
+        "d": "y",
+    }
+    path = tmp_path / "config.yaml"
+    path.write_text(dump(values, sources))
+    assert read(path) == values
+    assert read_sources(path.read_text()) == sources
+
+
+@pytest.mark.parametrize("alg", available("config"))
+def test_every_algorithm_file_parses(alg):
+    layers = layers_of("sc2", alg)
+    recipe, env = layers.values.pop("recipe"), layers.values.pop("env")
+    split_parse(layers.values, {"run": RunConfig, "env": ENVS[env], "recipe": RECIPES[recipe]})
+
+
+@pytest.mark.parametrize("env_config", available("env-config"))
+def test_every_environment_file_parses(env_config):
+    layers = layers_of(env_config, "qmix")
+    recipe, env = layers.values.pop("recipe"), layers.values.pop("env")
+    split_parse(layers.values, {"run": RunConfig, "env": ENVS[env], "recipe": RECIPES[recipe]})
+
+
+@pytest.mark.parametrize("env", ENVS)
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_run_environment_and_recipe_have_no_key_in_common(env, recipe):
+    split_parse({}, {"run": RunConfig, "env": ENVS[env], "recipe": RECIPES[recipe]})
+
+
+def test_default_yaml_sets_every_key_of_the_run():
+    content = read(configfiles.CONFIGS / "default.yaml")
+    assert set(content) == set(RunConfig.__dataclass_fields__)
+
+
+def test_pymarl_hints_name_keys_that_exist():
+    parts = split_parse({}, {"run": RunConfig, "env": ENVS["sc2"], "recipe": RECIPES["qmix"]})
+    known = {"env_id"}
+    for part in parts.values():
+        known |= set(flatten(to_mapping(part)))
+    for key, target in PYMARL_KEYS.items():
+        name = target.split()[0].partition("=")[0]
+        if name not in ("gone", "gone,", "gone:", "a"):
+            assert name in known, f"{key} -> {target}"

@@ -1,0 +1,237 @@
+"""The loop: exact resume, updates independent of E, checkpoints on the way out."""
+
+from __future__ import annotations
+
+import json
+import signal
+import statistics
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from marl.cli.arguments import split
+from marl.cli.resolve import make_plan, open_folder
+from marl.errors import CheckpointError, ConfigError
+from marl.run import checkpoint
+from marl.run.device import pick_device
+from marl.run.train import Trainer, resume, train
+
+SETTINGS = {
+    "num_envs": 4,
+    "test_interval": 300,
+    "test_episodes": 4,
+    "log_interval": 100,
+    "save_interval": 100_000,
+    "sampler.batch_size": 4,
+    "epsilon.anneal": 500,
+    "learner.target_update_interval": 10,
+    "progress_bar": False,
+    "tensorboard": False,
+    "seed": 3,
+}
+LAGMA = {"intrinsic.start": 200, "intrinsic.update_interval": 8, "codebook.size": 16}
+
+
+def plan_for(folder: Path, config: str, env: str, **settings):
+    """A parsed plan, with its run folder made below `folder`."""
+    words = [f"{key}={value}" for key, value in (SETTINGS | settings).items()]
+    argv = ["train", f"--config={config}", f"--env-config={env}", "with", *words]
+    plan = make_plan(split([*argv, f"results_dir={folder}"]))
+    return replace(plan, folder=open_folder(plan))
+
+
+def resume_plan(folder: Path, **settings):
+    words = [f"{key}={value}" for key, value in settings.items()]
+    plan = make_plan(split(["train", "with", f"resume={folder}", *words]))
+    return replace(plan, folder=open_folder(plan))
+
+
+def tensors(state, path=""):
+    """Every number of a nested state by its path."""
+    if isinstance(state, dict):
+        for key, value in state.items():
+            yield from tensors(value, f"{path}.{key}")
+    elif isinstance(state, list | tuple):
+        for index, value in enumerate(state):
+            yield from tensors(value, f"{path}.{index}")
+    else:
+        yield path, state
+
+
+def assert_same(one, two):
+    first, second = dict(tensors(one)), dict(tensors(two))
+    assert first.keys() == second.keys()
+    for path, value in first.items():
+        if isinstance(value, torch.Tensor):
+            assert torch.equal(value, second[path]), path
+        else:
+            assert value == second[path], path
+
+
+@pytest.mark.parametrize(
+    ("config", "env", "settings"),
+    [
+        ("lagma", "sc2", {"map": "3m", **LAGMA}),
+        ("qmix", "sc2", {"map": "2s3z"}),
+        ("dqn", "gymnasium", {"sampler.start": 50, "buffer.steps": 1000}),
+    ],
+)
+def test_n_and_n_more_steps_are_2n_steps_bit_for_bit(tmp_path, config, env, settings):
+    straight = train(plan_for(tmp_path / "a", config, env, t_max=1600, **settings))
+    half = train(plan_for(tmp_path / "b", config, env, t_max=800, **settings))
+    assert half.t_env < straight.t_env
+    resumed = train(resume_plan(half.folder, t_max=1600))
+    assert resumed.t_env == straight.t_env
+    parts = [checkpoint.load(checkpoint.find(run.folder)) for run in (straight, resumed)]
+    for part in parts:  # the stop at N adds an evaluation, and stops are counted from the start
+        del part["train"]["evaluations"]
+    assert parts[0]["train"]["counters"]["update"] > 10
+    assert_same(*parts)
+
+
+def test_metrics_go_on_without_gap_or_repeat(tmp_path):
+    half = train(plan_for(tmp_path, "qmix", "two_step", t_max=400))
+    train(resume_plan(half.folder, t_max=800))
+    lines = [json.loads(line) for line in (half.folder / "metrics.jsonl").open()]
+    steps = [line["t_env"] for line in lines if "loss" in line]
+    assert steps == sorted(set(steps))
+    assert min(steps) < 400 < max(steps)
+
+
+@pytest.mark.parametrize("updates_per_episode", [1.0, 0.5])
+def test_updates_per_environment_step_do_not_depend_on_the_number_of_environments(
+    tmp_path, updates_per_episode
+):
+    episodes = {}
+    for num_envs in (1, 8):
+        plan = plan_for(
+            tmp_path,
+            "qmix",
+            "two_step",
+            num_envs=num_envs,
+            t_max=640,
+            updates_per_episode=updates_per_episode,
+        )
+        trainer = Trainer(plan)
+        seen = []
+        learner = trainer.agent.learner
+        update = learner.update
+        learner.update = lambda batch, progress, update=update, seen=seen: (
+            seen.append(progress.episode),
+            update(batch, progress),
+        )[1]
+        for _ in range(320 // num_envs):
+            trainer._collect()
+            trainer._learn()
+        episodes[num_envs] = seen
+    # A batch is 4 episodes, so the first update that may be owed is for episode 3.
+    assert episodes[1] == episodes[8]
+    assert episodes[1] == [
+        e
+        for e in range(3, 320)
+        if int(updates_per_episode * (e - 2)) > int(updates_per_episode * (e - 3))
+    ]
+
+
+def test_time_limit_of_the_run_stops_with_a_checkpoint(tmp_path):
+    summary = train(plan_for(tmp_path, "qmix", "two_step", t_max=10**6, max_seconds=1.0))
+    assert "max_seconds" in summary.stopped
+    assert checkpoint.find(summary.folder).name == str(summary.t_env)
+    assert summary.evaluations[-1]["t_env"] == summary.t_env
+    assert {"env", "acting", "learning", "evaluation"} <= summary.seconds.keys()
+
+
+def test_checkpoint_of_other_sizes_is_refused_in_one_line(tmp_path):
+    summary = train(plan_for(tmp_path, "qmix", "two_step", t_max=100))
+    parts = checkpoint.load(checkpoint.find(summary.folder))
+    other = Trainer(plan_for(tmp_path, "vdn", "two_step", t_max=100))
+    with pytest.raises(CheckpointError, match="do not fit this configuration"):
+        other.load(parts)
+
+
+def test_going_on_from_an_older_checkpoint_sets_the_newer_ones_aside(tmp_path):
+    run = train(plan_for(tmp_path, "qmix", "two_step", t_max=400, save_interval=100))
+    steps = list(checkpoint.list_steps(run.folder / "models"))
+    older, newest = steps[0], steps[-1]
+    trainer = Trainer(resume_plan(run.folder, t_max=500, load_step=older))
+    notes = resume(trainer, run.folder)
+    assert trainer.counters.t_env == older
+    assert "abandoned-at" in notes[0]
+    assert "replay of this checkpoint was not kept" in notes[1]
+    assert len(trainer.agent.buffer) == 0
+    assert list(checkpoint.list_steps(run.folder / "models")) == [older]
+    aside = run.folder / f"abandoned-at-{older}"
+    assert (aside / str(newest) / "manifest.json").exists()
+    assert (aside / "metrics.jsonl").exists()
+    assert resume(trainer, run.folder)[:-1] == []  # nothing is beyond it any more
+
+
+def test_return_std_is_that_of_all_episodes_since_the_last_log(tmp_path):
+    trainer = Trainer(plan_for(tmp_path, "qmix", "matrix", num_envs=1, t_max=100))
+    returns = []
+    collect = trainer.runner.collect
+
+    def watch(*arguments):
+        rollout = collect(*arguments)
+        returns.extend(rollout.returns.tolist())
+        return rollout
+
+    trainer.runner.collect = watch
+    for _ in range(20):
+        trainer._collect()
+    logged = {}
+    trainer._log(SimpleNamespace(write=lambda metrics, t_env: logged.update(metrics)), 1.0)
+    assert logged["return_std"] == pytest.approx(statistics.pstdev(returns), rel=1e-6)
+    assert logged["return_std"] > 0
+
+
+def test_interrupted_run_saves_and_does_not_test_any_more(tmp_path):
+    trainer = Trainer(plan_for(tmp_path, "qmix", "two_step", t_max=10**6))
+    messages = []
+    log = SimpleNamespace(
+        write=lambda metrics, t_env: None,
+        progress=lambda t_env, metrics: (
+            signal.raise_signal(signal.SIGTERM) if t_env > 200 and not messages else None
+        ),
+        message=messages.append,
+    )
+    summary = trainer.train(log)
+    assert summary.stopped == "interrupted"
+    assert checkpoint.find(summary.folder).name == str(summary.t_env)
+    assert summary.evaluations[-1]["t_env"] < summary.t_env
+
+
+def test_cuda_that_is_not_there_is_one_line():
+    if torch.cuda.is_available():
+        pytest.skip("there is CUDA here")
+    with pytest.raises(ConfigError, match="device: cuda is not available here"):
+        pick_device("cuda")
+
+
+def test_a_replay_beyond_memory_is_one_line(tmp_path):
+    with pytest.raises(ConfigError, match=r"buffer\.episodes: no memory"):
+        Trainer(plan_for(tmp_path, "qmix", "two_step", **{"buffer.episodes": 10**13}))
+
+
+def test_a_recipe_that_does_not_fit_leaves_no_folder(tmp_path):
+    with pytest.raises(ConfigError, match="does not report wins"):
+        plan_for(tmp_path, "lagma", "two_step", **{"intrinsic.goal_only": True})
+    assert not list(tmp_path.iterdir())
+
+
+def test_resuming_a_finished_run_repeats_nothing(tmp_path):
+    summary = train(plan_for(tmp_path, "qmix", "two_step", t_max=400))
+    before = (summary.folder / "metrics.jsonl").read_text()
+    again = train(resume_plan(summary.folder))
+    assert (summary.folder / "metrics.jsonl").read_text() == before
+    assert again.evaluations == summary.evaluations
+
+
+def test_a_replay_too_small_for_the_episodes_is_refused(tmp_path):
+    """33 steps hold 16 episodes of two steps, and a batch is 32 episodes."""
+    settings = {"buffer.steps": 33, "sampler.batch_size": 32}
+    with pytest.raises(ConfigError, match=r"buffer\.steps: 33 may never hold"):
+        plan_for(tmp_path, "qmix", "two_step", **settings)
