@@ -25,6 +25,7 @@ from marl.cli.main import main  # noqa: E402
 from marl.cli.resolve import open_folder  # noqa: E402
 from marl.config.files import dump  # noqa: E402
 from marl.log.sacred_sink import SacredSink, prepare, run_command  # noqa: E402
+from marl.run.folder import SACRED  # noqa: E402
 from marl.run.plan import Plan  # noqa: E402
 
 
@@ -71,7 +72,8 @@ def execute(plan: Plan, options: Mapping[str, object]) -> None:
         """Every setting and where it was set."""
         print(dump(plan.values, plan.sources), end="")
 
-    run_command(experiment, plan, options)
+    record = plan.folder / SACRED if plan.command == "train" and plan.folder else None
+    run_command(experiment, plan.command, record, options)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@
 
 For every field of marl.engine.facts.choices.Choices and every map on which its rule can show,
 scripted players fight with the default and with each other value; the table in <output>.md gives
-the change of win rate (Newcombe's 95 % interval) and of mean return (normal 95 % interval). A star marks an
-interval without the 0; of rows without any effect about one in twenty has one too. "the same
-battles": not one return or length differed. Resumable like benchmarks/winrates.py.
+the change of win rate (Newcombe's 95 % interval) and of mean return (normal 95 % interval). A star
+marks an interval without the 0; of rows without any effect about one in twenty has one too. "the
+same battles": not one return or length differed. Resumable like benchmarks/winrates.py.
 """
 
 from __future__ import annotations

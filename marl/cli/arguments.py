@@ -15,7 +15,7 @@ from marl.errors import ConfigError
 
 EXAMPLE = {"config": "lagma", "env-config": "sc2"}
 COMMANDS = ("train", "evaluate", "replay", "bench", "print_config")
-# They are about no run that is configured: only `with` stands after them (marl/cli/tools.py).
+# They are about no run that is configured: only `with` stands after them (marl/cli/main.py).
 TOOLS = ("doctor", "watch")
 USAGE = (
     "python run.py [train|evaluate|replay|bench|print_config] "

@@ -10,11 +10,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from marl.cli.arguments import TOOLS, USAGE, split
+from marl.cli.arguments import TOOLS, USAGE, Arguments, split
 from marl.cli.resolve import make_plan
-from marl.cli.tools import run_tool
 from marl.config.files import available
-from marl.errors import UserError
+from marl.errors import ConfigError, UserError
 from marl.run.plan import Plan
 
 # What stops a run from writing its results, and is for the user to mend.
@@ -52,6 +51,20 @@ def main(argv: Sequence[str], execute: Callable[[Plan, Mapping[str, object]], No
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def run_tool(arguments: Arguments) -> int:
+    """Run a command of TOOLS; returns the exit code."""
+    for flag, name in {"config": arguments.config, "env-config": arguments.env_config}.items():
+        if name is not None:
+            raise ConfigError(f"--{flag}={name}: {arguments.command} takes no configuration")
+    if arguments.command == "doctor":
+        from marl.doctor import command as doctor
+
+        return doctor.run(arguments.updates)
+    from marl.watch import command as watch
+
+    return watch.run(arguments.updates)
 
 
 def is_to_compile(plan: Plan) -> bool:

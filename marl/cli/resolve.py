@@ -22,10 +22,8 @@ from marl.config.files import (
 )
 from marl.config.schema import field_types, flatten, split_parse, to_mapping
 from marl.errors import ConfigError, nearest_or_all
-from marl.run import folder as results
-from marl.run.device import pick_device
-from marl.run.plan import Plan
-from marl.run.runconfig import RunConfig
+from marl.run.folder import create_folder, read_config, run_folder, write_config
+from marl.run.plan import Plan, RunConfig, pick_device
 
 # Keys of config.yaml that name what the run is made of, and the flag that chooses each.
 # Everything else is a setting.
@@ -79,7 +77,7 @@ def make_plan(arguments: Arguments) -> Plan:
     }
     values = dict(names) | {k: v for part in parsed.values() for k, v in to_mapping(part).items()}
     if arguments.command == "train" and parsed["run"].resume is not None:
-        _check_unchanged(values, results.run_folder(parsed["run"].resume, "resume"))
+        _check_unchanged(values, run_folder(parsed["run"].resume, "resume"))
     return Plan(
         command=arguments.command,
         run=parsed["run"],
@@ -98,15 +96,15 @@ def make_plan(arguments: Arguments) -> Plan:
 def open_folder(plan: Plan) -> Path | None:
     """The run folder: a new one to train or replay in, or that of the run to go on with or play."""
     if plan.command == "train" and plan.run.resume is not None:
-        folder = results.run_folder(plan.run.resume, "resume")
-        results.write_config(folder, plan)
+        folder = run_folder(plan.run.resume, "resume")
+        write_config(folder, plan)
         return folder
     if plan.command == "replay" or plan.run.save_replay:
         from marl.replay.trace import env_of
 
         env_of(plan.env)  # refuses what can't be recorded
     if plan.command in PLAYS and plan.run.checkpoint is not None:
-        return results.run_folder(plan.run.checkpoint, "checkpoint")
+        return run_folder(plan.run.checkpoint, "checkpoint")
     if plan.command not in ("train", "replay"):
         return None
     assert plan.run.seed is not None
@@ -119,8 +117,8 @@ def open_folder(plan: Plan) -> Path | None:
     finally:
         env.close()
     run = plan.run
-    folder = results.create(run.results_dir, spec_name, plan.config_name, plan.run.seed, run.label)
-    results.write_config(folder, plan)
+    folder = create_folder(run.results_dir, spec_name, plan.config_name, plan.run.seed, run.label)
+    write_config(folder, plan)
     return folder
 
 
@@ -197,8 +195,8 @@ def _recorded(arguments: Arguments) -> Draft | None:
     path = arguments.updates.get(key)
     if path is None:
         return None
-    folder = results.run_folder(str(path), key)
-    values, sources = results.read_config(folder)
+    folder = run_folder(str(path), key)
+    values, sources = read_config(folder)
     config, env_config = str(values.get("config")), str(values.get("env_config"))
     layers = Layers()
     layers.values = {k: v for k, v in values.items() if k not in ONCE}
@@ -237,7 +235,7 @@ def _replace_env(layers: Layers, name: str) -> None:
 def _check_unchanged(values: Mapping[str, object], folder: Path) -> None:
     """A resumed run may change how it is run, not what it is."""
     free = {*field_types(RunConfig), *NAMES} - set(FIXED)
-    recorded = flatten(results.read_config(folder)[0])
+    recorded = flatten(read_config(folder)[0])
     for key, value in flatten(values).items():
         if key.split(".")[0] not in free and key in recorded and recorded[key] != value:
             raise ConfigError(

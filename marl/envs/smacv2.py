@@ -9,7 +9,8 @@ from marl.config.schema import option
 from marl.engine.facts.scenario import scenario_names
 from marl.engine.smac.options import Options, Shown
 from marl.engine.smacv2.generation import CapabilityConfig, make_generation
-from marl.envs.smac import ClientConfig, SmacEnv
+from marl.envs.smac import SmacEnv
+from marl.envs.smac_options import ClientConfig
 from marl.errors import EnvError
 from marl.protocols import VecEnv
 
@@ -64,7 +65,7 @@ class Smacv2Config(ClientConfig):
             raise EnvError(f"map={self.map}: is one of SMAC's; choose --env-config=sc2")
         generation = make_generation(self.map, self.capability_config)
         if self.backend == "game":
-            from marl.envs.game.build import game_v2
+            from marl.envs.smac_game import game_v2
 
             return game_v2(self, generation, num_envs)
         battles = self.battles(generation.scenario(), num_envs, threads)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,34 +21,10 @@ from torch import Tensor, nn
 from marl.batch import EpisodeBatch
 from marl.config.schema import option
 from marl.controllers.shared import SharedController
+from marl.learners.optimizers import OptimizerConfig, RmspropConfig
 from marl.learners.targets import greedy_actions, masked_mean, taken, td_targets
 from marl.nets.ragged import Chunk, chunks, map_chunks
 from marl.protocols import Channels, IntrinsicReward, Metrics, Progress, State
-
-
-@dataclass(frozen=True)
-class RmspropConfig:
-    """Gradient descent divided by a running size of the gradients, PyMARL's."""
-
-    kind: ClassVar[str] = "rmsprop"
-    lr: float = option(0.0005, above=0.0)
-    alpha: float = option(0.99, low=0.0, high=1.0)  # smoothing of the squares
-    eps: float = option(0.00001, above=0.0)
-
-    def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.RMSprop(parameters, lr=self.lr, alpha=self.alpha, eps=self.eps)
-
-
-@dataclass(frozen=True)
-class AdamConfig:
-    """Adam with its usual smoothing (0.9, 0.999)."""
-
-    kind: ClassVar[str] = "adam"
-    lr: float = option(0.0005, above=0.0)
-    eps: float = option(0.00001, above=0.0)
-
-    def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.Adam(parameters, lr=self.lr, eps=self.eps)
 
 
 @dataclass(frozen=True)
@@ -57,7 +33,7 @@ class QLearnerConfig:
 
     gamma: float = option(0.99, low=0.0, high=1.0)
     double_q: bool = True  # choose the next action with the online network
-    optimizer: RmspropConfig | AdamConfig = RmspropConfig()
+    optimizer: OptimizerConfig = RmspropConfig()
     grad_norm_clip: float = option(10.0, above=0.0)
     target_update_interval: int = option(200, low=1)
     target_update_unit: Literal["episodes", "updates"] = "episodes"

@@ -7,16 +7,13 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from marl.log.intervals import wilson
-
-if TYPE_CHECKING:
-    from marl.run.train import Summary
+from marl.log.summary import Summary
 
 PLAIN_GAP = 5.0  # seconds, the least between two plain lines of training
 SPEED_WINDOW = 30.0  # seconds that steps/s is taken over

@@ -7,6 +7,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+METRICS = "metrics.jsonl"
+
 
 class JsonlSink:
     """Appends `{"t_env": ..., "time": ..., <metric>: ...}` lines; time in seconds since 1970.

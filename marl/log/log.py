@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from marl.log.console import ConsoleSink
-from marl.log.jsonl import JsonlSink
+from marl.log.jsonl import METRICS, JsonlSink
+from marl.log.summary import Summary
 from marl.log.tensorboard import TensorBoardSink
 from marl.protocols import MetricSink
-from marl.run import folder as results
-from marl.run.plan import Plan
 
-if TYPE_CHECKING:
-    from marl.run.train import Summary
+TENSORBOARD = "tb"
 
 
 class Log:
@@ -46,10 +44,20 @@ class Log:
             sink.close()
 
 
-def open_log(plan: Plan, start: int) -> Log:
-    """The log of a plan's run folder. start: t_env that training starts or goes on from."""
-    assert plan.folder is not None
-    sinks: list[MetricSink] = [JsonlSink(plan.folder / results.METRICS, start), *plan.sinks]
-    if plan.run.tensorboard:
-        sinks.append(TensorBoardSink(plan.folder / results.TENSORBOARD, start))
-    return Log(sinks, ConsoleSink(plan.run.t_max, start, plan.run.progress_bar))
+def open_log(
+    folder: Path,
+    t_max: int,
+    start: int = 0,
+    sinks: Sequence[MetricSink] = (),
+    tensorboard: bool = True,
+    progress_bar: bool = True,
+) -> Log:
+    """The log of a run folder.
+
+    t_max: environment steps that the training goes to; start: those that it goes on from.
+    sinks: where metrics go beside the folder and the console.
+    """
+    everywhere: list[MetricSink] = [JsonlSink(folder / METRICS, start), *sinks]
+    if tensorboard:
+        everywhere.append(TensorBoardSink(folder / TENSORBOARD, start))
+    return Log(everywhere, ConsoleSink(t_max, start, progress_bar))

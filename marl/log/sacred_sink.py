@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from sacred import SETTINGS, Experiment
 from sacred.observers import FileStorageObserver
 from sacred.run import Run
-
-from marl.run.folder import SACRED
-from marl.run.plan import Plan
 
 HEARTBEAT = 30.0  # seconds between sacred's writes; each one writes all metrics anew
 
@@ -26,12 +24,17 @@ def prepare() -> None:
     SETTINGS.DEFAULT_BEAT_INTERVAL = HEARTBEAT
 
 
-def run_command(experiment: Experiment, plan: Plan, options: Mapping[str, object]) -> None:
-    """Run the plan's command as sacred does, with its record in the run folder."""
+def run_command(
+    experiment: Experiment, command: str, folder: Path | None, options: Mapping[str, object]
+) -> None:
+    """Run one of the experiment's commands as sacred does.
+
+    folder: where sacred's record of it goes, None for nowhere; options: sacred's own.
+    """
     experiment.logger = _logger()  # type: ignore[assignment]
-    if plan.command == "train" and plan.folder is not None:
-        experiment.observers.append(RunFolderObserver(plan.folder / SACRED, copy_sources=False))
-    experiment.run(plan.command, info={}, options=dict(options))
+    if folder is not None:
+        experiment.observers.append(RunFolderObserver(folder, copy_sources=False))
+    experiment.run(command, info={}, options=dict(options))
 
 
 class RunFolderObserver(FileStorageObserver):

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from marl import engine
 from marl.config.schema import parse, to_mapping
 from marl.engine.facts.scenario import MAPS
-from marl.envs.smac import ClientConfig, Sc2Config, SmacEnv
+from marl.envs.smac import Sc2Config, SmacEnv
+from marl.envs.smac_options import ClientConfig
 from marl.envs.smacv2 import Smacv2Config
 from marl.errors import ConfigError
 from marl.protocols import EnvConfig

@@ -13,7 +13,7 @@ import os
 import pickle
 import re
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
@@ -71,6 +71,18 @@ def load(
     except DamagedError as error:
         raise CheckpointError(f"{error}{_advice(folder)}") from None
     return {name: _load_part(_part(folder, name), map_location) for name in wanted}
+
+
+def load_into(load: Callable[[State], None], state: State, what: str) -> None:
+    """Load a state; CheckpointError where it was made by a run of other sizes or parts."""
+    try:
+        load(state)
+    except (RuntimeError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(
+            f"the checkpoint's {what} do not fit this configuration ({reason[:200]}); "
+            "use the run's own config"
+        ) from error
 
 
 def find(path: Path, load_step: int = 0) -> Path:

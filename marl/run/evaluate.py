@@ -17,10 +17,8 @@ from marl.replay.battles import TraceLog
 from marl.replay.film import Fact
 from marl.replay.folder import ReplayFolder
 from marl.run import checkpoint
-from marl.run.device import pick_device
 from marl.run.folder import EVALUATIONS
-from marl.run.plan import Plan
-from marl.run.train import load_into
+from marl.run.plan import Plan, pick_device
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.evaluation import evaluation_seeds, play, play_script, statistics
 from marl.runners.stopwatch import Stopwatch
@@ -58,7 +56,7 @@ def _evaluate_policy(plan: Plan) -> dict[str, float]:
     seeding.seed_everything(run.seed)
     env = plan.env.build(run.num_envs, run.env_threads)
     agent = plan.recipe.build(env.spec, device)
-    load_into(agent.learner.load_state_dict, parts["learner"], "networks")
+    checkpoint.load_into(agent.learner.load_state_dict, parts["learner"], "networks")
     t_env = int(parts["train"]["counters"]["t_env"])
     runner = EpisodeRunner(env, device, Stopwatch())
     seeds = evaluation_seeds(run.seed, t_env, run.episodes)

@@ -23,13 +23,13 @@ from marl.errors import ConfigError
 from marl.run.plan import Plan
 
 CONFIG = "config.yaml"
-METRICS = "metrics.jsonl"
 EVALUATIONS = "evaluations.jsonl"
-TENSORBOARD = "tb"
 SACRED = "sacred"
 
 
-def create(results_dir: str, spec_name: str, config_name: str, seed: int, label: str) -> Path:
+def create_folder(
+    results_dir: str, spec_name: str, config_name: str, seed: int, label: str
+) -> Path:
     """Make a new run folder; never one that exists, even if two runs start in the same second.
 
     spec_name: an EnvSpec's name, `<environment>-<backend>/<map>`.

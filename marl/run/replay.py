@@ -18,9 +18,7 @@ from marl.replay.folder import INDEX, ReplayFolder
 from marl.replay.page import result_of
 from marl.replay.trace import Trace, env_of
 from marl.run import checkpoint
-from marl.run.device import pick_device
-from marl.run.plan import Plan
-from marl.run.train import load_into
+from marl.run.plan import Plan, pick_device
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.evaluation import evaluation_seeds, play
 from marl.runners.stopwatch import Stopwatch
@@ -69,7 +67,7 @@ def _played_by_policy(plan: Plan) -> tuple[int, list[Trace]]:
     env = plan.env.build(min(run.num_envs, run.episodes), run.env_threads)
     try:
         agent = plan.recipe.build(env.spec, device)
-        load_into(agent.learner.load_state_dict, parts["learner"], "networks")
+        checkpoint.load_into(agent.learner.load_state_dict, parts["learner"], "networks")
         t_env = int(parts["train"]["counters"]["t_env"])
         facts: dict[str, Fact] = {"player": plan.config_name, "t_env": t_env}
         log = TraceLog(plan.env, agent.learner, device, facts)

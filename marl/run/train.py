@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -14,15 +14,15 @@ import torch
 
 from marl import seeding
 from marl.errors import CheckpointError, EnvError
-from marl.log import Log, open_log
+from marl.log.log import Log, open_log
+from marl.log.summary import Summary
 from marl.protocols import Progress, State
 from marl.replay.battles import TraceLog
 from marl.replay.film import Fact
 from marl.replay.folder import ReplayFolder
 from marl.run import checkpoint
-from marl.run.device import pick_device
 from marl.run.meter import Meter
-from marl.run.plan import Plan
+from marl.run.plan import Plan, pick_device
 from marl.runners.episodes import EpisodeRunner, Rollout
 from marl.runners.evaluation import evaluation_seeds, play, statistics
 from marl.runners.stopwatch import Stopwatch
@@ -42,18 +42,6 @@ class Counters:
     next_test: int = 0  # t_env of the next evaluation ...
     next_log: int = 0
     next_save: int = 0
-
-
-@dataclass
-class Summary:
-    """What a training came to."""
-
-    folder: Path
-    t_env: int
-    evaluations: list[dict[str, float]] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
-    steps_per_second: float = 0.0
-    stopped: str = ""  # why it ended early, "" if it did not
 
 
 class Trainer:
@@ -88,6 +76,17 @@ class Trainer:
             f"{self.plan.config_name} on {self.env.spec.name}, seed {self.seed}: "
             f"{self.run.num_envs} environments, {size:,} parameters on {self.device.type}; "
             f"results in {self.folder}"
+        )
+
+    def open_log(self) -> Log:
+        """The log of this run, from where training starts or goes on."""
+        return open_log(
+            self.folder,
+            self.run.t_max,
+            self.counters.t_env,
+            self.plan.sinks,
+            self.run.tensorboard,
+            self.run.progress_bar,
         )
 
     def train(self, log: Log) -> Summary:
@@ -237,9 +236,9 @@ class Trainer:
         self.sampling_rng.set_state(train["sampling_rng"])
         self.meter.load_state_dict(train["meter"])
         self.evaluations = list(train["evaluations"])
-        load_into(self.agent.learner.load_state_dict, parts["learner"], "networks")
+        checkpoint.load_into(self.agent.learner.load_state_dict, parts["learner"], "networks")
         if "replay" in parts:
-            load_into(self.agent.buffer.load_state_dict, parts["replay"], "replay")
+            checkpoint.load_into(self.agent.buffer.load_state_dict, parts["replay"], "replay")
 
     @contextmanager
     def _saved_if_env_fails(self) -> Iterator[None]:
@@ -266,18 +265,6 @@ class Trainer:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def load_into(load: Callable[[State], None], state: State, what: str) -> None:
-    """Load a state; CheckpointError where it was made by a run of other sizes or parts."""
-    try:
-        load(state)
-    except (RuntimeError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise CheckpointError(
-            f"the checkpoint's {what} do not fit this configuration ({reason[:200]}); "
-            "use the run's own config"
-        ) from error
 
 
 def resume(trainer: Trainer, path: Path) -> list[str]:
@@ -307,7 +294,7 @@ def train(plan: Plan) -> Summary:
     """Run the plan (or go on with the run that it resumes) and report."""
     trainer = Trainer(plan)
     notes = resume(trainer, Path(plan.run.resume)) if plan.run.resume is not None else []
-    log = open_log(plan, start=trainer.counters.t_env)
+    log = trainer.open_log()
     try:
         for note in [trainer.introduction(), *notes]:
             log.message(note)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from marl.config.files import read
 from marl.errors import ConfigError
-from marl.run import folder as results
+from marl.log.jsonl import METRICS
+from marl.run.folder import CONFIG
 from marl.watch.follow import MetricsFile
 
 DEEPEST = 6  # folders between a results folder and its runs: four, and some to spare
@@ -37,11 +38,11 @@ class Run:
     _facts_time: int = -1  # of the config.yaml that they are from
 
     def __post_init__(self) -> None:
-        self.metrics = MetricsFile(self.folder / results.METRICS)
+        self.metrics = MetricsFile(self.folder / METRICS)
 
     def facts(self) -> dict[str, object]:
         """What config.yaml says of the run; {} where it can't be read (yet)."""
-        path = self.folder / results.CONFIG
+        path = self.folder / CONFIG
         try:
             changed = path.stat().st_mtime_ns
             if changed != self._facts_time:
@@ -157,7 +158,7 @@ def find(folder: Path, depth: int = DEEPEST) -> Iterator[Path]:
 
 def is_run(folder: Path) -> bool:
     """Whether a training wrote there."""
-    return any((folder / name).is_file() for name in (results.METRICS, results.CONFIG))
+    return any((folder / name).is_file() for name in (METRICS, CONFIG))
 
 
 def _may_hold_runs(entry: os.DirEntry[str]) -> bool:

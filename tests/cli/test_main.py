@@ -24,7 +24,7 @@ from marl.cli.resolve import make_plan, open_folder
 from marl.config.files import ROOT
 from marl.errors import ConfigError
 from marl.nets.agents import MlpConfig, RnnConfig
-from marl.run.folder import create, read_config, run_folder
+from marl.run.folder import create_folder, read_config, run_folder
 from marl.run.plan import Plan
 
 GAME = ["--config=qmix", "--env-config=matrix"]
@@ -236,7 +236,7 @@ def test_a_seed_is_drawn_where_none_is_given():
 
 
 def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path):
-    made = {create(str(tmp_path), "sc2-engine/3m", "lagma", 1, "try 2") for _ in range(5)}
+    made = {create_folder(str(tmp_path), "sc2-engine/3m", "lagma", 1, "try 2") for _ in range(5)}
     assert len(made) == 5
     assert {folder.parent for folder in made} == {tmp_path / "sc2-engine" / "3m" / "lagma"}
 
@@ -244,7 +244,7 @@ def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path):
 def test_a_results_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"results_dir: cannot make .*Not a directory"):
-        create(str(tmp_path / "file"), "sc2-engine/3m", "lagma", 1, "")
+        create_folder(str(tmp_path / "file"), "sc2-engine/3m", "lagma", 1, "")
 
 
 # how it ends

@@ -21,10 +21,10 @@ from marl.engine.facts.scenario import scenario_names
 from marl.engine.scripts import focus_fire as focus
 from marl.engine.smacv2.generation import make_generation
 from marl.engine.world import NO_UNIT
-from marl.envs.game.build import plan_v2
 from marl.envs.game.env import GAME_SEEDS, GameEnv
 from marl.envs.game.options import GameConfig
 from marl.envs.smac import Sc2Config, SmacEnv
+from marl.envs.smac_game import plan_v2
 from marl.envs.smacv2 import Smacv2Config
 from marl.sc2api.battle import battle_seed
 from marl.scripted.players import FocusPlayer

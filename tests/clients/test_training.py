@@ -11,10 +11,9 @@ import pytest
 
 from marl.cli.arguments import split
 from marl.cli.resolve import make_plan, open_folder
-from marl.envs.game.build import plan_v1
 from marl.envs.game.options import GameConfig
 from marl.envs.smac import Sc2Config
-from marl.log import open_log
+from marl.envs.smac_game import plan_v1
 from marl.run.train import Trainer
 from tests.clients.clientkit import clients_python, left_over, smac_source
 from tests.envs.game.gamekit import HuntedConfig, HuntedEnv, gone, sessions
@@ -41,7 +40,7 @@ def test_qmix_trains_on_3m_with_a_worker_or_its_game_killed_every_500_steps(
     trainer = Trainer(plan)
     env = trainer.env
     assert isinstance(env, HuntedEnv)
-    log = open_log(plan, start=0)
+    log = trainer.open_log()
     began = time.monotonic()
     try:
         summary = trainer.train(log)

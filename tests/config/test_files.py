@@ -11,7 +11,7 @@ from marl.config.schema import flatten, split_parse, to_mapping
 from marl.envs.registry import ENVS
 from marl.errors import ConfigError
 from marl.registry import RECIPES
-from marl.run.runconfig import RunConfig
+from marl.run.plan import RunConfig
 
 
 @pytest.fixture

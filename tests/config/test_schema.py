@@ -9,7 +9,7 @@ import pytest
 
 from marl.config.schema import flatten, option, parse, split_parse, to_mapping
 from marl.errors import ConfigError
-from marl.run.runconfig import RunConfig
+from marl.run.plan import RunConfig
 
 
 @dataclass(frozen=True)

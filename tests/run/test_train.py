@@ -16,7 +16,7 @@ from marl.cli.arguments import split
 from marl.cli.resolve import make_plan, open_folder
 from marl.errors import CheckpointError, ConfigError
 from marl.run import checkpoint
-from marl.run.device import pick_device
+from marl.run.plan import pick_device
 from marl.run.train import Trainer, resume, train
 
 SETTINGS = {

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from marl.envs.smac import ClientConfig
+from marl.envs.smac_options import ClientConfig
 from marl.errors import EnvError
 
 Config = TypeVar("Config", bound=ClientConfig)

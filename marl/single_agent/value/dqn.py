@@ -29,7 +29,8 @@ from marl.buffers.episodes import BufferConfig
 from marl.buffers.samplers import SamplerConfig, SliceSamplerConfig
 from marl.config.schema import option
 from marl.controllers.exploration import EpsilonConfig
-from marl.learners.q import AdamConfig, QLearnerConfig
+from marl.learners.optimizers import AdamConfig
+from marl.learners.q import QLearnerConfig
 from marl.nets.agents import AgentConfig, MlpConfig
 
 

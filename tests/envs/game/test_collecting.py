@@ -17,7 +17,6 @@ from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy
 from marl.envs.game.env import GameEnv
 from marl.envs.game.options import GameConfig
 from marl.errors import EnvError
-from marl.log import open_log
 from marl.protocols import Progress
 from marl.run.plan import Plan
 from marl.run.train import Trainer, train
@@ -144,7 +143,7 @@ def test_a_game_that_gives_up_costs_no_training(tmp_path: Path):
     trainer._collect()
     reached = trainer.counters.t_env
     env.every, env.steps, env.kills = 1, 0, 0  # from now on no battle gets past its first step
-    log = open_log(plan, start=0)
+    log = trainer.open_log()
     with pytest.raises(EnvError, match="failed 2 times in a row"):
         trainer.train(log)
     log.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from intrinsic.test_latent_goal import GAMMA, line_batch, line_bonus
+from intrinsic.lagma.test_bonus import GAMMA, line_batch, line_bonus
 
 from marl.intrinsic.lagma.explain import code_map
 from marl.intrinsic.lagma.trajectories import push

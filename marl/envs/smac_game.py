@@ -16,7 +16,7 @@ from marl.engine.facts.scenario import SIDES
 from marl.engine.smac.options import Quirks
 from marl.engine.smacv2.generation import OPEN_SIZED, SECTION, Generation
 from marl.envs.game.env import GameEnv, GamePlan
-from marl.envs.smac import ClientConfig
+from marl.envs.smac_options import ClientConfig
 from marl.errors import EnvError
 
 SOURCES = {"smac": "SMAC_SOURCE", "smacv2": "SMACV2_SOURCE"}

@@ -10,10 +10,10 @@ import pytest
 from marl.engine.smacv2.generation import CapabilityConfig, make_generation
 from marl.engine.smacv2.start_positions import SurroundedAndReflect
 from marl.engine.smacv2.traits import Mask, PerAgentUniform
-from marl.envs.game.build import episode_config, plan_v1, plan_v2, told
 from marl.envs.game.client import drawn
 from marl.envs.game.options import GameConfig
 from marl.envs.smac import Sc2Config
+from marl.envs.smac_game import episode_config, plan_v1, plan_v2, told
 from marl.envs.smacv2 import Smacv2Config
 
 DRAWN = CapabilityConfig(
