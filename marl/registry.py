@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from marl.algos.agent import RecipeConfig
 from marl.algos.iql import IqlConfig
 from marl.algos.lagma import LagmaConfig
 from marl.algos.qmix import QmixConfig
-from marl.algos.values import Agent, ValueRecipeConfig
 from marl.algos.vdn import VdnConfig
 from marl.scripted.players import (
     FocusFireConfig,
@@ -17,7 +17,7 @@ from marl.scripted.players import (
 from marl.single_agent.value.dqn import DqnConfig
 
 # What learns from experience.
-LEARNERS: dict[str, type[ValueRecipeConfig]] = {
+LEARNERS: dict[str, type[RecipeConfig]] = {
     "iql": IqlConfig,
     "vdn": VdnConfig,
     "qmix": QmixConfig,
@@ -31,6 +31,4 @@ PLAYERS: dict[str, type[PlayerConfig]] = {
     "focus_fire": FocusFireConfig,
     "kite": KiteConfig,
 }
-RECIPES: dict[str, type[ValueRecipeConfig] | type[PlayerConfig]] = {**LEARNERS, **PLAYERS}
-
-__all__ = ["LEARNERS", "PLAYERS", "RECIPES", "Agent"]
+RECIPES: dict[str, type[RecipeConfig] | type[PlayerConfig]] = {**LEARNERS, **PLAYERS}

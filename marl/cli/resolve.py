@@ -22,8 +22,8 @@ from marl.config.files import (
 )
 from marl.config.schema import field_types, flatten, split_parse, to_mapping
 from marl.errors import ConfigError, nearest_or_all
-from marl.run.folder import create_folder, read_config, run_folder, write_config
-from marl.run.plan import Plan, RunConfig, pick_device
+from marl.run.folder import read_config, run_folder
+from marl.run.plan import Plan, RunConfig
 
 # Keys of config.yaml that name what the run is made of, and the flag that chooses each.
 # Everything else is a setting.
@@ -76,6 +76,10 @@ def make_plan(arguments: Arguments) -> Plan:
         "env_config": draft.env_config,
     }
     values = dict(names) | {k: v for part in parsed.values() for k, v in to_mapping(part).items()}
+    if arguments.command == "replay" or parsed["run"].save_replay:
+        from marl.replay.trace import env_of
+
+        env_of(parsed["env"])  # refuses what can't be recorded
     if arguments.command == "train" and parsed["run"].resume is not None:
         _check_unchanged(values, run_folder(parsed["run"].resume, "resume"))
     return Plan(
@@ -91,35 +95,6 @@ def make_plan(arguments: Arguments) -> Plan:
         sources={key: layers.sources.get(key, CODE) for key in flatten(values)}
         | {"config": COMMAND_LINE, "env_config": COMMAND_LINE},
     )
-
-
-def open_folder(plan: Plan) -> Path | None:
-    """The run folder: a new one to train or replay in, or that of the run to go on with or play."""
-    if plan.command == "train" and plan.run.resume is not None:
-        folder = run_folder(plan.run.resume, "resume")
-        write_config(folder, plan)
-        return folder
-    if plan.command == "replay" or plan.run.save_replay:
-        from marl.replay.trace import env_of
-
-        env_of(plan.env)  # refuses what can't be recorded
-    if plan.command in PLAYS and plan.run.checkpoint is not None:
-        return run_folder(plan.run.checkpoint, "checkpoint")
-    if plan.command not in ("train", "replay"):
-        return None
-    assert plan.run.seed is not None
-    pick_device(plan.run.device)
-    env = plan.env.build(1, 1)
-    spec_name = env.spec.name
-    try:
-        if plan.command == "train":
-            plan.recipe.check(env.spec)
-    finally:
-        env.close()
-    run = plan.run
-    folder = create_folder(run.results_dir, spec_name, plan.config_name, plan.run.seed, run.label)
-    write_config(folder, plan)
-    return folder
 
 
 def _check_command(arguments: Arguments) -> None:
