@@ -14,6 +14,8 @@ from marl.scripted.players import (
     PlayerConfig,
     RandomConfig,
 )
+from marl.single_agent.actor_critic.ddpg import DdpgConfig
+from marl.single_agent.actor_critic.td3 import Td3Config
 from marl.single_agent.value.dqn import DqnConfig
 
 # What learns from experience.
@@ -23,6 +25,8 @@ LEARNERS: dict[str, type[RecipeConfig]] = {
     "qmix": QmixConfig,
     "lagma": LagmaConfig,
     "dqn": DqnConfig,
+    "ddpg": DdpgConfig,
+    "td3": Td3Config,
 }
 # What plays by a script.
 PLAYERS: dict[str, type[PlayerConfig]] = {

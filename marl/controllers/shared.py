@@ -12,6 +12,8 @@ from marl.nets.ragged import Ragged
 from marl.protocols import Carry
 from marl.spec import Discrete, EnvSpec
 
+ALL = slice(None)
+
 
 class SharedController(nn.Module):
     """Parameter sharing: the same agent network runs for each agent on its own observation.
@@ -67,11 +69,21 @@ class SharedController(nn.Module):
         outputs, hidden = self.net(inputs[None], carry["hidden"].flatten(0, 1))
         return outputs[0].view(shape), hidden.view(shape)
 
-    def unroll(self, batch: EpisodeBatch) -> Tensor:
+    def unroll(self, batch: EpisodeBatch, slots: slice = ALL) -> Tensor:
         """Outputs at all filled slots, [B,T+1,A,U], zero in the padding.
 
-        Every episode (or slice) starts with blank hidden numbers.
+        Every episode (or slice) starts with blank hidden numbers. slots: those asked for; what a
+        network without memory does not need for them is not computed.
         """
+        if self.net.recurrent:
+            return self._unroll(batch, ALL)[:, slots]
+        return self._unroll(batch, slots)
+
+    def seen(self, batch: EpisodeBatch) -> Tensor:
+        """What each agent's network is shown beside actions and numbers, [B,T+1,A,O]."""
+        return batch.obs
+
+    def _unroll(self, batch: EpisodeBatch, slots: slice) -> Tensor:
         previous = torch.cat([batch.previous_actions[:, None], batch.actions], dim=1)
         started = torch.zeros_like(batch.slots_filled)
         started[:, 0] = batch.started
@@ -85,6 +97,8 @@ class SharedController(nn.Module):
             shape = (slots, rows, self.n_agents, self.outputs)
             return outputs.view(shape).transpose(0, 1), hidden.view(rows, self.n_agents, -1)
 
-        ragged = Ragged(batch.slots_filled.sum(1), batch.steps + 1)
+        filled = batch.slots_filled[:, slots]
+        ragged = Ragged(filled.sum(1), filled.shape[1])
         hidden = self.initial_carry(batch.size)["hidden"]
-        return ragged.scan(run, hidden, batch.obs, previous, started)
+        parts = (self.seen(batch), previous, started)
+        return ragged.scan(run, hidden, *(part[:, slots] for part in parts))
