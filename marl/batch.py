@@ -194,6 +194,10 @@ class EpisodeBatch:
         """Rows start..stop-1, views."""
         return self.map(lambda tensor: tensor[start:stop])
 
+    def take(self, rows: Tensor) -> EpisodeBatch:
+        """Copies of the rows of these indices, or of those that are True."""
+        return self.map(lambda tensor: tensor[rows])
+
     def to(self, device: torch.device) -> EpisodeBatch:
         """The batch on `device`; no copy where it is there already."""
         return self.map(lambda tensor: tensor.to(device))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from marl.algos.agent import RecipeConfig
+from marl.algos.ippo import IppoConfig
 from marl.algos.iql import IqlConfig
 from marl.algos.lagma import LagmaConfig
+from marl.algos.mappo import MappoConfig
 from marl.algos.qmix import QmixConfig
 from marl.algos.vdn import VdnConfig
 from marl.scripted.players import (
@@ -16,6 +18,7 @@ from marl.scripted.players import (
 )
 from marl.single_agent.actor_critic.ddpg import DdpgConfig
 from marl.single_agent.actor_critic.td3 import Td3Config
+from marl.single_agent.policy_gradient.ppo import PpoConfig
 from marl.single_agent.value.dqn import DqnConfig
 
 # What learns from experience.
@@ -24,9 +27,12 @@ LEARNERS: dict[str, type[RecipeConfig]] = {
     "vdn": VdnConfig,
     "qmix": QmixConfig,
     "lagma": LagmaConfig,
+    "ippo": IppoConfig,
+    "mappo": MappoConfig,
     "dqn": DqnConfig,
     "ddpg": DdpgConfig,
     "td3": Td3Config,
+    "ppo": PpoConfig,
 }
 # What plays by a script.
 PLAYERS: dict[str, type[PlayerConfig]] = {
