@@ -78,9 +78,9 @@ def test_it_serves_until_ctrl_c_or_kill(tmp_path: Path, ending: signal.Signals):
             assert process.stdout is not None
             said = process.stdout.readline()
             (url,) = re.findall(r"http://127\.0\.0\.1:\d+/", said)
-            with urllib.request.urlopen(f"{url}api/runs", timeout=10) as answer:
+            with urllib.request.urlopen(f"{url}api/runs", timeout=60) as answer:
                 assert [run["name"] for run in json.load(answer)["runs"]] == ["run"]
         finally:
             process.send_signal(ending)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")

@@ -36,7 +36,7 @@ def server(results: Path) -> Iterator[WatchServer]:
 def get(
     server: WatchServer, path: str, method: str = "GET", **headers: str
 ) -> tuple[int, http.client.HTTPMessage, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
     connection.request(method, path, headers=headers)
     answer = connection.getresponse()
     body = answer.read()
@@ -181,7 +181,7 @@ def test_it_only_reads(server):
 
 def test_a_client_that_talks_nonsense_or_leaves_harms_nobody(server, capfd):
     for said in (b"", b"\x00\xff\r\n\r\n", b"GET /api/runs HTTP/1.1\r\nHost: loc", b"GET " * 9999):
-        with socket.create_connection(("127.0.0.1", server.server_port), timeout=5) as client:
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=60) as client:
             client.sendall(said)
     assert get(server, "/api/runs")[0] == 200
     assert capfd.readouterr().err == ""
