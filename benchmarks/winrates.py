@@ -96,9 +96,9 @@ def rules_digest() -> str:
     """A name for the present state of everything that decides how a battle goes."""
     digest = hashlib.sha256()
     for folder in RULES:
-        for path in sorted((ROOT / folder).iterdir()):
+        for path in sorted((ROOT / folder).rglob("*")):
             if path.suffix in (".py", ".yaml"):
-                digest.update(path.name.encode() + path.read_bytes())
+                digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 
 

@@ -40,6 +40,16 @@ def test_finished_rows_are_not_played_again_and_those_of_other_rules_are(winrate
     assert again | {"seconds": 0} == row | {"seconds": 0}
 
 
+def test_the_digest_of_the_rules_sees_the_folders_in_the_engine(winrates, tmp_path, monkeypatch):
+    monkeypatch.setattr(winrates, "ROOT", tmp_path)
+    source = tmp_path / "marl/engine/combat/weapons.py"
+    source.parent.mkdir(parents=True)
+    source.write_text("DAMAGE = 6\n")
+    before = winrates.rules_digest()
+    source.write_text("DAMAGE = 7\n")
+    assert winrates.rules_digest() != before
+
+
 def test_the_interval_of_a_difference_is_newcombes(sensitivity):
     """His first example: 56 of 70 against 48 of 80 is 0.2 (0.0524, 0.3339)."""
     texts = dict.fromkeys(("choice", "value", "map", "player", "rules", "digest"), "")
