@@ -1,4 +1,4 @@
-"""The page as a person sees it, in a real browser."""
+"""The page in a real browser."""
 
 from __future__ import annotations
 
