@@ -1,4 +1,4 @@
-"""J(t): which codes each slot pulls; all worked by hand."""
+"""J(t), the codes that each slot pulls; all worked by hand."""
 
 import pytest
 from hypothesis import given, settings
