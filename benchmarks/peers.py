@@ -6,7 +6,7 @@ Random legal actions; observations, state, mask, reward and resets included. Eve
 in a process of its own Python on one core, one at a time, and the rounds of all of them are
 interleaved; figures are medians over the rounds, in steps per second of processor time (steps per
 second on a clock stand in the JSON file beside them). Rules differ between the simulators, so this
-compares what a learner pays for a step, not equal physics.
+compares the cost of a step for a learner, not equal physics.
 
 - SMAClite (uoe-agents/smaclite) holds one battle; E = 1 alone. Battles end at SMAC's step limits.
 - SMAX (JaxMARL) plays against its scripted enemy under vmap, and resets within its own limit of 100

@@ -13,7 +13,7 @@ BOOLEANS = {"true": True, "false": False}  # YAML's spelling, typed on the comma
 
 
 def check_bounds(value: float, bounds: Mapping[str, float | None], path: str) -> None:
-    """Refuse what is outside an `option`'s low, high and above."""
+    """Refuse a number outside an `option`'s low, high and above."""
     low, high, above = (bounds.get(name) for name in ("low", "high", "above"))
     if low is not None and value < low:
         raise FieldError(path, f"{value} is too small; it must be at least {low:g}")
@@ -26,7 +26,7 @@ def check_bounds(value: float, bounds: Mapping[str, float | None], path: str) ->
 def literal(choices: tuple[Any, ...], value: object, path: str) -> object:
     """The one of `choices` that equals `value`."""
     if value is None and "none" in choices:
-        return "none"  # `coverage=None` means what `coverage=none` says
+        return "none"  # `coverage=None` means `coverage=none`
     for choice in choices:
         if value == choice and type(value) is type(choice):
             return choice

@@ -34,7 +34,7 @@ class Client:
 
     topic: str
     module: str
-    packages: tuple[str, ...]  # names on PyPI of what brings the module
+    packages: tuple[str, ...]  # names on PyPI; each brings the module
     install: str
     source: str = ""  # environment variable with a checkout, as for backend=game
 

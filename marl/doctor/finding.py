@@ -22,7 +22,7 @@ class Finding:
     topic: str
     state: State
     found: str
-    advice: str = ""  # what to do; "" for nothing
+    advice: str = ""  # the remedy; "" if none is needed
     needed: bool = False  # the engine does not work while this is missing or broken
 
     @property

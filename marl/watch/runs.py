@@ -30,7 +30,7 @@ QUIET_INTERVALS = 5
 
 @dataclass
 class Run:
-    """A run's folder, and what was read from its files."""
+    """A run's folder, with its metrics and settings as read so far."""
 
     folder: Path
     name: str  # its path below the folder that is watched, "." for that folder itself

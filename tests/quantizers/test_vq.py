@@ -165,7 +165,7 @@ def trained_codebook(coverage="timestep", **options) -> Tensor:
     states = torch.rand(30, 5, generator=torch.Generator().manual_seed(1))
     for _ in range(3):
         trained.step(states, torch.arange(30) % 5, 5)
-    # The encoder shows what the codebook does not: commitment and reconstruction.
+    # Seen in the encoder, not in the codebook: commitment and reconstruction.
     encoder = trained.quantizer.encoder[4].weight
     return torch.cat([trained.quantizer.codebook.flatten(), encoder.flatten()]).detach()
 

@@ -1,4 +1,4 @@
-// Curves as inline SVG. A chart has a panel (what to draw) and is drawn anew when points come.
+// Curves as inline SVG. A chart draws a panel (its metrics and options), again for every new point.
 
 import {linear, logarithmic, logTicks, number, smoothed, thinned, ticks} from "/scales.js";
 
