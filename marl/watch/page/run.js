@@ -173,13 +173,12 @@ export class RunPage {
   }
 
   showBattle(replays) {
-    if (this.shownReplays && replays.newest && (replays.newest !== this.shownReplays.newest || replays.time !== this.shownReplays.time)) {
+    const former = this.shownReplays;
+    if (former?.newest && replays.newest && (replays.newest !== former.newest || replays.time !== former.time)) {
       this.offer.hidden = false; // offered, not replaced while it is watched
     }
-    if (this.shownReplays && (this.shownReplays.newest || !replays.newest)) {
-      return;
-    }
-    const isMoved = Boolean(this.shownReplays) && Boolean(replays.newest);
+    if (former && (former.newest || !replays.newest)) return;
+    const isMoved = Boolean(former) && Boolean(replays.newest);
     this.shownReplays = replays;
     const head = element("div", {class: "head"}, element("h2", {}, "Last recorded battle"));
     if (!replays.newest) {
