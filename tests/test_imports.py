@@ -21,6 +21,7 @@ from benchmarks.imports import (
 
 # The parts of marl/ from the top to the ground. Parts on one line do not import each other.
 ORDER = [
+    {"api"},
     {"cli"},
     {"doctor", "watch", "registry"},
     {"run", "sc2api", "single_agent"},
