@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marl.nets.ragged import Chunk, chunks, map_chunks
@@ -17,6 +17,7 @@ def test_equal_lengths_are_one_rectangle():
     assert chunks(torch.tensor([7, 7, 7]), 7) == [Chunk(0, 7, 3)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=9))
 def test_every_real_column_of_every_row_is_covered_once(lengths):
     columns = max(lengths)
