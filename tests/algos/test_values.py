@@ -8,6 +8,7 @@ from marl.algos.qmix import QmixConfig
 from marl.buffers.episodes import BufferConfig
 from marl.buffers.samplers import EpisodeSamplerConfig, SliceSamplerConfig
 from marl.registry import LEARNERS
+from marl.runners.updates import ReplayUpdatesConfig
 
 
 @pytest.mark.parametrize(
@@ -38,8 +39,8 @@ def test_a_replay_that_just_holds_the_first_update_is_taken(sampler, buffer):
 
 def test_a_run_without_updates_is_refused():
     with pytest.raises(ValueError, match="one must be more than 0"):
-        QmixConfig(updates_per_episode=0.0)
-    QmixConfig(updates_per_episode=0.0, updates_per_step=0.5)
+        ReplayUpdatesConfig(per_episode=0.0)
+    ReplayUpdatesConfig(per_episode=0.0, per_step=0.5)
 
 
 @pytest.mark.parametrize("recipe", LEARNERS.values(), ids=LEARNERS)
