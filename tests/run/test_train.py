@@ -34,6 +34,7 @@ SETTINGS = {
     "seed": 3,
 }
 LAGMA = {"bonus.start": 200, "bonus.update_interval": 8, "bonus.codebook.size": 16}
+STEPS = {"rollout.kind": "steps", "buffer.kind": "transitions", "buffer.steps": 1000}
 
 
 def plan_for(folder: Path, config: str, env: str, **settings) -> Plan:
@@ -80,6 +81,7 @@ def assert_same(one, two):
         ("lagma", "sc2", {"map": "3m", **LAGMA}),
         ("qmix", "sc2", {"map": "2s3z"}),
         ("dqn", "gymnasium", {"sampler.start": 50, "buffer.steps": 1000}),
+        ("dqn", "gymnasium", {"sampler.start": 50, **STEPS}),
     ],
 )
 def test_n_and_n_more_steps_are_2n_steps_bit_for_bit(tmp_path, config, env, settings):
