@@ -20,11 +20,11 @@ import yaml
 from marl.buffers.samplers import EpisodeSamplerConfig
 from marl.cli.arguments import parse_updates, split
 from marl.cli.main import main
-from marl.cli.resolve import make_plan, open_folder
+from marl.cli.resolve import make_plan
 from marl.config.files import ROOT
 from marl.errors import ConfigError
 from marl.nets.agents import MlpConfig, RnnConfig
-from marl.run.folder import create_folder, read_config, run_folder
+from marl.run.folder import create_folder, open_folder, read_config, run_folder
 from marl.run.plan import Plan
 
 GAME = ["--config=qmix", "--env-config=matrix"]
@@ -135,7 +135,7 @@ def test_updates_are_literals_or_strings_and_dots_name_sections():
             "learner.optimizer.alpha: belongs to learner.optimizer.kind=rmsprop, and this is adam",
         ),
         ([*GAME, "with", "buffer.episodes=16"], "buffer.episodes: 16 can never fill a batch of 32"),
-        ([*GAME, "with", "updates_per_episode=0"], "updates_per_step: one must be more than 0"),
+        ([*GAME, "with", "updates.per_episode=0"], "per_step: one must be more than 0"),
         (
             ["--config=dqn", "--env-config=gymnasium", "with", "buffer.steps=500"],
             "buffer.steps: 500 can never hold the 1000 steps that the first update waits for",
@@ -341,7 +341,7 @@ def test_a_resumed_run_may_repeat_its_settings(trained):
 def test_evaluation_takes_the_recorded_configuration_unless_given_another(trained):
     plan = plan_of("evaluate", "with", f"checkpoint={trained}", "episodes=5", "game=penalty")
     assert (plan.run.episodes, plan.env.game, plan.recipe.learner.gamma) == (5, "penalty", 0.5)
-    assert open_folder(plan) == trained
+    assert open_folder(plan, "matrix/penalty") == trained
     elsewhere = plan_of("evaluate", "--env-config=two_step", "with", f"checkpoint={trained}")
     assert elsewhere.env_name == "two_step"
     same = plan_of("evaluate", *GAME, "with", f"checkpoint={trained}")

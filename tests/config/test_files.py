@@ -7,7 +7,7 @@ import pytest
 from marl.config import files as configfiles
 from marl.config.files import Layers, available, chain, dump, find, read, read_sources
 from marl.config.hints import PYMARL_KEYS
-from marl.config.schema import flatten, split_parse, to_mapping
+from marl.config.schema import field_types, flatten, parse, split_parse, to_mapping
 from marl.envs.registry import ENVS
 from marl.errors import ConfigError
 from marl.registry import RECIPES
@@ -139,6 +139,26 @@ def test_every_algorithm_file_parses(alg):
     layers = layers_of("sc2", alg)
     recipe, env = layers.values.pop("recipe"), layers.values.pop("env")
     split_parse(layers.values, {"run": RunConfig, "env": ENVS[env], "recipe": RECIPES[recipe]})
+
+
+def kindless(given: dict, parsed: dict, path: str = "") -> list[str]:
+    """The sections of `given` that have kinds and do not name theirs."""
+    found = []
+    for key, value in given.items():
+        if isinstance(value, dict) and isinstance(parsed.get(key), dict):
+            if "kind" in parsed[key] and "kind" not in value:
+                found.append(f"{path}{key}")
+            found += kindless(value, parsed[key], f"{path}{key}.")
+    return found
+
+
+@pytest.mark.parametrize("alg", available("config"))
+def test_a_section_that_has_kinds_names_its_own(alg):
+    """Or else another kind on the command line would keep what was set for this one."""
+    values = layers_of("sc2", alg).values
+    recipe = RECIPES[values["recipe"]]
+    given = {key: value for key, value in values.items() if key in field_types(recipe)}
+    assert not kindless(given, to_mapping(parse(recipe, given)))
 
 
 @pytest.mark.parametrize("env_config", available("env-config"))
