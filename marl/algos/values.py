@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from marl.algos.agent import Agent
+from marl.algos.agent import Agent, check_offline
 from marl.batch import layout_of
 from marl.buffers.episodes import BufferConfig
 from marl.buffers.kinds import ReplayConfig
@@ -41,6 +41,7 @@ class ValueRecipeConfig:
 
     def __post_init__(self) -> None:
         """Refuse a run whose first update could never come."""
+        check_offline(self.rollout.kind, self.updates.kind, self.buffer.kind)
         self.buffer.refuse_too_small(self.sampler.episodes_needed, self.sampler.steps_needed)
 
     def check(self, spec: EnvSpec) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from marl.errors import ConfigError
 
 Config = TypeVar("Config")
-Member = TypeVar("Member", bound=type)
+Member = TypeVar("Member")
 
 _BY_BASE: dict[type, Kinds[Any]] = {}
 
@@ -32,26 +32,27 @@ class Kinds(Generic[Config]):
         self.members: list[type[Config]] = []
         _BY_BASE[base] = self
 
-    def add(self, member: Member) -> Member:
+    def add(self, member: type[Member]) -> type[Member]:
         """Add a kind; serves as a decorator. Adding the same class again changes nothing.
 
         ConfigError where it is no frozen dataclass on the base or its name is taken.
         """
-        kind = getattr(member, "kind", None)
+        kind, added = getattr(member, "kind", None), member
         if not (is_dataclass(member) and issubclass(member, self.base) and isinstance(kind, str)):
             raise ConfigError(
                 f"{self.section}: {member.__name__} must be a frozen dataclass on "
                 f"{self.base.__name__} with `kind: ClassVar[str] = ...`"
             )
-        for other in self.members:
-            if getattr(other, "kind", None) == kind and other is not member:
+        others = [other for other in self.members if other is not member]
+        for other in others:
+            if getattr(other, "kind", None) == kind:
                 raise ConfigError(
                     f"{self.section}.kind: {kind!r} is taken by {other.__module__}; give that of "
                     f"{member.__module__} another name"
                 )
-        if member not in self.members:
+        if len(others) == len(self.members):
             self.members.append(member)
-        return member
+        return added
 
 
 def kinds_of(base: object) -> Kinds[Any] | None:
