@@ -194,6 +194,10 @@ class EpisodeBatch:
         """Rows start..stop-1, views."""
         return self.map(lambda tensor: tensor[start:stop])
 
+    def take(self, rows: Tensor) -> EpisodeBatch:
+        """Copies of the rows of these indices, or of those that are True."""
+        return self.map(lambda tensor: tensor[rows])
+
     def to(self, device: torch.device) -> EpisodeBatch:
         """The batch on `device`; no copy where it is there already."""
         return self.map(lambda tensor: tensor.to(device))
@@ -217,3 +221,24 @@ class EpisodeBatch:
             for name, tensor in columns.items()
         ]
         return EpisodeBatch(self.layout.with_columns(extras), {**self.columns, **columns})
+
+
+def single_steps(batch: EpisodeBatch) -> EpisodeBatch:
+    """Every real step of the batch as a row of its own, row by row: [N,1,...]."""
+    if batch.steps == 1 and bool(batch.filled.all()):
+        return batch
+    row, step = batch.filled[..., 0].nonzero(as_tuple=True)  # [N] each
+    columns: dict[str, Tensor] = {}
+    for name, column in batch.layout.items():
+        values = batch[name]
+        if column.level == "slot":
+            columns[name] = torch.stack([values[row, step], values[row, step + 1]], dim=1)
+        elif column.level == "step":
+            columns[name] = values[row, step][:, None]
+        else:
+            columns[name] = values[row]
+    inside = step > 0
+    before = batch.actions[row, (step - 1).clamp(min=0)]
+    columns["previous_actions"][inside] = before[inside]
+    columns["started"] &= ~inside
+    return EpisodeBatch(batch.layout, columns)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from marl.batch import EpisodeBatch, Layout
+from marl.batch import EpisodeBatch, Layout, single_steps
 from marl.buffers.episodes import refuse_other_columns
 from marl.config.schema import option
 from marl.errors import ConfigError
@@ -99,24 +99,3 @@ class TransitionBuffer:
         for name in self.layout:
             self.storage[name][:count] = state[name]
         self.steps = count
-
-
-def single_steps(batch: EpisodeBatch) -> EpisodeBatch:
-    """Every real step of the batch as a row of its own, row by row: [N,1,...]."""
-    if batch.steps == 1 and bool(batch.filled.all()):
-        return batch
-    row, step = batch.filled[..., 0].nonzero(as_tuple=True)  # [N] each
-    columns: dict[str, Tensor] = {}
-    for name, column in batch.layout.items():
-        values = batch[name]
-        if column.level == "slot":
-            columns[name] = torch.stack([values[row, step], values[row, step + 1]], dim=1)
-        elif column.level == "step":
-            columns[name] = values[row, step][:, None]
-        else:
-            columns[name] = values[row]
-    inside = step > 0
-    before = batch.actions[row, (step - 1).clamp(min=0)]
-    columns["previous_actions"][inside] = before[inside]
-    columns["started"] &= ~inside
-    return EpisodeBatch(batch.layout, columns)

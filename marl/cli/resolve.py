@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from marl.cli.arguments import COMMANDS, EXAMPLE, TOOLS, Arguments
+from marl.cli.plugins import load_plugins
 from marl.config.files import (
     CODE,
     COMMAND_LINE,
@@ -16,9 +17,9 @@ from marl.config.files import (
     Layers,
     available,
     chain,
+    display_path,
     find,
     read,
-    shown,
 )
 from marl.config.schema import field_types, flatten, split_parse, to_mapping
 from marl.errors import ConfigError, nearest_or_all
@@ -53,12 +54,14 @@ class Draft:
 def make_plan(arguments: Arguments) -> Plan:
     """Everything merged and parsed; nothing is written."""
     from marl.envs.registry import ENVS
-    from marl.registry import RECIPES
+    from marl.registry import recipes
 
     _check_command(arguments)
     draft = _recorded(arguments) or _fresh(arguments)
     layers = draft.layers
-    recipe_name = _registered(layers, "recipe", RECIPES, f"--config={draft.config}")
+    layers.values["plugins"] = load_plugins(layers.values.get("plugins"))
+    known = recipes()
+    recipe_name = _registered(layers, "recipe", known, f"--config={draft.config}")
     _check_recipe(arguments, recipe_name)
     env_name = _registered(layers, "env", ENVS, f"--env-config={draft.env_config}")
     _draw_seed(layers)
@@ -66,7 +69,7 @@ def make_plan(arguments: Arguments) -> Plan:
     parts: dict[str, type] = {
         "run": RunConfig,
         "env": ENVS[env_name],
-        "recipe": RECIPES[recipe_name],
+        "recipe": known[recipe_name],
     }
     parsed = split_parse(settings, parts, layers.sources, _elsewhere(env_name, recipe_name))
     names = {
@@ -161,7 +164,7 @@ def _fresh(arguments: Arguments) -> Draft:
 
 def _lay_file(layers: Layers, flag: str, name: str) -> None:
     for path, content in chain(flag, find(flag, name)):
-        layers.lay(content, shown(path))
+        layers.lay(content, display_path(path))
 
 
 def _recorded(arguments: Arguments) -> Draft | None:
@@ -222,13 +225,13 @@ def _check_unchanged(values: Mapping[str, object], folder: Path) -> None:
 def _elsewhere(env_name: str, recipe_name: str) -> dict[str, str]:
     """Keys of the environments and recipes that were not chosen -> whose they are."""
     from marl.envs.registry import ENVS
-    from marl.registry import RECIPES
+    from marl.registry import recipes
 
     envs = [(cls, f"env {name}") for name, cls in ENVS.items() if name != env_name]
-    recipes = [(cls, f"recipe {name}") for name, cls in RECIPES.items() if name != recipe_name]
+    others = [(cls, f"recipe {name}") for name, cls in recipes().items() if name != recipe_name]
     chosen = f"this run has env {env_name} and recipe {recipe_name}"
     owners: dict[str, list[str]] = {}
-    for cls, owner in [*envs, *recipes]:
+    for cls, owner in [*envs, *others]:
         for key in field_types(cls):
             owners.setdefault(key, []).append(owner)
     return {key: f"{' or '.join(names)}; {chosen}" for key, names in owners.items()}

@@ -12,6 +12,8 @@ from marl.nets.ragged import Ragged
 from marl.protocols import Carry
 from marl.spec import Discrete, EnvSpec
 
+ALL = slice(None)
+
 
 class SharedController(nn.Module):
     """Parameter sharing: the same agent network runs for each agent on its own observation.
@@ -53,8 +55,11 @@ class SharedController(nn.Module):
         parts = [obs]
         if self.last_action:
             if isinstance(self.action, Discrete):
-                previous = one_hot(previous, self.action.n)
-            parts.append((previous * ~started[..., None, None]).to(obs.dtype))
+                # Index 0 stands for "none" and is cut off, so that none becomes all zeros.
+                number = (previous + 1) * ~started[..., None]
+                parts.append(one_hot(number, self.action.n + 1)[..., 1:].to(obs.dtype))
+            else:
+                parts.append(previous * ~started[..., None, None])
         if self.agent_id:
             ids = torch.eye(self.n_agents, dtype=obs.dtype, device=obs.device)
             parts.append(ids.expand(*obs.shape[:-1], self.n_agents))
@@ -67,24 +72,35 @@ class SharedController(nn.Module):
         outputs, hidden = self.net(inputs[None], carry["hidden"].flatten(0, 1))
         return outputs[0].view(shape), hidden.view(shape)
 
-    def unroll(self, batch: EpisodeBatch) -> Tensor:
+    def unroll(self, batch: EpisodeBatch, slots: slice = ALL) -> Tensor:
         """Outputs at all filled slots, [B,T+1,A,U], zero in the padding.
 
-        Every episode (or slice) starts with blank hidden numbers.
+        Every episode (or slice) starts with blank hidden numbers. slots: those asked for; what a
+        network without memory does not need for them is not computed.
         """
+        if self.net.recurrent:
+            return self._unroll(batch, ALL)[:, slots]
+        return self._unroll(batch, slots)
+
+    def seen(self, batch: EpisodeBatch) -> Tensor:
+        """What each agent's network is shown beside actions and numbers, [B,T+1,A,O]."""
+        return batch.obs
+
+    def _unroll(self, batch: EpisodeBatch, slots: slice) -> Tensor:
         previous = torch.cat([batch.previous_actions[:, None], batch.actions], dim=1)
         started = torch.zeros_like(batch.slots_filled)
         started[:, 0] = batch.started
 
         def run(hidden: Tensor, *parts: Tensor) -> tuple[Tensor, Tensor]:
-            """Some rows' consecutive slots: outputs [b,t,A,U], hidden [b,A,H]."""
-            inputs = self.inputs(*parts)  # [b,t,A,I]
-            rows, slots = inputs.shape[:2]
-            by_time = inputs.transpose(0, 1).flatten(1, 2)  # [t,b*A,I]
-            outputs, hidden = self.net(by_time, hidden.flatten(0, 1))
-            shape = (slots, rows, self.n_agents, self.outputs)
-            return outputs.view(shape).transpose(0, 1), hidden.view(rows, self.n_agents, -1)
+            """Some rows' consecutive slots: outputs [t,b,A,U], hidden [b,A,H]."""
+            inputs = self.inputs(*parts)  # [t,b,A,I]
+            length, rows = inputs.shape[:2]
+            outputs, hidden = self.net(inputs.flatten(1, 2), hidden.flatten(0, 1))
+            shape = (length, rows, self.n_agents, self.outputs)
+            return outputs.view(shape), hidden.view(rows, self.n_agents, -1)
 
-        ragged = Ragged(batch.slots_filled.sum(1), batch.steps + 1)
+        filled = batch.slots_filled[:, slots]
+        ragged = Ragged(filled.sum(1), filled.shape[1])
         hidden = self.initial_carry(batch.size)["hidden"]
-        return ragged.scan(run, hidden, batch.obs, previous, started)
+        parts = (self.seen(batch), previous, started)
+        return ragged.scan(run, hidden, *(part[:, slots] for part in parts))

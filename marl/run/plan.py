@@ -32,6 +32,7 @@ class RunConfig:
     save_replay: bool = False  # keep a trace of each evaluated battle, and a page of the first
     video: Literal["none", "gif", "mp4"] = "none"  # replay: beside each page
     results_dir: str = "results"
+    plugins: tuple[str, ...] = ()  # modules that register parts from outside the package
     label: str = ""  # a free word kept with the run, part of its folder's name
     progress_bar: bool = True  # on a terminal; elsewhere plain lines
     tensorboard: bool = True

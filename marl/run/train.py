@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -276,7 +277,13 @@ class Trainer:
 
     @contextmanager
     def _graceful_interrupt(self, log: Log) -> Iterator[None]:
-        """Ctrl-C or SIGTERM ends the loop after its current round; a second one ends it at once."""
+        """Ctrl-C or SIGTERM ends the loop after its current round; a second one ends it at once.
+
+        Python takes signals in its main thread alone; elsewhere they are the caller's.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
 
         def stop(signum: int, frame: FrameType | None) -> None:
             if self.stop_reason == INTERRUPTED:

@@ -184,7 +184,7 @@ class EpisodeRunner:
         batch = self.staging.rows(0, len(episodes.intact))
         if not episodes.intact.all():
             kept = torch.from_numpy(np.flatnonzero(episodes.intact))
-            batch = batch.map(lambda tensor: tensor[kept])
+            batch = batch.take(kept)
         if "won" in self.layout and "battle_won" in episodes.outcomes:
             batch["won"][:] = torch.from_numpy(episodes.outcomes["battle_won"] > 0)
         ended = np.ones(batch.size, dtype=np.bool_)

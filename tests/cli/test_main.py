@@ -1,4 +1,4 @@
-"""python run.py: what it takes, and how it ends when something is wrong."""
+"""python run.py: its arguments, its messages and its exit codes."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_options_may_stand_anywhere(words):
     assert arguments.updates == {"a": 1}
 
 
-def test_updates_are_literals_or_texts_and_dots_go_inside():
+def test_updates_are_literals_or_strings_and_dots_name_sections():
     words = ["a.b=1", "a.c=5e-4", "d=True", "e=[1, 2]", "f=3s_vs_5z", "g=None", "h={'x': 1}", "i="]
     assert parse_updates(words) == {
         "a": {"b": 1, "c": 5e-4},
@@ -110,7 +110,7 @@ def test_updates_are_literals_or_texts_and_dots_go_inside():
         ([*GAME, "map=3m"], "map=3m: settings stand after the word 'with'"),
         ([*GAME, "with", "map"], "'map': expects key=value"),
         ([*GAME, "with", "a..b=1"], "expects key=value"),
-        ([*GAME, "--nonsense"], "cannot make sense of '--nonsense'"),
+        ([*GAME, "--nonsense"], "cannot parse '--nonsense'"),
         (["--config=qmix"], "--env-config=NAME is missing; there are: "),
         (["--env-config=matrix"], "--config=NAME is missing; there are: "),
         (["--config=qmx", "--env-config=matrix"], "no configs/algs/qmx.yaml; did you mean 'qmix'?"),
@@ -155,7 +155,7 @@ def test_updates_are_literals_or_texts_and_dots_go_inside():
         (["evaluate", "with", "resume=x"], "resume: belongs to train"),
     ],
 )
-def test_what_is_wrong_is_said(words, said):
+def test_mistakes_are_named_in_the_message(words, said):
     assert said in refused(*words)
 
 
@@ -277,7 +277,7 @@ def test_errors_become_a_line_and_a_code(capsys, error, code, said):
     assert capsys.readouterr().err.startswith(said)
 
 
-def test_a_mistake_of_ours_keeps_its_traceback():
+def test_a_bug_keeps_its_traceback():
     def execute(plan, options):
         raise FileNotFoundError(errno.ENOENT, "no", "/x")
 
@@ -328,17 +328,17 @@ def test_resuming_takes_the_recorded_configuration(trained):
         (["learner.gama=0.9"], "learner.gama: unknown key"),
     ],
 )
-def test_a_resumed_run_stays_what_it_was(trained, words, said):
+def test_a_resumed_run_refuses_other_settings(trained, words, said):
     with pytest.raises(ConfigError, match=said):
         plan_of("train", "with", f"resume={trained}", *words)
 
 
-def test_a_resumed_run_may_repeat_what_it_was(trained):
+def test_a_resumed_run_may_repeat_its_settings(trained):
     words = ["learner.gamma=5e-1", "seed=3", "test_interval=10"]
     assert plan_of("with", f"resume={trained}", *words).run.test_interval == 10
 
 
-def test_evaluation_takes_the_recorded_configuration_unless_told_otherwise(trained):
+def test_evaluation_takes_the_recorded_configuration_unless_given_another(trained):
     plan = plan_of("evaluate", "with", f"checkpoint={trained}", "episodes=5", "game=penalty")
     assert (plan.run.episodes, plan.env.game, plan.recipe.learner.gamma) == (5, "penalty", 0.5)
     assert open_folder(plan, "matrix/penalty") == trained

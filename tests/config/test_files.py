@@ -29,7 +29,7 @@ def layers_of(env: str, alg: str) -> Layers:
     layers.lay(read(configfiles.CONFIGS / "default.yaml"), "configs/default.yaml")
     for flag, name in (("env-config", env), ("config", alg)):
         for path, content in chain(flag, find(flag, name)):
-            layers.lay(content, configfiles.shown(path))
+            layers.lay(content, configfiles.display_path(path))
     return layers
 
 
@@ -69,7 +69,7 @@ def test_extends_starts_from_the_other_file(configs):
 def test_extending_in_a_circle_is_refused(configs):
     (configs / "algs" / "a.yaml").write_text("extends: b\n")
     (configs / "algs" / "b.yaml").write_text("extends: a\n")
-    with pytest.raises(ConfigError, match="goes round in a circle"):
+    with pytest.raises(ConfigError, match="form a circle"):
         chain("config", find("config", "a"))
 
 
@@ -83,11 +83,11 @@ def test_extending_an_unknown_file_is_refused_with_both_names(configs):
     ("text", "said"),
     [
         ("a: [1\nb: 2\n", "bad.yaml:2: "),
-        ("a: 1\nb: 2\na: 3\n", "bad.yaml:3: 'a' stands here twice"),
-        ("s:\n  x: 1\n  x: 2\n", "bad.yaml:3: 'x' stands here twice"),
-        ("- 1\n", "must be a mapping"),
-        ("text\n", "must be a mapping"),
-        ("1: 2\n", "must be a mapping"),
+        ("a: 1\nb: 2\na: 3\n", "bad.yaml:3: the key 'a' stands here twice"),
+        ("s:\n  x: 1\n  x: 2\n", "bad.yaml:3: the key 'x' stands here twice"),
+        ("- 1\n", "expects a mapping"),
+        ("text\n", "expects a mapping"),
+        ("1: 2\n", "expects a mapping"),
         ("a: !!python/object/apply:os.system [true]\n", "bad.yaml:1: "),
     ],
 )
@@ -119,7 +119,7 @@ def test_a_path_to_a_file_is_taken_as_it_is(tmp_path):
         find("config", str(tmp_path / "yours.yaml"))
 
 
-def test_what_is_dumped_reads_back_with_values_and_sources(tmp_path):
+def test_a_dumped_configuration_reads_back_with_values_and_sources(tmp_path):
     values = {"a": {"x": 1e-05, "y": "# not a comment"}, "b": None, "c": [1, "two"], "d": ""}
     sources = {
         "a.x": "command line",

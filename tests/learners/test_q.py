@@ -120,6 +120,7 @@ def test_state_dict_goes_on_bit_for_bit():
         assert torch.equal(a, b)
 
 
+@pytest.mark.slow  # a busy machine may miss it
 def test_fused_update_is_faster_than_the_per_timestep_form():
     """Medians of interleaved rounds, CPU time, one thread, B = 32, T = 250 steps."""
     learner = qmix_learner(STALKERS)

@@ -207,7 +207,7 @@ def test_interrupted_run_saves_and_does_not_test_any_more(tmp_path):
     assert summary.evaluations[-1]["t_env"] < summary.t_env
 
 
-def test_cuda_that_is_not_there_is_one_line():
+def test_absent_cuda_is_one_line():
     if torch.cuda.is_available():
         pytest.skip("there is CUDA here")
     with pytest.raises(ConfigError, match="device: cuda is not available here"):
