@@ -10,10 +10,10 @@ import types
 import typing
 from collections.abc import Collection, Mapping
 from dataclasses import Field, field, fields, is_dataclass
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from marl.config.hints import unknown_key, unknown_value
-from marl.config.kinds import Kinds
+from marl.config.kinds import Kinds, kinds_of
 from marl.config.values import check_bounds, described, literal, scalar
 from marl.errors import ConfigError, FieldError
 
@@ -142,16 +142,9 @@ def join(path: str, key: str) -> str:
 
 def field_types(cls: type) -> dict[str, Any]:
     """Field name -> resolved type, or the Kinds of a section, of the fields that a user may set."""
-    hints = typing.get_type_hints(cls, include_extras=True)
-    return {item.name: _kinds_of(hints[item.name]) for item in fields(cls) if item.init}
-
-
-def _kinds_of(hint: Any) -> Any:
-    """The Kinds that a type is annotated with, else the type itself."""
-    if get_origin(hint) is not Annotated:
-        return hint
-    kinds = [item for item in get_args(hint)[1:] if isinstance(item, Kinds)]
-    return kinds[0] if kinds else get_args(hint)[0]
+    hints = typing.get_type_hints(cls)
+    names = [item.name for item in fields(cls) if item.init]
+    return {name: kinds_of(hints[name]) or hints[name] for name in names}
 
 
 def dotted_keys(cls: type, path: str = "") -> list[str]:

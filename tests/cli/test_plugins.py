@@ -11,7 +11,7 @@ from marl import api
 from marl.cli.plugins import load_plugins
 from marl.envs.registry import ENVS
 from marl.errors import ConfigError
-from marl.intrinsic.kinds import BONUSES
+from marl.intrinsic.config import BONUSES
 from marl.nets.mixers import MIXERS
 from marl.registry import LEARNERS
 
@@ -24,8 +24,7 @@ from torch import nn
 from marl.algos.values import ValueRecipeConfig
 from marl.envs.matrix import TwoStepConfig
 from marl.envs.registry import register_env
-from marl.intrinsic.config import BonusConfig
-from marl.intrinsic.kinds import BONUSES
+from marl.intrinsic.config import BONUSES, BonusConfig
 from marl.nets.mixers import MIXERS, MixerConfig
 from marl.registry import register_recipe
 

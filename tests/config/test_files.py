@@ -10,7 +10,7 @@ from marl.config.hints import PYMARL_KEYS
 from marl.config.schema import field_types, flatten, parse, split_parse, to_mapping
 from marl.envs.registry import ENVS
 from marl.errors import ConfigError
-from marl.registry import RECIPES
+from marl.registry import recipes
 from marl.run.plan import RunConfig
 
 
@@ -138,7 +138,7 @@ def test_a_dumped_configuration_reads_back_with_values_and_sources(tmp_path):
 def test_every_algorithm_file_parses(alg):
     layers = layers_of("sc2", alg)
     recipe, env = layers.values.pop("recipe"), layers.values.pop("env")
-    split_parse(layers.values, {"run": RunConfig, "env": ENVS[env], "recipe": RECIPES[recipe]})
+    split_parse(layers.values, {"run": RunConfig, "env": ENVS[env], "recipe": recipes()[recipe]})
 
 
 def kindless(given: dict, parsed: dict, path: str = "") -> list[str]:
@@ -156,7 +156,7 @@ def kindless(given: dict, parsed: dict, path: str = "") -> list[str]:
 def test_a_section_that_has_kinds_names_its_own(alg):
     """Or else another kind on the command line would keep what was set for this one."""
     values = layers_of("sc2", alg).values
-    recipe = RECIPES[values["recipe"]]
+    recipe = recipes()[values["recipe"]]
     given = {key: value for key, value in values.items() if key in field_types(recipe)}
     assert not kindless(given, to_mapping(parse(recipe, given)))
 
@@ -165,13 +165,13 @@ def test_a_section_that_has_kinds_names_its_own(alg):
 def test_every_environment_file_parses(env_config):
     layers = layers_of(env_config, "qmix")
     recipe, env = layers.values.pop("recipe"), layers.values.pop("env")
-    split_parse(layers.values, {"run": RunConfig, "env": ENVS[env], "recipe": RECIPES[recipe]})
+    split_parse(layers.values, {"run": RunConfig, "env": ENVS[env], "recipe": recipes()[recipe]})
 
 
 @pytest.mark.parametrize("env", ENVS)
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", recipes())
 def test_run_environment_and_recipe_have_no_key_in_common(env, recipe):
-    split_parse({}, {"run": RunConfig, "env": ENVS[env], "recipe": RECIPES[recipe]})
+    split_parse({}, {"run": RunConfig, "env": ENVS[env], "recipe": recipes()[recipe]})
 
 
 def test_default_yaml_sets_every_key_of_the_run():
@@ -180,7 +180,7 @@ def test_default_yaml_sets_every_key_of_the_run():
 
 
 def test_pymarl_hints_name_keys_that_exist():
-    parts = split_parse({}, {"run": RunConfig, "env": ENVS["sc2"], "recipe": RECIPES["qmix"]})
+    parts = split_parse({}, {"run": RunConfig, "env": ENVS["sc2"], "recipe": recipes()["qmix"]})
     known = {"env_id"}
     for part in parts.values():
         known |= set(flatten(to_mapping(part)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import pytest
 
@@ -17,23 +17,25 @@ class Mixer:
     kind: ClassVar[str]
 
 
+SECTION = Kinds("mixer", Mixer)
+
+
+@SECTION.add
 @dataclass(frozen=True)
 class Sum(Mixer):
     kind: ClassVar[str] = "sum"
 
 
+@SECTION.add
 @dataclass(frozen=True)
 class Weighted(Mixer):
     kind: ClassVar[str] = "weighted"
     width: int = 32
 
 
-SECTION = Kinds("mixer", Mixer, [Sum, Weighted])
-
-
 @dataclass(frozen=True)
 class Recipe:
-    mixer: Annotated[Mixer, SECTION] = Weighted()
+    mixer: Mixer = Weighted()
 
 
 @pytest.fixture(autouse=True)

@@ -41,16 +41,20 @@ def test_function_is_applied_inside_and_zero_stands_outside():
 
 
 def test_rows_are_put_in_falling_order_and_back():
-    ragged = Ragged(torch.tensor([2, 5, 1, 5]), 5)
-    rows = torch.arange(4)
-    assert ragged.sort(rows).tolist() == [1, 3, 0, 2]  # those of one length keep their order
-    assert ragged.restore(ragged.sort(rows)).tolist() == [0, 1, 2, 3]
+    ragged, heights = Ragged(torch.tensor([2, 5, 1, 5]), 5), []
+    rows = torch.arange(4.0)[:, None].expand(4, 5)
+
+    def seen(part: Tensor) -> Tensor:
+        heights.append(part[:, 0].tolist())
+        return part
+
+    restored = ragged.map(seen, rows)
+    assert heights[0] == [1.0, 3.0, 0.0, 2.0]  # those of one length keep their order
+    assert restored[:, 0].tolist() == [0.0, 1.0, 2.0, 3.0]
 
 
 def test_falling_rows_are_left_where_they_are():
-    ragged, rows = Ragged(torch.tensor([5, 5, 2]), 5), torch.arange(3)
-    assert ragged.sort(rows) is rows
-    assert ragged.restore(rows) is rows
+    assert Ragged(torch.tensor([5, 5, 2]), 5).order is None
 
 
 def scaled(values: Tensor, weights: Tensor) -> Tensor:
@@ -58,9 +62,9 @@ def scaled(values: Tensor, weights: Tensor) -> Tensor:
 
 
 def summed(hidden: Tensor, values: Tensor, cell: nn.GRU) -> tuple[Tensor, Tensor]:
-    """values [b,t,3], hidden [b,4] -> [b,t,4], [b,4]."""
-    outputs, last = cell(values.transpose(0, 1), hidden[None])
-    return outputs.transpose(0, 1), last[0]
+    """values [t,b,3], hidden [b,4] -> [t,b,4], [b,4]."""
+    outputs, last = cell(values, hidden[None])
+    return outputs, last[0]
 
 
 def masked(result: Tensor, lengths: list[int]) -> Tensor:
@@ -103,7 +107,7 @@ def test_scan_is_the_loop_over_rows_and_columns_gradients_too(lengths):
     for row, length in enumerate(lengths):
         hidden = start[:1]
         for column in range(length):
-            here = values[row : row + 1, column : column + 1]
+            here = values[row : row + 1, column : column + 1].transpose(0, 1)
             found, hidden = summed(hidden, here, cell)
             plain[row, column] = found[0, 0]
     assert torch.allclose(result, plain, rtol=0, atol=1e-12)
