@@ -11,7 +11,7 @@ from builders import ONE_AGENT, SMALL, VECTORS, random_batch
 from marl.algos.values import ValueRecipeConfig
 from marl.buffers.samplers import SliceSamplerConfig
 from marl.errors import ConfigError
-from marl.intrinsic.kinds import BONUSES
+from marl.intrinsic.config import BONUSES
 from marl.learners.q import QLearner
 from marl.nets.mixers import MIXERS
 from marl.protocols import BATCH, Explainable, Progress
