@@ -75,7 +75,7 @@ class UnitTypes(NamedTuple):
     acceleration: Floats  # per loop and loop
     turn_cos: Floats  # of the angle turned per loop
     turn_sin: Floats
-    sight: Floats  # for SMAC v2, where each type sees as far as its own; v1 has senses.SIGHT
+    sight: Floats  # for SMAC v2, where each type sees as far as its own; v1 has SIGHT_RANGE
     always_threatens: Ints  # 1: counts as a threat though it has no weapon
     targets: Ints  # bit mask over PLANES of what the weapon can hit; 0 = no weapon
     delivery: Ints  # INSTANT ...

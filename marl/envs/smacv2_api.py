@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from marl.config.schema import parse
 from marl.engine.facts.scenario import SIDES, Deployment, Scenario, load_scenario, scenario_names
-from marl.engine.smac import state as overview
+from marl.engine.smac.state import write_capabilities
 from marl.engine.smacv2.generation import OPEN_SIZED, SECTION, Generation, make_generation
 from marl.envs.drop_in.keywords import NOT_KEYWORDS, engine_values, keeping_limit
 from marl.envs.drop_in.multiagentenv import MultiAgentEnv, Observations, State
@@ -96,7 +96,7 @@ class StarCraft2Env(MultiAgentEnv):
         self._open = undrawn(capability_config)
         battles = config.battles(self._scenario(config), 1, 1)
         super().__init__(given, SmacEnv(battles, "sc2v2-engine"))
-        self.n_fov_actions = self._senses.n_fov
+        self.n_fov_actions = self._layout.n_fov_actions
 
     def _scenario(self, config: Smacv2Config) -> Scenario:
         """The battles, each deployed as the latest reset says."""
@@ -134,7 +134,7 @@ class StarCraft2Env(MultiAgentEnv):
         """Every agent's capabilities, [A * C]."""
         self._require_battle()
         capabilities = np.zeros((self.n_agents, self.get_cap_size()), dtype=np.float32)
-        overview.write_capabilities(self._senses, self._facts(), capabilities)
+        write_capabilities(self._layout, self._client_units(), capabilities)
         return capabilities.ravel()
 
     def get_capabilities_agent(self, agent_id: int) -> NDArray[np.float32]:
@@ -143,7 +143,7 @@ class StarCraft2Env(MultiAgentEnv):
 
     def get_cap_size(self) -> int:
         """Columns of an agent's capabilities."""
-        return self._senses.capability_dim
+        return self._layout.capability_dim
 
     def get_env_info(self) -> dict[str, Any]:
         """The sizes that a learner is built from."""

@@ -13,7 +13,7 @@ from marl.cli.arguments import split
 from marl.cli.resolve import make_plan
 from marl.config.schema import parse, to_mapping
 from marl.engine.facts.units import load_unit_types
-from marl.engine.smac.layout import make_senses
+from marl.engine.smac.layout import make_layout
 from marl.engine.smac.options import Options, Quirks, Shown
 from marl.engine.smacv2.generation import CapabilityConfig, load_facts, make_generation
 from marl.engine.smacv2.start_positions import Surrounded, SurroundedAndReflect
@@ -56,10 +56,10 @@ def test_sizes_are_those_of_the_client(race: str, team: tuple[int, int]):
     for conic in (False, True):
         config = plan_env(f"map={name}", env_config="sc2v2_conic" if conic else "sc2v2")
         scenario = make_generation(config.map, config.capability_config).scenario()
-        senses = make_senses(
+        layout = make_layout(
             scenario, load_unit_types(scenario.unit_names), config.engine_options()
         )
-        sizes = (senses.obs_dim, senses.state_dim, senses.n_actions)
+        sizes = (layout.obs_dim, layout.state_dim, layout.n_actions)
         assert sizes == SIZES[team][conic + 2 * (race == "protoss")]
 
 

@@ -117,7 +117,7 @@ def follow(ours: MultiAgentEnv, client: Client, start: Any, methods: list[str], 
     types = load_unit_types(client.scenario.unit_names)
     official, rng = client.env, np.random.default_rng(seed)
     results = ours.reset()
-    client.show(ours._facts(), types)
+    client.show(ours._client_units(), types)
     shown = start()
     compare_results(results[1], shown[1], "state")
     terminated, steps = False, 0
@@ -127,7 +127,7 @@ def follow(ours: MultiAgentEnv, client: Client, start: Any, methods: list[str], 
             compare_results(here, there, (method, steps))
         actions = [int(rng.choice(np.flatnonzero(row))) for row in official.get_avail_actions()]
         results = ours.step(list(actions))
-        client.show(ours._facts(), types)
+        client.show(ours._client_units(), types)
         compare_results(results, official.step(actions), ("step", steps))
         terminated, steps = results[1], steps + 1
     assert steps > 5
@@ -155,14 +155,14 @@ def test_the_official_script_orders_what_our_script_orders(name: str, rest: bool
     client = Client("v1", name, ours._battles.scenario, options)
     types = load_unit_types(client.scenario.unit_names)
     ours.reset()
-    client.show(ours._facts(), types)
+    client.show(ours._client_units(), types)
     client.env.reset()
     terminated, compared = False, 0
     while not terminated:
         alive = [row[0] == 0 for row in ours.get_avail_actions()]
         orders, official = [0] * ours.n_agents, [0] * ours.n_agents
         results = ours.step(orders)
-        client.show(ours._facts(), types)
+        client.show(ours._client_units(), types)
         compare_results(results, client.env.step(official), "step")
         assert [order for order, lives in zip(orders, alive, strict=True) if lives] == [
             order for order, lives in zip(official, alive, strict=True) if lives

@@ -88,7 +88,7 @@ class Player:
 
     def choose(self) -> NDArray:
         """The next actions, [E,A]; each battle's depend on its seed and what it shows alone."""
-        mask, first = self.battles.record.avail.copy(), self.battles.rules.senses.first_target
+        mask, first = self.battles.record.avail.copy(), self.battles.rules.layout.first_target
         if self.style == "fight":
             attacks = mask[:, :, first:]
             mask[:, :, :first] &= ~attacks.any(-1, keepdims=True)

@@ -6,7 +6,7 @@ Sources: oxwhirl/smac @d6aab33 ("v1") and oxwhirl/smacv2 @577ab5a ("v2"), starcr
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Literal
+from typing import Any, Literal
 
 from marl.errors import EnvError
 
@@ -140,7 +140,22 @@ V2_ONLY = (
 )
 
 
-def check(options: Options) -> None:
+def values_by_name(options: Options) -> dict[str, Any]:
+    """Every option's value by its name, the quirks and the capabilities too."""
+    shown = options.shown
+    return {
+        **{item.name: getattr(options, item.name) for item in fields(options)},
+        **{item.name: getattr(options.quirks, item.name) for item in fields(options.quirks)},
+        "stochastic_attack": shown.attack,
+        "observe_attack_probs": shown.attack and shown.attack_observed,
+        "stochastic_health": shown.health,
+        "observe_teammate_health": shown.health and shown.health_observed,
+        "observe_teammate_types": shown.types_observed,
+        "mask_enemies": shown.enemy_mask,
+    }
+
+
+def check_options(options: Options) -> None:
     """Refuse options that contradict each other or that their client does not have."""
     if options.client == "v1":
         defaults = Options()

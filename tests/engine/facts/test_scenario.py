@@ -20,7 +20,7 @@ from marl.engine.facts.scenario import (
     scenario_names,
 )
 from marl.engine.facts.units import load_unit_types
-from marl.engine.smac.layout import make_senses
+from marl.engine.smac.layout import make_layout
 from marl.engine.smac.options import Options
 from marl.engine.smac.reward import max_reward
 from marl.engine.world import make_field
@@ -71,17 +71,17 @@ def test_the_maps_are_the_fourteen_of_the_table():
 def test_sizes_and_max_reward_are_those_of_smac(name: str):
     scenario = load_scenario(name)
     types = load_unit_types(scenario.unit_names)
-    senses = make_senses(scenario, types, Options())
+    layout = make_layout(scenario, types, Options())
     assert (
-        senses.n_agents,
-        senses.n_enemies,
+        layout.n_agents,
+        layout.n_enemies,
         scenario.episode_limit,
-        senses.obs_dim,
-        senses.state_dim,
-        senses.n_actions,
+        layout.obs_dim,
+        layout.state_dim,
+        layout.n_actions,
         max_reward(scenario, types, Options()),
     ) == SIZES[name]
-    other = make_senses(scenario, types, Options(obs_last_action=True, state_last_action=False))
+    other = make_layout(scenario, types, Options(obs_last_action=True, state_last_action=False))
     assert (other.obs_dim, other.state_dim) == OTHER_SIZES[name]
 
 

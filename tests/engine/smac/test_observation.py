@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from marl.engine.facts.scenario import load_scenario
 from marl.engine.facts.units import load_unit_types
-from marl.engine.smac import observation as sensing
-from marl.engine.smac.layout import Facts, Senses, empty_traits, make_senses
+from marl.engine.smac import observation
+from marl.engine.smac.layout import ClientUnits, Layout, empty_traits, make_layout
 from marl.engine.smac.options import Options, Quirks
 from marl.engine.smac.visibility import Memory, empty_memory
 
@@ -38,22 +38,24 @@ def see(
     """units: (type, x, y, health, shield, cooldown), the agents first."""
     scenario = load_scenario(name)
     types = load_unit_types(scenario.unit_names)
-    senses = make_senses(scenario, types, options or Options())
+    layout = make_layout(scenario, types, options or Options())
     kind = np.array([scenario.unit_names.index(unit[0]) for unit in units])
     columns = (np.array(column, dtype=float) for column in list(zip(*units, strict=True))[1:])
-    facts = Facts(
-        kind, *columns, np.full(len(units), 50.0), *(t[0] for t in empty_traits(senses, 1))
+    client_units = ClientUnits(
+        kind, *columns, np.full(len(units), 50.0), *(t[0] for t in empty_traits(layout, 1))
     )
-    return see_facts(senses, facts, last_actions, steps)
+    return see_units(layout, client_units, last_actions, steps)
 
 
-def see_facts(senses: Senses, facts: Facts, last_actions: list[int] | None, steps: int) -> Seen:
-    last = np.array(last_actions or [-1] * senses.n_agents)
-    avail = np.ones((senses.n_agents, senses.n_actions), dtype=np.bool_)
-    obs = np.full((senses.n_agents, senses.obs_dim), np.nan, dtype=np.float32)
-    state = np.full(senses.state_dim, np.nan, dtype=np.float32)
-    memory = Memory(*(array[0] for array in empty_memory(senses, 1)))
-    sensing.sense(senses, facts, memory, NO_RANDOM, last, steps, avail, obs, state)
+def see_units(
+    layout: Layout, client_units: ClientUnits, last_actions: list[int] | None, steps: int
+) -> Seen:
+    last = np.array(last_actions or [-1] * layout.n_agents)
+    avail = np.ones((layout.n_agents, layout.n_actions), dtype=np.bool_)
+    obs = np.full((layout.n_agents, layout.obs_dim), np.nan, dtype=np.float32)
+    state = np.full(layout.state_dim, np.nan, dtype=np.float32)
+    memory = Memory(*(array[0] for array in empty_memory(layout, 1)))
+    observation.observe(layout, client_units, memory, NO_RANDOM, last, steps, avail, obs, state)
     return Seen(obs, state, avail)
 
 
@@ -192,7 +194,7 @@ def test_last_actions_of_seen_allies_are_in_the_observation():
     options = Options(obs_last_action=True)
     obs = see("3m", MARINES, options, last_actions=[4, 1, 0]).obs
     assert obs.shape[1] == 48
-    assert obs[0, 24:33].tolist() == np.eye(9)[1].tolist()  # agent 1, after its five facts
+    assert obs[0, 24:33].tolist() == np.eye(9)[1].tolist()  # agent 1, after its five client_units
     assert obs[0, 33:47].tolist() == [0] * 14  # agent 2 is dead
     assert obs[1, 24:33].tolist() == np.eye(9)[4].tolist()
     assert (see("3m", MARINES, options).obs[0, 24:33] == 0).all()  # none yet
