@@ -22,9 +22,12 @@ orders. It differs where the client talks to the game:
 
 from __future__ import annotations
 
+from typing import Any
+
 from marl.config.schema import parse
 from marl.engine.facts.scenario import load_scenario
-from marl.envs.drop_in.keywords import NOT_KEYWORDS, engine_values, keeping_limit
+from marl.engine.smac.options import Options
+from marl.envs.drop_in.keywords import bind, engine_values, signature_of, with_truncation
 from marl.envs.drop_in.multiagentenv import MultiAgentEnv
 from marl.envs.smac import Sc2Config, SmacEnv
 
@@ -34,40 +37,9 @@ __all__ = ["MultiAgentEnv", "StarCraft2Env"]
 class StarCraft2Env(MultiAgentEnv):
     """A SMAC scenario; keywords as in the client, meanings in marl/engine/smac/options.py."""
 
-    def __init__(
-        self,
-        map_name: str = "8m",
-        step_mul: int = 8,
-        move_amount: float = 2,
-        difficulty: str = "7",
-        game_version: str | None = None,
-        seed: int | None = None,
-        continuing_episode: bool = False,
-        obs_all_health: bool = True,
-        obs_own_health: bool = True,
-        obs_last_action: bool = False,
-        obs_pathing_grid: bool = False,
-        obs_terrain_height: bool = False,
-        obs_instead_of_state: bool = False,
-        obs_timestep_number: bool = False,
-        state_last_action: bool = True,
-        state_timestep_number: bool = False,
-        reward_sparse: bool = False,
-        reward_only_positive: bool = True,
-        reward_death_value: float = 10,
-        reward_win: float = 200,
-        reward_defeat: float = 0,
-        reward_negative_scale: float = 0.5,
-        reward_scale: bool = True,
-        reward_scale_rate: float = 20,
-        replay_dir: str = "",
-        replay_prefix: str = "",
-        window_size_x: int = 1920,
-        window_size_y: int = 1200,
-        heuristic_ai: bool = False,
-        heuristic_rest: bool = False,
-        debug: bool = False,
-    ) -> None:
-        given = {name: value for name, value in locals().items() if name not in NOT_KEYWORDS}
-        config = keeping_limit(parse(Sc2Config, engine_values(given)))
+    __signature__ = signature_of(Options)
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        given = bind(self.__signature__, arguments, keywords)
+        config = with_truncation(parse(Sc2Config, engine_values(given)))
         super().__init__(given, SmacEnv(config.battles(load_scenario(config.map), 1, 1)))

@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from marl.config.schema import field_types
 from marl.engine.facts.choices import Choices
 from marl.engine.facts.scenario import SIDES
-from marl.engine.smac.options import Quirks
+from marl.engine.smac.options import OURS, Quirks
 from marl.engine.smacv2.generation import OPEN_SIZED, SECTION, Generation
 from marl.envs.game.env import GameEnv, GamePlan
-from marl.envs.smac_options import ClientConfig
+from marl.envs.smac_options import BackendConfig, ClientConfig
 from marl.errors import EnvError
 
 SOURCES = {"smac": "SMAC_SOURCE", "smacv2": "SMACV2_SOURCE"}
-OURS = ("map", "backend", "quirks", "choices", "game", "reward_deaths_only", SECTION)
 ADVICE = (
     "game.python must be a Python with pysc2, and {package} must be installed there, or "
     "game.source (or {variable}) be a checkout of github.com/oxwhirl/{package}"
@@ -48,7 +48,7 @@ def plan_v2(config: ClientConfig, generation: Generation) -> GamePlan:
     options = {
         **_options(config),
         "map_name": OPEN_SIZED + generation.race.name,
-        SECTION: told(generation),
+        SECTION: capability_config(generation),
     }
     return GamePlan(
         f"sc2v2-game/{config.map}",
@@ -66,11 +66,18 @@ def _options(config: ClientConfig) -> dict[str, Any]:
         raise EnvError("choices: backend=game plays by the game's own rules; leave them out")
     if config.reward_deaths_only:
         raise EnvError("reward_deaths_only: the official clients know no such reward")
-    values = {item.name: getattr(config, item.name) for item in fields(config)}
+    values = {
+        item.name: getattr(config, item.name)
+        for item in fields(config)
+        if item.name not in (*field_types(BackendConfig), *OURS, SECTION)
+    }
     if config.move_amount == int(config.move_amount):
         values["move_amount"] = int(config.move_amount)  # the client adds it to indices
-    game = {"game_version": config.game.version, "difficulty": config.game.difficulty}
-    return {**{name: value for name, value in values.items() if name not in OURS}, **game}
+    return {
+        **values,
+        "game_version": config.game.version,
+        "difficulty": config.game.difficulty,
+    }
 
 
 def _make(config: ClientConfig, package: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,8 +103,8 @@ def _python(config: ClientConfig) -> str:
     return python
 
 
-def told(generation: Generation) -> dict[str, Any]:
-    """The capability_config: what the client must know to lay out its observations.
+def capability_config(generation: Generation) -> dict[str, Any]:
+    """The client's capability_config, as far as its observations' layout depends on it.
 
     Nothing of it is drawn by the client: `episode_config` says what each episode has.
     """

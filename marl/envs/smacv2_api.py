@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,9 +23,16 @@ from numpy.typing import NDArray
 
 from marl.config.schema import parse
 from marl.engine.facts.scenario import SIDES, Deployment, Scenario, load_scenario, scenario_names
+from marl.engine.smac.options import Smacv2Options
 from marl.engine.smac.state import write_capabilities
 from marl.engine.smacv2.generation import OPEN_SIZED, SECTION, Generation, make_generation
-from marl.envs.drop_in.keywords import NOT_KEYWORDS, engine_values, keeping_limit
+from marl.envs.drop_in.keywords import (
+    NOTHING,
+    bind,
+    engine_values,
+    signature_of,
+    with_truncation,
+)
 from marl.envs.drop_in.multiagentenv import MultiAgentEnv, Observations, State
 from marl.envs.smac import SmacEnv
 from marl.envs.smacv2 import Smacv2Config
@@ -34,7 +40,6 @@ from marl.errors import EnvError, FieldError, nearest_or_all
 
 __all__ = ["MultiAgentEnv", "StarCraft2Env", "StarCraftCapabilityEnvWrapper"]
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 SIZES = ("n_units", "n_enemies")
 SIZE = 10  # a side's units on 10gen_<race>, where nothing says otherwise
 PLACES = tuple(f"{side}_start_positions" for side in SIDES)
@@ -44,56 +49,15 @@ NUMBERS = ("attack", "health")
 class StarCraft2Env(MultiAgentEnv):
     """A SMACv2 scenario; the keywords as in the client, meanings in marl/engine/smac/options.py."""
 
-    def __init__(
-        self,
-        map_name: str = "8m",
-        step_mul: int = 8,
-        move_amount: float = 2,
-        difficulty: str = "7",
-        game_version: str | None = None,
-        seed: int | None = None,
-        continuing_episode: bool = False,
-        obs_all_health: bool = True,
-        obs_own_health: bool = True,
-        obs_last_action: bool = False,
-        obs_pathing_grid: bool = False,
-        obs_terrain_height: bool = False,
-        obs_instead_of_state: bool = False,
-        obs_timestep_number: bool = False,
-        obs_own_pos: bool = False,
-        obs_starcraft: bool = True,
-        conic_fov: bool = False,
-        num_fov_actions: int = 12,
-        state_last_action: bool = True,
-        state_timestep_number: bool = False,
-        reward_sparse: bool = False,
-        reward_only_positive: bool = True,
-        reward_death_value: float = 10,
-        reward_win: float = 200,
-        reward_defeat: float = 0,
-        reward_negative_scale: float = 0.5,
-        reward_scale: bool = True,
-        reward_scale_rate: float = 20,
-        use_unit_ranges: bool = False,
-        min_attack_range: float = 2,
-        kill_unit_step_mul: int = 2,
-        fully_observable: bool = False,
-        capability_config: Mapping[str, Any] = NOTHING,
-        replay_dir: str = "",
-        replay_prefix: str = "",
-        window_size_x: int = 1920,
-        window_size_y: int = 1200,
-        heuristic_ai: bool = False,
-        heuristic_rest: bool = False,
-        debug: bool = False,
-        prob_obs_enemy: float = 1.0,
-        action_mask: bool = True,
-    ) -> None:
-        given = {name: value for name, value in locals().items() if name not in NOT_KEYWORDS}
+    __signature__ = signature_of(Smacv2Options)
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        given = bind(self.__signature__, arguments, keywords)
+        map_name, capabilities = given["map_name"], given[SECTION]
         values = engine_values(given)
-        values[SECTION] = own_capabilities(map_name, capability_config)
-        config = keeping_limit(parse(Smacv2Config, values))
-        self._open = undrawn(capability_config)
+        values[SECTION] = own_capabilities(map_name, capabilities)
+        config = with_truncation(parse(Smacv2Config, values))
+        self._open = undrawn(capabilities)
         battles = config.battles(self._scenario(config), 1, 1)
         super().__init__(given, SmacEnv(battles, "sc2v2-engine"))
         self.n_fov_actions = self._layout.n_fov_actions

@@ -159,7 +159,7 @@ def make_layout(scenario: Scenario, types: UnitTypes, options: Options) -> Layou
         "n_actions": FIRST_ATTACK + n_fov_actions + n_targets,
         "n_fov_actions": n_fov_actions,
         "first_target": FIRST_ATTACK + n_fov_actions,
-        "kinds": _kinds(scenario, types, options),
+        "kinds": _kinds(scenario, types, values),
         "walkable": (scenario.walkable == OPEN).astype(np.uint8),
         "height": _heights(scenario, quirks),
         "episode_limit": scenario.episode_limit,
@@ -200,11 +200,11 @@ def view_directions(count: int) -> Floats:
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
-def _kinds(scenario: Scenario, types: UnitTypes, options: Options) -> Any:
-    """[K] of KIND, by the scenario's type index."""
-    quirks, names = options.quirks, scenario.unit_names
+def _kinds(scenario: Scenario, types: UnitTypes, values: dict[str, Any]) -> Any:
+    """[K] of KIND, by the scenario's type index. values: see `values_by_name`."""
+    names = scenario.unit_names
     columns = scenario.type_columns
-    enemy = columns["enemy" if quirks.enemy_types_swapped else "ally"]
+    enemy = columns["enemy" if values["enemy_types_swapped"] else "ally"]
     kinds: Any = np.zeros(len(names), dtype=KIND)
     for kind, name in zip(kinds, names, strict=True):
         at = names.index(name)
@@ -215,14 +215,14 @@ def _kinds(scenario: Scenario, types: UnitTypes, options: Options) -> Any:
         kind["heals"] = name == HEALER
         if name == HEALER:
             kind["cooldown_max"] = ENERGY_MAX
-        elif quirks.wrong_cooldown_limits:
+        elif values["wrong_cooldown_limits"]:
             kind["cooldown_max"] = types.max_cooldown[at]
         else:
             kind["cooldown_max"] = max(types.period[at] + types.delay_max[at], 1.0)
         sight_range, shoot_range = SIGHT_RANGE, SHOOT_RANGE
-        if options.use_unit_ranges:
+        if values["use_unit_ranges"]:
             sight_range, shoot_range = UNIT_RANGES.get(name, (SIGHT_RANGE, SHOOT_RANGE))
-            shoot_range = max(shoot_range, options.min_attack_range)
+            shoot_range = max(shoot_range, values["min_attack_range"])
         kind["sight_range"], kind["shoot_range"] = sight_range, shoot_range
     return kinds
 

@@ -35,7 +35,7 @@ class MultiAgentEnv:
     map_name: str
 
     def __init__(self, given: Mapping[str, Any], env: SmacEnv) -> None:
-        """given: the constructor's keywords. env: the one battle, its options `keeping_limit`."""
+        """given: the constructor's keywords. env: the one battle, its limit truncates."""
         self._env, self._battles = env, env.battles
         self._layout, self._record = env.battles.rules.layout, env.battles.record
         for name, value in given.items():

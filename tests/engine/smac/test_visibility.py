@@ -12,9 +12,11 @@ from numpy.testing import assert_allclose
 from marl.engine.facts.units import load_unit_types
 from marl.engine.smac import observation, visibility
 from marl.engine.smac.layout import ClientUnits, Layout, empty_traits, make_layout
-from marl.engine.smac.options import Options, Quirks, Shown
+from marl.engine.smac.options import Quirks, Smacv2Options
 from marl.engine.smac.visibility import Memory, empty_memory
 from marl.engine.smacv2.generation import CapabilityConfig, make_generation
+from marl.engine.smacv2.teams import WeightedTeams
+from marl.engine.smacv2.traits import PerAgentUniform
 from marl.engine.world import NO_UNIT
 
 NO_RANDOM = np.zeros(1, dtype=np.uint64)
@@ -50,7 +52,7 @@ def scene(allies: list[Place], enemies: list[Place], kind: str = "Marine", **val
     race = "protoss" if kind in ("Stalker", "Zealot", "Colossus") else "terran"
     scenario = make_generation(f"{race}_{size}", CapabilityConfig()).scenario()
     types = load_unit_types(scenario.unit_names)
-    layout = make_layout(scenario, types, Options(client="v2", **values))
+    layout = make_layout(scenario, types, Smacv2Options(**values))
     n_units = len(allies) + len(enemies)
     index = scenario.unit_names.index(kind)
     x, y = (np.array(column, dtype=float) for column in zip(*allies, *enemies, strict=True))
@@ -204,8 +206,10 @@ def test_capabilities_of_others_are_zero_where_they_are_not_observed():
     """The own block has them always; with a health level, health is what is left until death."""
     places = [(10, 16), (12, 16)], [FAR]
     for seen in (True, False):
-        shown = Shown(True, seen, True, seen, seen)
-        got = scene(*places, shown=shown)
+        numbers = PerAgentUniform(upper_bound=(0.5,), observe=seen)
+        team_gen = WeightedTeams(observe=seen)
+        config = CapabilityConfig(team_gen=team_gen, attack=numbers, health=numbers)
+        got = scene(*places, capability_config=config)
         got.units.attack_probability[:] = 0.25, 0.75
         got.units.health_level[:] = 0.5, 0.2
         got.units.health[:2] = 36.0, 18.0  # of 45: 0.8 and 0.4
