@@ -27,20 +27,6 @@ N_HEIGHTS = 9
 
 SIGHT_RANGE = 9.0  # grid units, centre to centre, of all unit types without use_unit_ranges
 SHOOT_RANGE = 6.0
-# With use_unit_ranges: (sight range, shoot range), the latter before min_attack_range.
-UNIT_RANGES = {
-    "Baneling": (8.0, 0.25),
-    "Colossus": (10.0, 7.0),
-    "Hydralisk": (9.0, 5.0),
-    "Marauder": (10.0, 6.0),
-    "Marine": (9.0, 5.0),
-    "Medivac": (11.0, 4.0),
-    "Stalker": (10.0, 6.0),
-    "Zealot": (9.0, 0.1),
-    "Zergling": (8.0, 0.1),
-}
-HEALER = "Medivac"
-ENERGY_MAX = 200.0
 
 # The game's interface gives heights as bytes: -16 is 0, +16 is 255 (the python-sc2 convention).
 HEIGHT_LOW, HEIGHT_SPAN = -16.0, 32.0
@@ -149,9 +135,8 @@ def make_layout(scenario: Scenario, types: UnitTypes, options: Options) -> Layou
     check_options(options)
     values, quirks = values_by_name(options), options.quirks
     n_agents, n_enemies = scenario.count("ally"), scenario.count("enemy")
-    heals = HEALER in scenario.unit_names
     n_fov_actions = values["num_fov_actions"] if values["conic_fov"] else 0
-    n_targets = max(n_agents, n_enemies) if heals else n_enemies
+    n_targets = max(n_agents, n_enemies) if (types.heal_rate > 0).any() else n_enemies
     values |= {
         "obs_own_health": options.obs_own_health or options.obs_all_health,
         "n_agents": n_agents,
@@ -206,23 +191,23 @@ def _kinds(scenario: Scenario, types: UnitTypes, values: dict[str, Any]) -> Any:
     columns = scenario.type_columns
     enemy = columns["enemy" if values["enemy_types_swapped"] else "ally"]
     kinds: Any = np.zeros(len(names), dtype=KIND)
-    for kind, name in zip(kinds, names, strict=True):
-        at = names.index(name)
+    heals = types.heal_rate > 0
+    for at, (kind, name) in enumerate(zip(kinds, names, strict=True)):
         kind["ally_column"] = _column(columns["ally"], name)
         kind["enemy_column"] = _column(enemy, name)
         kind["health_max"] = types.health[at]
         kind["shield_max"] = max(types.shield[at], 1.0)  # without a shield: 0 of 1
-        kind["heals"] = name == HEALER
-        if name == HEALER:
-            kind["cooldown_max"] = ENERGY_MAX
+        kind["heals"] = heals[at]
+        if heals[at]:
+            kind["cooldown_max"] = types.energy_max[at]
         elif values["wrong_cooldown_limits"]:
-            kind["cooldown_max"] = types.max_cooldown[at]
+            kind["cooldown_max"] = types.client_max_cooldown[at]
         else:
             kind["cooldown_max"] = max(types.period[at] + types.delay_max[at], 1.0)
         sight_range, shoot_range = SIGHT_RANGE, SHOOT_RANGE
         if values["use_unit_ranges"]:
-            sight_range, shoot_range = UNIT_RANGES.get(name, (SIGHT_RANGE, SHOOT_RANGE))
-            shoot_range = max(shoot_range, values["min_attack_range"])
+            sight_range = types.client_sight_range[at]
+            shoot_range = max(types.client_shoot_range[at], values["min_attack_range"])
         kind["sight_range"], kind["shoot_range"] = sight_range, shoot_range
     return kinds
 

@@ -15,7 +15,7 @@ import numpy as np
 from marl.engine.compiled.jit import compiled
 from marl.engine.compiled.reference import reference
 from marl.engine.facts.scenario import Scenario
-from marl.engine.smac.layout import HEALER, ClientUnits
+from marl.engine.smac.layout import ClientUnits
 from marl.engine.smac.options import Options, check_options, values_by_name
 from marl.engine.world import Floats, Ints, UnitTypes
 from marl.errors import EnvError
@@ -32,7 +32,8 @@ class RewardRules(NamedTuple):
 
     n_agents: int
     vitality_max: Floats  # [K]
-    healer: int  # the type index whose units alone cannot go on fighting; -1 = none
+    heals: Ints  # [K] 1: units of this type heal, and alone they cannot go on fighting
+    has_healers: bool
     lone_healer_loses: bool  # v1: enemies are beaten when one healer is left; v2: none but healers
     reward_sparse: bool
     reward_only_positive: bool
@@ -49,12 +50,13 @@ class RewardRules(NamedTuple):
 def make_reward_rules(scenario: Scenario, types: UnitTypes, options: Options) -> RewardRules:
     """The rewards of `scenario` under `options`."""
     check_options(options)
-    values, quirks, names = values_by_name(options), options.quirks, scenario.unit_names
+    values, quirks, heals = values_by_name(options), options.quirks, types.heal_rate > 0
     scaled = options.reward_scale and (not options.reward_sparse or quirks.sparse_reward_scaled)
     values |= {
         "n_agents": scenario.count("ally"),
         "vitality_max": types.health + types.shield,
-        "healer": names.index(HEALER) if HEALER in names else -1,
+        "heals": heals.astype(np.int64),
+        "has_healers": bool(heals.any()),
         "lone_healer_loses": options.client == "v1",
         "reward_scale_rate": options.reward_scale_rate if scaled else 0.0,
         "regeneration_pays": options.client == "v1" and quirks.regeneration_pays,
@@ -93,22 +95,22 @@ def outcome(rules: RewardRules, kind: Ints, health: Floats) -> int:
     kind, health: [N], agents first. Where there are medivacs, agents without any other unit have
     lost, even if no enemy is left.
     """
-    healer, n_agents = rules.healer, rules.n_agents
+    has_healers, n_agents = rules.has_healers, rules.n_agents
     allies, enemies = 0, 0
     ally_healers, enemy_healers = 0, 0
     for i in range(health.size):
         if health[i] > 0:
             if i < n_agents:
                 allies += 1
-                ally_healers += kind[i] == healer
+                ally_healers += rules.heals[kind[i]]
             else:
                 enemies += 1
-                enemy_healers += kind[i] == healer
-    if (allies == 0 and enemies > 0) or (healer >= 0 and allies == ally_healers):
+                enemy_healers += rules.heals[kind[i]]
+    if (allies == 0 and enemies > 0) or (has_healers and allies == ally_healers):
         return LOST
     if allies > 0 and enemies == 0:
         return WON
-    if healer >= 0 and enemies == enemy_healers and (enemies == 1 or not rules.lone_healer_loses):
+    if has_healers and enemies == enemy_healers and (enemies == 1 or not rules.lone_healer_loses):
         return WON
     return DRAWN if allies == 0 and enemies == 0 else RUNNING
 
