@@ -6,17 +6,17 @@ One battle at a time; for training, `Sc2Config` runs many at once. The construct
 their defaults are the client's @d6aab33, and so are the methods' arguments, results, sizes and
 orders. It differs where the client talks to the game:
 
-- `seed` decides everything: episode k follows from (seed, k). Without one, one is drawn, and
-  `seed()` tells which.
+- `seed` decides everything: episode k follows from (seed, k). Without one, one is drawn, which
+  `seed()` returns.
 - `reset` before the end of a battle begins the next one; nothing has to be launched again, so
   "restarts" of `get_stats` stays 0. "win_rate" is 0.0 before the first battle has ended, where the
-  client divides by zero. What is wrong with an action, a keyword's value or a call is said by an
-  EnvError or a ConfigError, both of them a marl.errors.UserError.
+  client divides by zero. A wrong action, keyword or call raises an EnvError or a ConfigError, both
+  of them a marl.errors.UserError.
 - max_reward, by which rewards are divided, is each battle's own; see marl/engine/smac/reward.py.
-- Keywords that only the game could obey are refused at all values but their default.
+- Keywords that only the game could obey must keep their default.
 - With `heuristic_ai` the state and obs_last_action show the script's orders, not the ignored
   ones; as in the client, `step` also writes them into the list that it is given.
-- The methods that hand out units of the game's protocol (get_unit_by_id, can_move and the like)
+- The methods that return units of the game's protocol (get_unit_by_id, can_move and the like)
   do not exist. Observations are float32, also with obs_timestep_number.
 """
 

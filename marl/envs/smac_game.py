@@ -59,13 +59,13 @@ def plan_v2(config: ClientConfig, generation: Generation) -> GamePlan:
 
 
 def _options(config: ClientConfig) -> dict[str, Any]:
-    """The client's keywords; EnvError for what only the engine can do."""
+    """The client's keywords; EnvError for options that only the engine has."""
     if config.quirks != Quirks():
         raise EnvError("quirks: backend=game plays with the clients' bugs; leave them all true")
     if config.choices != Choices():
         raise EnvError("choices: backend=game plays by the game's own rules; leave them out")
     if config.reward_deaths_only:
-        raise EnvError("reward_deaths_only: the official clients know no such reward")
+        raise EnvError("reward_deaths_only: the official clients have no such reward")
     values = {
         item.name: getattr(config, item.name)
         for item in fields(config)
@@ -81,7 +81,7 @@ def _options(config: ClientConfig) -> dict[str, Any]:
 
 
 def _make(config: ClientConfig, package: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The request that makes the client, see client.py."""
+    """The request that creates the client, see client.py."""
     variable = SOURCES[package]
     return {
         "do": "make",
@@ -96,7 +96,7 @@ def _make(config: ClientConfig, package: str, options: Mapping[str, Any]) -> dic
 
 
 def _python(config: ClientConfig) -> str:
-    """The Python of the workers; EnvError where there is no such program."""
+    """The Python of the workers; EnvError where it is missing."""
     python = config.game.python or sys.executable
     if shutil.which(python) is None:
         raise EnvError(f"game.python={python}: is no program; `make clients` makes one for it")
@@ -106,7 +106,7 @@ def _python(config: ClientConfig) -> str:
 def capability_config(generation: Generation) -> dict[str, Any]:
     """The client's capability_config, as far as its observations' layout depends on it.
 
-    Nothing of it is drawn by the client: `episode_config` says what each episode has.
+    The client draws none of it: `episode_config` has the draws of each episode.
     """
     drawn = generation.config
     sizes = {"n_units": generation.n_units, "n_enemies": generation.n_enemies}
@@ -123,7 +123,7 @@ def capability_config(generation: Generation) -> dict[str, Any]:
 
 
 def episode_config(generation: Generation, seed: int) -> dict[str, Any]:
-    """What the episode of this seed has, as the client's `reset` takes it, in plain lists."""
+    """The episode of this seed as the client's `reset` takes it, in plain lists."""
     drawn, config, agents = generation.deploy(seed), generation.config, generation.n_units
     names = [generation.unit_names[kind].lower() for kind in drawn.kinds]
     teams = {"ally_team": names[:agents], "enemy_team": names[agents:]}

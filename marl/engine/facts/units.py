@@ -1,8 +1,8 @@
 """The unit types: each fact declared once, read from maps/units.yaml, checked, and made a column.
 
 The classes below mirror the file. A field says how the file's number is checked and what column of
-`UnitTypes.table` it becomes, in loops and grid units; the columns that follow from several facts
-are in `_derived`.
+`UnitTypes.table` it becomes, in loops and grid units; `_derived` adds the columns that follow
+from several facts.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from marl.errors import nearest_or_all
 
 UNITS_FILE = MAPS / "units.yaml"
 MAX_HITS = 2  # the engine keeps one pending hit per unit
-MAX_SWEEP_DELAY = 7  # loops: what a unit's eight counters of hits to come can hold
+MAX_SWEEP_DELAY = 7  # loops: as far as a unit's eight counters of hits to come reach
 
-SECONDS = LOOPS_PER_SECOND  # scales: game-seconds to loops, and what is said per game-second
+SECONDS = LOOPS_PER_SECOND  # scales: game-seconds to loops, rates per game-second to rates per loop
 PER_SECOND = 1.0 / LOOPS_PER_SECOND
 PER_SECOND2 = PER_SECOND * PER_SECOND
 
@@ -99,7 +99,7 @@ class Heal:
 
 @dataclass(frozen=True)
 class Close:
-    """A second weapon with the same cooldown against what is this near."""
+    """A second weapon with the same cooldown, against units within its range."""
 
     range: float = number("close_range", absent=-1.0)
     damage_point: float = number("close_damage_point", SECONDS, whole_loops=True)
@@ -131,7 +131,7 @@ class Sweep:
 class Weapon:
     """A weapon. A unit without one scans, in case it heals, and never fires."""
 
-    targets: tuple[str, ...] = names_of(PLANES)  # what it can hit
+    targets: tuple[str, ...] = names_of(PLANES)  # the planes that it can hit
     range: float = number("weapon_range")  # between edges
     range_slop: float = number()
     min_scan_range: float = number(None)
@@ -154,13 +154,13 @@ class Weapon:
 
     @property
     def ways(self) -> list[str]:
-        """What of the weapon says how its hit comes about; none: instantly."""
+        """The fields that say how the weapon hits; none: instantly."""
         sections = [name for name in ("splash", "sweep") if getattr(self, name) is not None]
         return sections + (["missile_speed"] if self.missile_speed > 0.0 else [])
 
     @property
     def delivery(self) -> int:
-        """How its hit comes about."""
+        """How the weapon hits: INSTANT, MISSILE, SWEEP or SUICIDE."""
         by_way = {"splash": SUICIDE, "sweep": SWEEP, "missile_speed": MISSILE}
         return by_way.get("".join(self.ways), INSTANT)
 
@@ -288,7 +288,7 @@ def _number(file: YamlFile, bounds: Mapping[str, Any], value: object, path: str)
 
 
 def _check_weapon(file: YamlFile, path: str, weapon: Weapon) -> None:
-    """Refuse facts of a weapon that contradict each other, and what the engine cannot do."""
+    """Refuse facts of a weapon that contradict each other, and what the engine cannot simulate."""
     if weapon.delay_min > weapon.delay_max:
         file.refuse(f"{path}.delay_min", "must not exceed delay_max")
     if weapon.hits > MAX_HITS:
@@ -302,7 +302,7 @@ def _check_weapon(file: YamlFile, path: str, weapon: Weapon) -> None:
         longest = MAX_SWEEP_DELAY / LOOPS_PER_SECOND
         file.refuse(f"{path}.sweep.delay", f"must be at most {longest}, {MAX_SWEEP_DELAY} loops")
     if weapon.fires_moving and weapon.damage_point > 0.0:
-        file.refuse(f"{path}.damage_point", "must be 0 for what fires_moving: it fires at once")
+        file.refuse(f"{path}.damage_point", "must be 0 with fires_moving, which fires at once")
     if not is_burst and weapon.hit_delay > 0.0:
         file.refuse(f"{path}.hit_delay", "belongs to a weapon of two hits; set it to 0")
 
@@ -363,7 +363,7 @@ def _derived(
     arc = inputs["weapon.arc"] * 0.5 + inputs["weapon.arc_slop"]
     return {
         "body": body,  # bit mask over BODIES
-        # What is no wall to it: marl.engine.ground.geometry.CROSSES_*
+        # The walls that it crosses: marl.engine.ground.geometry.CROSSES_*
         "crosses": np.where(
             body == 1 << BODIES.index("Flying"), CROSSES_WALLS, columns["cliff_walk"]
         ),

@@ -1,7 +1,7 @@
 """The layout of a scenario's observations, state and action mask: sizes, normalisers, switches.
 
 Sources: oxwhirl/smac @d6aab33 and oxwhirl/smacv2 @577ab5a, starcraft2.py (get_obs_size,
-get_state_size, unit_shoot_range, unit_sight_range, unit_max_cooldown and what they call).
+get_state_size, unit_shoot_range, unit_sight_range, unit_max_cooldown and their callees).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class ClientUnits(NamedTuple):
 
 
 class Traits(NamedTuple):
-    """What SMACv2's agents have besides the World's arrays, of E battles; see `ClientUnits`."""
+    """The arrays of SMACv2's agents beside those of the World, of E battles; see `ClientUnits`."""
 
     fov_x: Floats  # [E,A]
     fov_y: Floats
@@ -168,7 +168,7 @@ def make_layout(scenario: Scenario, types: UnitTypes, options: Options) -> Layou
 
 
 def empty_traits(layout: Layout, num_envs: int) -> Traits:
-    """Traits of num_envs battles in which every attack goes through and nothing is hidden."""
+    """Traits of num_envs battles in which no attack fails and no enemy is masked."""
     agents = (num_envs, layout.n_agents)
     return Traits(
         fov_x=np.ones(agents),
@@ -180,7 +180,7 @@ def empty_traits(layout: Layout, num_envs: int) -> Traits:
 
 
 def view_directions(count: int) -> Floats:
-    """[count,2] the directions that actions turn the view to: a full turn from east over north."""
+    """[count,2] the view directions: a full turn from east over north."""
     angles = 2 * np.pi * (np.arange(count) / max(count, 1))
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
@@ -217,7 +217,7 @@ def _column(columns: tuple[str, ...], name: str) -> int:
 
 
 def _heights(scenario: Scenario, quirks: Quirks) -> NDArray[np.float32]:
-    """[H,W] the ground's height as obs_terrain_height shows it."""
+    """[H,W] the ground's height for obs_terrain_height, 0..1."""
     byte = np.clip(np.floor((scenario.height - HEIGHT_LOW) / HEIGHT_SPAN * 255), 0, 255)
     grid = byte[::-1] if quirks.height_grid_flipped else byte
     return np.ascontiguousarray(grid / 255, dtype=np.float32)

@@ -66,7 +66,7 @@ class Quirks:
 
 @dataclass(frozen=True)
 class Options:
-    """What SMAC's client can be told; names and defaults of its constructor.
+    """The options of SMAC's client; names and defaults of its constructor.
 
     Ours alone: reward_deaths_only, quirks.
     """
@@ -102,7 +102,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Smacv2Options(Options):
-    """What SMACv2's client can be told; names and defaults of its constructor."""
+    """The options of SMACv2's client; names and defaults of its constructor."""
 
     client: ClassVar[Literal["v1", "v2"]] = "v2"
     obs_own_pos: bool = False  # the agent's own place on the map

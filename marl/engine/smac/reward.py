@@ -1,9 +1,9 @@
-"""Who has won, and the reward: both SMAC clients', on the units before and after a step.
+"""The outcome of a battle and the reward of a step, as in both SMAC clients.
 
 Sources: oxwhirl/smac @d6aab33 and oxwhirl/smacv2 @577ab5a, starcraft2.py (reward_battle,
 update_units, only_medivac_left, step). A unit is dead when its health is 0; its vitality is
-health + shield. max_reward is taken from the units of each battle, where the clients keep that of
-the first battle they ever played.
+health + shield. max_reward is computed from the units of each battle; the clients keep that of the
+first battle they ever played.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ class RewardRules(NamedTuple):
     vitality_max: Floats  # [K]
     heals: Ints  # [K] 1: units of this type heal, and alone they cannot go on fighting
     has_healers: bool
-    lone_healer_loses: bool  # v1: enemies are beaten when one healer is left; v2: none but healers
+    lone_healer_loses: (
+        bool  # v1: enemies are beaten when one healer is left; v2: when healers alone are left
+    )
     reward_sparse: bool
     reward_only_positive: bool
     reward_deaths_only: bool
@@ -90,10 +92,10 @@ def max_reward(scenario: Scenario, types: UnitTypes, options: Options) -> float:
 
 @compiled
 def outcome(rules: RewardRules, kind: Ints, health: Floats) -> int:
-    """LOST, WON, DRAWN (nobody is left) or RUNNING, in the clients' order.
+    """LOST, WON, DRAWN (no unit is left) or RUNNING, tested in the clients' order.
 
-    kind, health: [N], agents first. Where there are medivacs, agents without any other unit have
-    lost, even if no enemy is left.
+    kind, health: [N], agents first. In battles with medivacs, agents of which medivacs alone are
+    left have lost, even if no enemy is left.
     """
     has_healers, n_agents = rules.has_healers, rules.n_agents
     allies, enemies = 0, 0
@@ -117,7 +119,7 @@ def outcome(rules: RewardRules, kind: Ints, health: Floats) -> int:
 
 @compiled
 def count_dead(health: Floats, first: int, last: int) -> int:
-    """Dead units among first..last-1."""
+    """The number of dead units among first..last-1."""
     dead = 0
     for i in range(first, last):
         dead += health[i] == 0

@@ -89,6 +89,6 @@ def engine_values(given: Mapping[str, Any]) -> dict[str, Any]:
 def with_truncation(config: Config) -> Config:
     """`config` with an episode limit that truncates.
 
-    So a battle that the limit ended is told from one that was decided in its last step.
+    So a battle that the limit ended differs from one that was decided in its last step.
     """
     return replace(config, continuing_episode=True)

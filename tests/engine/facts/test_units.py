@@ -59,7 +59,7 @@ def test_types_come_in_the_order_asked_for_in_arrays_and_records():
         (
             "weapon.fires_moving",
             True,
-            "Marine.weapon.damage_point: must be 0 for what fires_moving",
+            "Marine.weapon.damage_point: must be 0 with fires_moving",
         ),
         ("weapon.delay_min", 1, "units.Marine.weapon.delay_min: must not exceed delay_max"),
         ("weapon.bonus", {"Heavy": 4}, "units.Marine.weapon.bonus: 'Heavy' is not one of"),

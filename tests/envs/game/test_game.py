@@ -106,7 +106,7 @@ def test_a_killed_process_breaks_its_own_episode_and_no_other(victim: str):
         ("game dies", {"silent": True}, {}),  # (0, True, {}): what the client calls a lost battle
         ("raises", {}, {}),
         ("hangs", {}, {"call_seconds": 0.3}),
-        ("stops", {}, {"silence_seconds": 2.1}),  # SIGSTOP: no answer, and no sign of life
+        ("stops", {}, {"silence_seconds": 2.1}),  # SIGSTOP: no answer, and no heartbeat
         ("grows", {}, {"memory_mb": 130}),
     ],
 )
@@ -153,7 +153,7 @@ def test_old_workers_are_renewed_between_battles_and_that_is_no_restart():
 
 def test_large_workers_are_renewed_between_battles():
     env = fake_env(1, GameConfig(memory_mb=1))
-    env._supervisor._memory_seen = time.monotonic() + 60  # not within the battles
+    env._supervisor._memory_checked = time.monotonic() + 60  # not within the battles
     play(env, 1)
     play(env, 1)
     assert env.incidents()["env_recycled"] == 2  # it was too large before the first battle too
