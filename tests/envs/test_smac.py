@@ -50,7 +50,7 @@ def test_values_out_of_bounds_are_refused():
             parse(Sc2Config, {"choices": {"acquire_margin": margin}})
 
 
-def test_another_client_s_bug_cannot_be_mended():
+def test_another_client_s_bug_cannot_be_fixed():
     config = Sc2Config(map="3m", quirks=Quirks(reset_looks_twice=False))
     with pytest.raises(EnvError, match="a bug of SMAC v2's client alone"):
         config.build(1, 1)

@@ -1,4 +1,4 @@
-"""What the official clients are told: their keywords, and what an episode of SMACv2 has."""
+"""The official clients' keywords, and the episode_config of SMACv2."""
 
 from __future__ import annotations
 

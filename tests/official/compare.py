@@ -1,4 +1,4 @@
-"""Battles shown to an official client and to our functions, and how far they differ."""
+"""Battles given to an official client and to our functions, and the differences."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Tally:
 
 
 class Battle:
-    """One battle, seen by both."""
+    """One battle, given to both."""
 
     def __init__(
         self,
@@ -104,8 +104,8 @@ class Battle:
             config["enemy_mask"] = {"item": units.enemy_mask.copy()}
         self.client.show(units, self.types)
         observation.begin(layout, units, self.memory, NO_RANDOM)
-        visibility.forget_all(self.memory)  # what `begin` looked at was not in the client's order
-        seed = self._same_luck()
+        visibility.forget_all(self.memory)  # `begin` did not look in the client's order
+        seed = self._seed_client()
         if self.options.client == "v2":
             scenario = self.client.scenario
             names = [scenario.unit_names[kind].lower() for kind in units.kind]
@@ -117,7 +117,7 @@ class Battle:
         self._compare(*theirs)
 
     def step(self, deadliness: float) -> bool:
-        """One step of both, random legal actions and new units. Whether the battle goes on."""
+        """One step of both, random legal actions and changed units. Whether the battle goes on."""
         units, layout, env = self.units, self.layout, self.client.env
         actions = [int(self.rng.choice(np.flatnonzero(row))) for row in self.avail]
         alive = units.health > 0
@@ -143,7 +143,7 @@ class Battle:
         assert dead == [info["dead_allies"], info["dead_enemies"]]
         if layout.is_v2:
             visibility.forget_dead(layout, units, self.memory)
-        seed = self._same_luck()
+        seed = self._seed_client()
         obs, state = env.get_obs(), None
         self._look(seed)
         if not self.options.obs_instead_of_state or self.options.client == "v1":
@@ -151,7 +151,7 @@ class Battle:
         self._compare(obs, state)
         return not terminated
 
-    def _same_luck(self) -> int:
+    def _seed_client(self) -> int:
         """Seed the client's two sources of chance; give the seed."""
         seed = int(self.rng.integers(2**31))
         random.seed(seed)

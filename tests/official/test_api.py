@@ -134,7 +134,7 @@ def follow(ours: MultiAgentEnv, client: Client, start: Any, methods: list[str], 
 
 
 @pytest.mark.parametrize("name", ["3m", "2s3z", "MMM"])
-def test_the_official_v1_client_tells_our_battles_as_our_class_does(name: str):
+def test_the_official_v1_client_observes_our_battles_as_our_class_does(name: str):
     needs("v1")
     options = {"obs_last_action": True, "reward_only_positive": False}
     ours = smac_api.StarCraft2Env(name, seed=3, **options)
@@ -171,8 +171,8 @@ def test_the_official_script_orders_what_our_script_orders(name: str, rest: bool
 
 
 @pytest.mark.parametrize("race", RACES)
-def test_the_official_v2_client_tells_our_battles_as_our_class_does(race: str):
-    """But for observations: who looks first is drawn, and not by the same numbers."""
+def test_the_official_v2_client_observes_our_battles_as_our_class_does(race: str):
+    """Without observations: the order in which agents look is drawn from other numbers."""
     needs("v2")
     config = {
         "n_units": 5,

@@ -1,4 +1,4 @@
-"""What our functions make of random facts, beside what the official clients make of them.
+"""Our functions beside the official clients, on random units.
 
 Every number of observations, states, masks, rewards, outcomes and v2's memory of enemies found, on
 every map and under random options. `-m slow` compares ten times as many positions.
@@ -152,16 +152,16 @@ def test_thousands_of_positions_agree():
         ("cone_folds_directions", "zerg", {"conic_fov": True}),
     ],
 )
-def test_mending_a_bug_departs_from_the_official_client(
+def test_fixing_a_bug_departs_from_the_official_client(
     quirk: str, of: str, values: dict[str, object]
 ):
     """So each bug is there, and the comparison would have noticed its absence."""
     needs("v2" if of in V2_RACES else "v1")
-    mended = Quirks(**{quirk: False})
+    fixed = Quirks(**{quirk: False})
 
     def play_some() -> None:
         for seed in range(20):
-            play(battle_of(of, seed, values, mended))
+            play(battle_of(of, seed, values, fixed))
 
     with pytest.raises(AssertionError):
         play_some()

@@ -22,9 +22,7 @@ class Choices:
     # Weapons
     reissue_resets_swing: bool = False  # the same attack, ordered again, begins its swing anew
     damage_point_extends_period: bool = False  # a swing begins only when the weapon is ready
-    order_cuts_burst: bool = (
-        True  # another order cancels a zealot's second hit, the rest of a sweep
-    )
+    order_cuts_burst: bool = True  # another order cancels a zealot's second hit and a sweep
     missile_edge_to_edge: bool = True  # else it flies from centre to centre
     overflow_minimum: bool = True  # damage that passes a shield is at least the minimum
     sweep_counts_radius: bool = True  # a colossus's beam hits units whose edge it touches
@@ -44,9 +42,7 @@ class Choices:
     refused_order_stops: bool = False  # a unit that cannot obey stops; else it goes on as before
     # Movement
     idle_pushed: bool = True  # idle friends make way
-    queue_behind_friends: bool = (
-        True  # units queue behind friends that go the same way; else round them
-    )
+    queue_behind_friends: bool = True  # that go the same way; else they walk round them
     wave_stops_on_touch: bool = True  # units stop when they touch a friend that has arrived
     flyers_drift: bool = True  # they brake as slowly as they speed up; else stop at once
     spawn_cluster: bool = False  # units of a point settle around it; else on a square lattice

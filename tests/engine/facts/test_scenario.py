@@ -1,4 +1,4 @@
-"""Scenario files: the sizes that SMAC has, and what is said about a file that does not fit."""
+"""Scenario files: SMAC's sizes, and refusals of wrong files."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_a_field_that_does_not_fit_is_named_with_its_file(maps: Path, change: di
 
 ABSENT = object()
 NAN = float("nan")
-# Where in 3m.yaml, what stands there, and what is said.
+# The keys in 3m.yaml, the wrong value there, and the refusal.
 WRONG_MAP = [
     (["source"], 7, "source: must be a string, not 7"),
     (["episode_limit"], "60", "episode_limit: must be a whole number from 1 to 1000000, not '60'"),

@@ -1,4 +1,4 @@
-"""Rewards and outcomes on facts before and after a step, by hand."""
+"""Rewards and outcomes by hand, from the units before and after a step."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def rules_of(name: str = "3m", client: type[Options] = Options, **values: object
 
 
 def units_of(kind: list[int], health: list[float], shield: list[float]) -> ClientUnits:
-    """Only what rewards depend on counts; [N] each."""
+    """Units of which only kind, health and shield matter; [N] each."""
     rest = np.zeros(len(kind))
     return ClientUnits(
         np.array(kind),
@@ -114,7 +114,7 @@ def test_what_the_agents_suffer_counts_half_where_rewards_may_be_negative():
     assert reward(of, before, after) == pytest.approx((34 - (35 + 45 + 10) / 2) / SCALE)
 
 
-def test_regeneration_pays_in_v1_unless_mended():
+def test_regeneration_pays_in_v1_unless_fixed():
     kind, health, shield = [0] * 3 + [1] * 3, [80, 80, 80, 100, 100, 100], [80, 80, 80, 11, 50, 50]
     units = units_of(kind, health, shield)
     before = np.array([160.0, 160, 160, 110, 150, 150])  # one enemy shield grew by 1
@@ -144,8 +144,8 @@ def test_sparse_reward_is_the_outcome_scaled_like_the_rest():
     assert reward(of, *healths, LOST) == pytest.approx(-1 / SCALE)
     assert reward(of, *healths, DRAWN) == 0
     assert reward(rules_of(reward_sparse=True, reward_scale=False), *healths, WON) == 1
-    mended = rules_of(reward_sparse=True, quirks=Quirks(sparse_reward_scaled=False))
-    assert reward(mended, *healths, WON) == 1
+    fixed = rules_of(reward_sparse=True, quirks=Quirks(sparse_reward_scaled=False))
+    assert reward(fixed, *healths, WON) == 1
 
 
 def test_rewards_for_deaths_only_are_deaths_and_the_win():
@@ -181,12 +181,12 @@ def test_a_scale_of_zero_or_below_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "reason"),
     [
         ({"reward_deaths_only": True}, "needs reward_only_positive=False"),
         ({"client": Smacv2Options, "obs_starcraft": False}, "leaves nothing to observe"),
     ],
 )
-def test_options_that_do_not_go_together_are_refused(values: dict[str, object], told: str):
-    with pytest.raises(EnvError, match=told):
+def test_options_that_do_not_go_together_are_refused(values: dict[str, object], reason: str):
+    with pytest.raises(EnvError, match=reason):
         rules_of(**values)

@@ -1,4 +1,4 @@
-"""backend=game on a fake client: what breaks is dropped, counted and replaced, and all ends."""
+"""backend=game on a fake client: broken episodes, replaced workers, the end of all processes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PAY = 2  # the action that pays
 
 
 def play(env: VecEnv, *values: int) -> list[float]:
-    """One episode for each seed, all agents at what pays; the sums of rewards."""
+    """One episode for each seed, all agents at the action that pays; the returns."""
     env.reset(seeds_of(*values))
     total = np.zeros(env.num_envs)
     running = np.arange(env.num_envs) < len(values)
@@ -103,7 +103,7 @@ def test_a_killed_process_breaks_its_own_episode_and_no_other(victim: str):
     ("trouble", "options", "game"),
     [
         ("game dies", {}, {}),
-        ("game dies", {"silent": True}, {}),  # (0, True, {}): what the client calls a lost battle
+        ("game dies", {"silent": True}, {}),  # (0, True, {}): the client's lost battle
         ("raises", {}, {}),
         ("hangs", {}, {"call_seconds": 0.3}),
         ("stops", {}, {"silence_seconds": 2.1}),  # SIGSTOP: no answer, and no heartbeat
