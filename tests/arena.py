@@ -9,24 +9,13 @@ import numpy as np
 from marl.engine import rng
 from marl.engine.combat import loop, orders
 from marl.engine.combat.enemy_script import Wave, make_wave
-from marl.engine.facts import units as data
 from marl.engine.facts.choices import Choices
+from marl.engine.facts.units import load_unit_types, unit_names
 from marl.engine.ground.paths import NO_PATHS, Paths
 from marl.engine.world import UnitTypes, World, empty_world, make_field
 
-NAMES = (
-    "Baneling",
-    "Colossus",
-    "Hydralisk",
-    "Marauder",
-    "Marine",
-    "Medivac",
-    "SpineCrawler",
-    "Stalker",
-    "Zealot",
-    "Zergling",
-)
-TYPES = data.load_unit_types(NAMES)
+NAMES = unit_names()
+TYPES = load_unit_types(NAMES)
 OPEN = np.ones((32, 32), dtype=np.uint8)
 MOVE_AMOUNT = 2.0
 

@@ -18,9 +18,9 @@ from marl.engine.facts.choices import Choices
 from marl.engine.facts.scenario import MAPS, Scenario
 from marl.engine.facts.units import load_unit_types
 from marl.engine.ground.paths import make_paths
-from marl.engine.smac.layout import empty_traits, make_senses
-from marl.engine.smac.options import Options
-from marl.engine.smac.reward import make_scoring
+from marl.engine.smac.layout import empty_traits, make_layout
+from marl.engine.smac.options import Options, kill_step_mul
+from marl.engine.smac.reward import make_reward_rules
 from marl.engine.smac.visibility import empty_memory
 from marl.engine.step import (
     ALL_LEGAL,
@@ -64,10 +64,10 @@ class Battles:
         self.starts = spawn.Starts(scenario, types, self.rules.field)
         self.world = empty_world(num_envs, self.starts.n_units)
         self.record = reference(_empty_record(num_envs, self.rules))
-        senses = self.rules.senses
-        self.traits, self.memory = empty_traits(senses, num_envs), empty_memory(senses, num_envs)
+        layout = self.rules.layout
+        self.traits, self.memory = empty_traits(layout, num_envs), empty_memory(layout, num_envs)
         world = self.world
-        scratch = np.zeros((num_envs, senses.n_agents), dtype=np.int64)
+        scratch = np.zeros((num_envs, layout.n_agents), dtype=np.int64)
         self._trusted = np.zeros(1, dtype=np.bool_)
         self._state = reference(
             Battlefields(
@@ -116,7 +116,7 @@ class Battles:
         self._trusted[0] = trusted
         illegal = self._step_shared() if self.parallel else self._step_all()
         if illegal != ALL_LEGAL:
-            e, agent = divmod(illegal, self.rules.senses.n_agents)
+            e, agent = divmod(illegal, self.rules.layout.n_agents)
             legal = np.flatnonzero(self.record.avail[e, agent]).tolist()
             raise EnvError(
                 f"environment {e}, agent {agent}: action {self._actions[e, agent]} is not "
@@ -143,21 +143,21 @@ def make_rules(scenario: Scenario, types: UnitTypes, options: Options, choices: 
         Rules(
             field=make_field(types.table, scenario.walkable, choices.record(), paths),
             wave=wave.make_wave(scenario.enemy_order, scenario.attack_between),
-            senses=make_senses(scenario, types, options),
-            scoring=make_scoring(scenario, types, options),
+            layout=make_layout(scenario, types, options),
+            reward=make_reward_rules(scenario, types, options),
             step_mul=options.step_mul,
-            kill_step_mul=options.kill_unit_step_mul if options.shown.health else 0,
+            kill_step_mul=kill_step_mul(options),
         )
     )
 
 
 def _empty_record(num_envs: int, rules: Rules) -> Record:
-    senses = rules.senses
-    agents = (num_envs, senses.n_agents)
+    layout = rules.layout
+    agents = (num_envs, layout.n_agents)
     record = Record(
-        obs=np.zeros((*agents, senses.obs_dim), dtype=np.float32),
-        state=np.zeros((num_envs, senses.state_dim), dtype=np.float32),
-        avail=np.zeros((*agents, senses.n_actions), dtype=np.bool_),
+        obs=np.zeros((*agents, layout.obs_dim), dtype=np.float32),
+        state=np.zeros((num_envs, layout.state_dim), dtype=np.float32),
+        avail=np.zeros((*agents, layout.n_actions), dtype=np.bool_),
         reward=np.zeros(num_envs, dtype=np.float32),
         terminated=np.ones(num_envs, dtype=np.bool_),
         truncated=np.zeros(num_envs, dtype=np.bool_),
@@ -166,7 +166,7 @@ def _empty_record(num_envs: int, rules: Rules) -> Record:
         dead_enemies=np.zeros(num_envs, dtype=np.float32),
         steps=np.zeros(num_envs, dtype=np.int64),
         last_actions=np.full(agents, -1, dtype=np.int64),
-        vitality=np.zeros((num_envs, senses.n_agents + senses.n_enemies)),
+        vitality=np.zeros((num_envs, layout.n_agents + layout.n_enemies)),
     )
     record.avail[:, :, ACTION_NO_OP] = True
     return record

@@ -18,12 +18,10 @@ from marl.engine.combat import loop
 from marl.engine.combat.enemy_script import Wave
 from marl.engine.compiled import workers
 from marl.engine.compiled.jit import OPTIONS, compiled, inlined
-from marl.engine.smac import actions as commands
-from marl.engine.smac import observation as sensing
-from marl.engine.smac import reward as scoring
-from marl.engine.smac import visibility as sight
-from marl.engine.smac.layout import Facts, Senses, Traits
-from marl.engine.smac.reward import RUNNING, WON, Scoring
+from marl.engine.smac import observation, visibility
+from marl.engine.smac.actions import apply_actions, kill_marked, mark_weak
+from marl.engine.smac.layout import ClientUnits, Layout, Traits
+from marl.engine.smac.reward import RUNNING, WON, RewardRules, count_dead, outcome, step_reward
 from marl.engine.smac.visibility import Memory
 from marl.engine.world import Field, Floats, Ints, Units
 
@@ -35,8 +33,8 @@ class Rules(NamedTuple):
 
     field: Field
     wave: Wave
-    senses: Senses
-    scoring: Scoring
+    layout: Layout
+    reward: RewardRules
     step_mul: int
     kill_step_mul: int  # the last loops of a step, after weak agents are killed; 0 = they are not
 
@@ -87,11 +85,14 @@ def reset_all(rules: Rules, state: Battlefields, record: Record, seeds: NDArray[
         state.clock[e, 0] = 0
         if running:
             rng.seed_battle(units, state.rng[e], seeds[e])
-            wave.begin(rules.field, rules.wave, units, rules.senses.n_agents, state.rng[e])
+            wave.begin(rules.field, rules.wave, units, rules.layout.n_agents, state.rng[e])
         _remember_vitality(units, record.vitality[e])
-        facts, memory = _facts(units, state.traits, e), sight.memory_of(state.memory, e)
-        sensing.begin(rules.senses, facts, memory, state.rng[e])
-        _sense(rules, facts, memory, state.rng[e], record, e)
+        client_units, memory = (
+            _client_units(units, state.traits, e),
+            visibility.memory_of(state.memory, e),
+        )
+        observation.begin(rules.layout, client_units, memory, state.rng[e])
+        _observe(rules, client_units, memory, state.rng[e], record, e)
 
 
 @compiled
@@ -178,27 +179,37 @@ def _step_one(rules: Rules, state: Battlefields, record: Record, e: int, actions
     if record.terminated[e] or record.truncated[e]:
         record.reward[e] = 0.0
         return
-    units, n_agents = state.units[e], rules.senses.n_agents
+    units, n_agents = state.units[e], rules.layout.n_agents
     for a in range(n_agents):
         record.last_actions[e, a] = actions[a]
-    facts, memory = _facts(units, state.traits, e), sight.memory_of(state.memory, e)
-    random, scratch, senses = state.rng[e], state.scratch[e], rules.senses
+    client_units, memory = (
+        _client_units(units, state.traits, e),
+        visibility.memory_of(state.memory, e),
+    )
+    random, scratch, layout = state.rng[e], state.scratch[e], rules.layout
     trusted = state.trusted[0]
-    commands.command(rules.field, senses, facts, memory, units, random, actions, trusted, scratch)
-    _advance(rules, facts, units, random, state.clock[e], scratch)
+    apply_actions(
+        rules.field, layout, client_units, memory, units, random, actions, trusted, scratch
+    )
+    _advance(rules, client_units, units, random, state.clock[e], scratch)
     record.steps[e] += 1
-    code = scoring.outcome(rules.scoring, facts.kind, facts.health)
-    record.reward[e] = scoring.step_reward(rules.scoring, facts, record.vitality[e], code)
-    _conclude(rules, record, e, code, facts.health)
+    code = outcome(rules.reward, client_units.kind, client_units.health)
+    record.reward[e] = step_reward(rules.reward, client_units, record.vitality[e], code)
+    _conclude(rules, record, e, code, client_units.health)
     _remember_vitality(units, record.vitality[e])
-    if rules.senses.remembers:
-        sight.forget_dead(rules.senses, facts, memory)
-    _sense(rules, facts, memory, state.rng[e], record, e)
+    if rules.layout.is_v2:
+        visibility.forget_dead(rules.layout, client_units, memory)
+    _observe(rules, client_units, memory, state.rng[e], record, e)
 
 
 @compiled
 def _advance(
-    rules: Rules, facts: Facts, units: Units, random: rng.State, clock: Ints, scratch: Ints
+    rules: Rules,
+    client_units: ClientUnits,
+    units: Units,
+    random: rng.State,
+    clock: Ints,
+    scratch: Ints,
 ) -> None:
     """The loops of one step; with the health capability weak agents die before the last ones.
 
@@ -206,23 +217,23 @@ def _advance(
     """
     last = rules.kill_step_mul
     if last > 0:
-        commands.mark_weak(rules.senses, facts, scratch)
+        mark_weak(rules.layout, client_units, scratch)
     loop.run_loops(rules.field, rules.wave, units, random, clock, rules.step_mul - last)
     if last > 0:
-        commands.kill_marked(rules.field, units, scratch)
+        kill_marked(rules.field, units, scratch)
         loop.run_loops(rules.field, rules.wave, units, random, clock, last)
 
 
 @compiled
 def _conclude(rules: Rules, record: Record, e: int, code: int, health: Floats) -> None:
     """Whether the battle is over, and what stands in its outcome so far."""
-    at_limit = record.steps[e] >= rules.senses.episode_limit
-    record.terminated[e] = code != RUNNING or (at_limit and not rules.scoring.limit_truncates)
+    at_limit = record.steps[e] >= rules.layout.episode_limit
+    record.terminated[e] = code != RUNNING or (at_limit and not rules.reward.continuing_episode)
     record.truncated[e] = at_limit and not record.terminated[e]
     record.battle_won[e] = code == WON
-    n_agents = rules.senses.n_agents
-    record.dead_allies[e] = scoring.count_dead(health, 0, n_agents)
-    record.dead_enemies[e] = scoring.count_dead(health, n_agents, health.size)
+    n_agents = rules.layout.n_agents
+    record.dead_allies[e] = count_dead(health, 0, n_agents)
+    record.dead_enemies[e] = count_dead(health, n_agents, health.size)
 
 
 @compiled
@@ -234,9 +245,9 @@ def _remember_vitality(units: Units, vitality: Floats) -> None:
 
 
 @inlined
-def _facts(units: Units, traits: Traits, e: int) -> Facts:
-    """What battle e's client sees of its units [N]."""
-    return Facts(
+def _client_units(units: Units, traits: Traits, e: int) -> ClientUnits:
+    """Battle e's units [N] as its client reads them."""
+    return ClientUnits(
         units["kind"],
         units["x"],
         units["y"],
@@ -253,13 +264,18 @@ def _facts(units: Units, traits: Traits, e: int) -> Facts:
 
 
 @compiled
-def _sense(
-    rules: Rules, facts: Facts, memory: Memory, random: rng.State, record: Record, e: int
+def _observe(
+    rules: Rules,
+    client_units: ClientUnits,
+    memory: Memory,
+    random: rng.State,
+    record: Record,
+    e: int,
 ) -> None:
     """Write the mask, the observations and the state of battle e."""
-    sensing.sense(
-        rules.senses,
-        facts,
+    observation.observe(
+        rules.layout,
+        client_units,
         memory,
         random,
         record.last_actions[e],

@@ -43,13 +43,13 @@ class SmacEnv:
     def __init__(self, battles: Battles, family: str = "sc2-engine") -> None:
         self.battles = battles
         self.num_envs = battles.num_envs
-        senses, record = battles.rules.senses, battles.record
+        layout, record = battles.rules.layout, battles.record
         self.spec = EnvSpec(
             name=f"{family}/{battles.scenario.name}",
-            n_agents=senses.n_agents,
-            action=Discrete(senses.n_actions),
-            obs_dim=senses.obs_dim,
-            state_dim=senses.state_dim,
+            n_agents=layout.n_agents,
+            action=Discrete(layout.n_actions),
+            obs_dim=layout.obs_dim,
+            state_dim=layout.state_dim,
             episode_limit=battles.scenario.episode_limit,
             reports_win=True,
         )
@@ -73,18 +73,18 @@ class SmacEnv:
         return self._step
 
     def command(self, actions: NDArray[np.int64]) -> Step:
-        """As `step`, but every order is given: masked ones too, none fails. actions: [E,A]."""
+        """As `step`, but masked actions are legal too, and no order fails. actions: [E,A]."""
         self.battles.step(actions, trusted=True)
         return self._step
 
     def scene(self) -> Scene:
-        """What scripts ask for of the scenario."""
+        """The scenario as scripts read it."""
         rules = self.battles.rules
         return Scene(
             table=rules.field.table,
             walkable=rules.field.walkable,
-            n_agents=rules.senses.n_agents,
-            first_target=rules.senses.first_target,
+            n_agents=rules.layout.n_agents,
+            first_target=rules.layout.first_target,
             step_mul=rules.step_mul,
         )
 

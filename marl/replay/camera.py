@@ -15,24 +15,23 @@ from numpy.typing import NDArray
 from marl.engine.battle import Battles
 from marl.engine.combat import loop
 from marl.engine.facts.units import load_unit_types
-from marl.engine.smac import actions as commands
-from marl.engine.smac.layout import Facts, Traits
+from marl.engine.smac.actions import apply_actions, kill_marked, mark_weak
+from marl.engine.smac.layout import ClientUnits, Traits
 from marl.engine.smac.visibility import Memory
 from marl.engine.world import NO_UNIT
-from marl.replay.film import Facts as FilmFacts
-from marl.replay.film import Film, Recorder
+from marl.replay.film import Facts, Film, Recorder
 
 
 class Camera:
     """Films one battle of `battles`, just reset. every: loops between two frames."""
 
     def __init__(
-        self, battles: Battles, e: int, seed: int, facts: FilmFacts | None = None, every: int = 1
+        self, battles: Battles, e: int, seed: int, facts: Facts | None = None, every: int = 1
     ) -> None:
         scenario, rules = battles.scenario, battles.rules
         types = load_unit_types(scenario.unit_names)
         self.battles, self.e, self.every = battles, e, every
-        about = {**(facts or {}), "first_target": int(rules.senses.first_target)}
+        about = {**(facts or {}), "first_target": int(rules.layout.first_target)}
         own_sight = scenario.deploy is not None
         self.recorder = Recorder.of_scenario(
             scenario, types, seed, rules.step_mul, own_sight, about
@@ -53,9 +52,9 @@ class Camera:
         self.actions.append(np.array(actions))
         self.rewards.append(float(battles.record.reward[e]))
 
-    def finish(self, outcome: FilmFacts) -> Film:
+    def finish(self, outcome: Facts) -> Film:
         """The film, with each step's reward [steps] and actions [steps,A]."""
-        n_agents = self.battles.rules.senses.n_agents
+        n_agents = self.battles.rules.layout.n_agents
         actions = np.array(self.actions, dtype=np.int64).reshape(-1, n_agents)
         channels = {"reward": np.array(self.rewards), "action": actions}
         return self.recorder.finish(outcome).with_channels(channels)
@@ -64,28 +63,28 @@ class Camera:
         """Run the step's loops on a copy of the battle; the units after it, and the clock."""
         battles, e = self.battles, self.e
         rules, world = battles.rules, battles.world
-        senses, last = rules.senses, rules.kill_step_mul
+        layout, last = rules.layout, rules.kill_step_mul
         units, random = world.units[e].copy(), world.rng[e].copy()
         clock = world.clock[e].copy()
         traits = Traits(*(array[e].copy() for array in battles.traits))
-        facts = _facts(units, traits)
+        client_units = _client_units(units, traits)
         memory = Memory(*(array[e].copy() for array in battles.memory))
-        scratch = np.full(senses.n_agents, NO_UNIT, dtype=np.int64)
-        commands.command(
-            rules.field, senses, facts, memory, units, random, actions, trusted, scratch
+        scratch = np.full(layout.n_agents, NO_UNIT, dtype=np.int64)
+        apply_actions(
+            rules.field, layout, client_units, memory, units, random, actions, trusted, scratch
         )
         if last > 0:
-            commands.mark_weak(senses, facts, scratch)
+            mark_weak(layout, client_units, scratch)
         for done in range(rules.step_mul):
             if last > 0 and done == rules.step_mul - last:
-                commands.kill_marked(rules.field, units, scratch)
+                kill_marked(rules.field, units, scratch)
             loop.run_loops(rules.field, rules.wave, units, random, clock, 1)
             if clock[0] % self.every == 0:
                 self.recorder.frame(int(clock[0]), units)
         return units, int(clock[0])
 
 
-def _facts(units: NDArray, traits: Traits) -> Facts:
-    """What the client sees of one battle's units [N]."""
-    names = Facts._fields[: len(Facts._fields) - len(traits)]
-    return Facts(*(units[name] for name in names), *traits)  # type: ignore[call-arg]
+def _client_units(units: NDArray, traits: Traits) -> ClientUnits:
+    """One battle's units [N] as the client reads them."""
+    names = ClientUnits._fields[: len(ClientUnits._fields) - len(traits)]
+    return ClientUnits(*(units[name] for name in names), *traits)  # type: ignore[call-arg]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.engine.facts.scenario import Scenario
-from marl.engine.smac.layout import SIGHT
+from marl.engine.smac.layout import SIGHT_RANGE
 from marl.engine.world import NO_UNIT, PLANES, SWEEP, Units, UnitTypes
 from marl.replay.channels import Channels, pack_channels, unpack_channels
 from marl.replay.checks import check_arrays, check_facts, check_kinds, check_number, check_text
@@ -66,7 +66,7 @@ def kinds_of(names: Sequence[str], types: UnitTypes, own_sight: bool = False) ->
                 health=float(row["health"]),
                 shield=float(row["shield"]),
                 energy=float(row["energy_max"]),
-                sight=float(row["sight"]) if own_sight else SIGHT,
+                sight=float(row["sight"]) if own_sight else SIGHT_RANGE,
                 reach=float(row["heal_range"] if heals else row["weapon_range"]),
                 flies=bool(row["plane"] & (1 << PLANES.index("Air"))),
                 heals=heals,

@@ -7,9 +7,8 @@ import random
 import numpy as np
 
 from marl.engine.rng import GOLDEN
-from marl.engine.smac import observation as sensing
-from marl.engine.smac import visibility as sight
-from marl.engine.smac.layout import Facts
+from marl.engine.smac import observation, visibility
+from marl.engine.smac.layout import ClientUnits
 from marl.engine.smac.visibility import Memory, empty_memory
 from marl.envs.smac import SmacEnv
 
@@ -25,53 +24,53 @@ class Onlooker:
 
     def __init__(self, env: SmacEnv) -> None:
         self.battles = env.battles
-        self.senses = senses = env.battles.rules.senses
-        draws = senses.n_enemies * (senses.n_agents - 1)
-        self.memory = Memory(*(array[0] for array in empty_memory(senses, 1, draws)))
-        self.avail = np.zeros((senses.n_agents, senses.n_actions), dtype=np.bool_)
-        self.obs = np.zeros((senses.n_agents, senses.obs_dim), dtype=np.float32)
+        self.layout = layout = env.battles.rules.layout
+        draws = layout.n_enemies * (layout.n_agents - 1)
+        self.memory = Memory(*(array[0] for array in empty_memory(layout, 1, draws)))
+        self.avail = np.zeros((layout.n_agents, layout.n_actions), dtype=np.bool_)
+        self.obs = np.zeros((layout.n_agents, layout.obs_dim), dtype=np.float32)
 
     def begin(self, battle: int) -> None:
         """A battle starts; `reset` and the worker look once each, as ours do."""
         self._put_back(looks=2)
-        sight.forget_all(self.memory)
+        visibility.forget_all(self.memory)
         self._look(battle, 0)
 
     def see(self, battle: int, step: int) -> None:
         """Write the observations and the mask after a step (0: at the start)."""
         if step:
             self._put_back(looks=1)
-            sight.forget_dead(self.senses, self._facts(), self.memory)
+            visibility.forget_dead(self.layout, self._client_units(), self.memory)
         self._look(battle, step)
         record = self.battles.record
-        sensing.write_mask(self.senses, self._facts(), self.memory.distance, self.avail)
-        sensing.write_observations(
-            self.senses, self._facts(), self.memory, self.avail, record.last_actions[0],
+        observation.write_mask(self.layout, self._client_units(), self.memory.distance, self.avail)
+        observation.write_observations(
+            self.layout, self._client_units(), self.memory, self.avail, record.last_actions[0],
             step, self.obs,
         )  # fmt: skip
 
     def _look(self, battle: int, step: int) -> None:
         luck = 1000 * battle + step
-        order = list(range(self.senses.n_agents))
+        order = list(range(self.layout.n_agents))
         random.seed(luck)
         random.shuffle(order)
         np.random.seed(luck)
         self.memory.order[:] = order
         self.memory.draws[:] = np.random.rand(self.memory.draws.size)
-        facts = self._facts()
-        sight.measure(self.senses, facts, self.memory)
-        sight.look(self.senses, facts, self.memory, NO_RANDOM)
+        client_units = self._client_units()
+        visibility.measure(self.layout, client_units, self.memory)
+        visibility.look(self.layout, client_units, self.memory, NO_RANDOM)
 
     def _put_back(self, looks: int) -> None:
         """A shuffle of the agents draws a number for each but one."""
-        draws = looks * (self.senses.n_agents - 1)
+        draws = looks * (self.layout.n_agents - 1)
         with np.errstate(over="ignore"):
             self.battles.world.rng[0, 0] -= np.uint64(draws) * GOLDEN
 
-    def _facts(self) -> Facts:
+    def _client_units(self) -> ClientUnits:
         """As the wire shows them: cones have edges, where the last bit of a place decides."""
         units, traits = self.battles.world.units[0].copy(), self.battles.traits
         for name in ("x", "y"):
             units[name] = units[name].astype(np.float32)
-        names = Facts._fields[: len(Facts._fields) - len(traits)]
-        return Facts(*(units[name] for name in names), *(array[0] for array in traits))
+        names = ClientUnits._fields[: len(ClientUnits._fields) - len(traits)]
+        return ClientUnits(*(units[name] for name in names), *(array[0] for array in traits))

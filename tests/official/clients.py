@@ -1,4 +1,4 @@
-"""The official clients on a game made of facts: nothing but the game's own modules is replaced.
+"""The official clients on given units: nothing but the game's own modules is replaced.
 
 A client is the class StarCraft2Env of oxwhirl/smac or oxwhirl/smacv2, imported from a checkout.
 Modules of pysc2 and s2clientprotocol are stubs; the controller, the other end of the wire, shows
@@ -21,7 +21,7 @@ import pytest
 
 from marl.engine.facts.scenario import Scenario
 from marl.engine.ground.geometry import OPEN
-from marl.engine.smac.layout import Facts
+from marl.engine.smac.layout import ClientUnits
 
 VARIABLES = {"v1": "SMAC_SOURCE", "v2": "SMACV2_SOURCE"}
 PACKAGES = {"v1": "smac", "v2": "smacv2"}
@@ -186,12 +186,12 @@ class Client:
         names = ally if client == "v1" else RL_NAMES
         self._rl_ids = {name: FIRST_RL_ID + k for k, name in enumerate(names)}
 
-    def show(self, facts: Facts, types: Any) -> None:
+    def show(self, units: ClientUnits, types: Any) -> None:
         """The next observation of the game: the living units."""
         self.controller.units = []
         n_agents = self.scenario.count("ally")
-        for i, kind in enumerate(facts.kind):
-            if facts.health[i] <= 0:
+        for i, kind in enumerate(units.kind):
+            if units.health[i] <= 0:
                 continue
             name = self.scenario.unit_names[kind]
             ids = self._rl_ids if i < n_agents else STOCK_IDS
@@ -199,13 +199,13 @@ class Client:
                 tag=i + 1,
                 unit_type=ids[name],
                 owner=1 if i < n_agents else 2,
-                pos=_point(float(facts.x[i]), float(facts.y[i])),
-                health=float(facts.health[i]),
+                pos=_point(float(units.x[i]), float(units.y[i])),
+                health=float(units.health[i]),
                 health_max=float(types.health[kind]),
-                shield=float(facts.shield[i]),
+                shield=float(units.shield[i]),
                 shield_max=float(types.shield[kind]),
-                energy=float(facts.energy[i]),
-                weapon_cooldown=float(facts.cooldown[i]),
+                energy=float(units.energy[i]),
+                weapon_cooldown=float(units.cooldown[i]),
             )
             self.controller.units.append(unit)
         self.controller.units = [copy(unit) for unit in self.controller.units]

@@ -1,4 +1,4 @@
-"""Battles shown to an official client and to our functions, and how far they differ."""
+"""Battles given to an official client and to our functions, and the differences."""
 
 from __future__ import annotations
 
@@ -14,19 +14,30 @@ from numpy.typing import NDArray
 
 from marl.engine.facts.scenario import Scenario
 from marl.engine.facts.units import load_unit_types
-from marl.engine.smac import observation as sensing
-from marl.engine.smac import reward as scoring
-from marl.engine.smac import state as overview
-from marl.engine.smac import visibility as sight
-from marl.engine.smac.layout import empty_traits, make_senses
-from marl.engine.smac.options import Options, Shown
+from marl.engine.smac import observation, visibility
+from marl.engine.smac.layout import empty_traits, make_layout
+from marl.engine.smac.options import Options, values_by_name
+from marl.engine.smac.reward import (
+    DRAWN,
+    LOST,
+    RUNNING,
+    WON,
+    count_dead,
+    make_reward_rules,
+    outcome,
+    step_reward,
+)
+from marl.engine.smac.state import write_capabilities, write_state
 from marl.engine.smac.visibility import Memory, empty_memory
+from marl.engine.smacv2.generation import CapabilityConfig
+from marl.engine.smacv2.teams import WeightedTeams
+from marl.engine.smacv2.traits import Mask, PerAgentUniform
 from tests.official.clients import Client
-from tests.official.facts import change, empty_facts, populate, scatter
+from tests.official.random_units import change, make_units, populate, scatter
 
 TOLERANCE = 1e-6  # relative to 1 or to the number, whichever is more
 NO_RANDOM = np.zeros(1, dtype=np.uint64)  # our order and draws are the client's
-ENDS = {scoring.LOST: -1, scoring.DRAWN: 0, scoring.WON: 1, scoring.RUNNING: None}
+ENDS = {LOST: -1, DRAWN: 0, WON: 1, RUNNING: None}
 
 
 @dataclass
@@ -52,7 +63,7 @@ class Tally:
 
 
 class Battle:
-    """One battle, seen by both."""
+    """One battle, given to both."""
 
     def __init__(
         self,
@@ -64,41 +75,41 @@ class Battle:
         tally: Tally,
     ) -> None:
         self.client, self.rng, self.tally, self.options = client, rng, tally, options
-        self.types = load_unit_types(scenario.unit_names)
-        self.senses = senses = make_senses(scenario, self.types, options)
-        self.scoring = scoring.make_scoring(scenario, self.types, options)
-        self.facts = empty_facts(kinds, empty_traits(senses, 1))
-        draws = senses.n_enemies * (senses.n_agents - 1) if senses.remembers else 0
-        self.memory = Memory(*(array[0] for array in empty_memory(senses, 1, draws)))
-        self.last_actions = np.full(senses.n_agents, -1)
+        self.types, self.values = load_unit_types(scenario.unit_names), values_by_name(options)
+        self.layout = layout = make_layout(scenario, self.types, options)
+        self.reward_rules = make_reward_rules(scenario, self.types, options)
+        self.units = make_units(kinds, empty_traits(layout, 1))
+        draws = layout.n_enemies * (layout.n_agents - 1) if layout.is_v2 else 0
+        self.memory = Memory(*(array[0] for array in empty_memory(layout, 1, draws)))
+        self.last_actions = np.full(layout.n_agents, -1)
         self.steps = 0
-        agents = senses.n_agents
-        self.avail = np.zeros((agents, senses.n_actions), dtype=np.bool_)
-        self.obs = np.zeros((agents, senses.obs_dim), dtype=np.float32)
-        self.state = np.zeros(senses.state_dim, dtype=np.float32)
+        agents = layout.n_agents
+        self.avail = np.zeros((agents, layout.n_actions), dtype=np.bool_)
+        self.obs = np.zeros((agents, layout.obs_dim), dtype=np.float32)
+        self.state = np.zeros(layout.state_dim, dtype=np.float32)
 
     def begin(self) -> None:
         """reset() of both; the client's observes."""
-        facts, senses, shown, rng = self.facts, self.senses, self.options.shown, self.rng
-        populate(facts, senses, self.types, rng)
+        units, layout, values, rng = self.units, self.layout, self.values, self.rng
+        populate(units, layout, self.types, rng)
         config: dict[str, Any] = {}
-        if shown.attack:
-            facts.attack_probability[:] = rng.random(senses.n_agents)
-            config["attack"] = {"item": facts.attack_probability.copy()}
-        if shown.health:
-            facts.health_level[:] = rng.uniform(0, 0.6, senses.n_agents)
-            config["health"] = {"item": facts.health_level.copy()}
-        if shown.enemy_mask:
-            facts.enemy_mask[:] = rng.random(facts.enemy_mask.shape) < 0.5
-            config["enemy_mask"] = {"item": facts.enemy_mask.copy()}
-        self.client.show(facts, self.types)
-        sensing.begin(senses, facts, self.memory, NO_RANDOM)
-        sight.forget_all(self.memory)  # what `begin` looked at was not in the client's order
-        seed = self._same_luck()
+        if values["stochastic_attack"]:
+            units.attack_probability[:] = rng.random(layout.n_agents)
+            config["attack"] = {"item": units.attack_probability.copy()}
+        if values["stochastic_health"]:
+            units.health_level[:] = rng.uniform(0, 0.6, layout.n_agents)
+            config["health"] = {"item": units.health_level.copy()}
+        if values["mask_enemies"]:
+            units.enemy_mask[:] = rng.random(units.enemy_mask.shape) < 0.5
+            config["enemy_mask"] = {"item": units.enemy_mask.copy()}
+        self.client.show(units, self.types)
+        observation.begin(layout, units, self.memory, NO_RANDOM)
+        visibility.forget_all(self.memory)  # `begin` did not look in the client's order
+        seed = self._seed_client()
         if self.options.client == "v2":
             scenario = self.client.scenario
-            names = [scenario.unit_names[kind].lower() for kind in facts.kind]
-            teams = {"ally_team": names[: senses.n_agents], "enemy_team": names[senses.n_agents :]}
+            names = [scenario.unit_names[kind].lower() for kind in units.kind]
+            teams = {"ally_team": names[: layout.n_agents], "enemy_team": names[layout.n_agents :]}
             theirs = self.client.env.reset({"team_gen": teams, **config})
         else:
             theirs = self.client.env.reset()
@@ -106,33 +117,33 @@ class Battle:
         self._compare(*theirs)
 
     def step(self, deadliness: float) -> bool:
-        """One step of both, random legal actions and new facts. Whether the battle goes on."""
-        facts, senses, env = self.facts, self.senses, self.client.env
+        """One step of both, random legal actions and changed units. Whether the battle goes on."""
+        units, layout, env = self.units, self.layout, self.client.env
         actions = [int(self.rng.choice(np.flatnonzero(row))) for row in self.avail]
-        alive = facts.health > 0
-        before = np.where(alive, facts.health + facts.shield, 0.0)
+        alive = units.health > 0
+        before = np.where(alive, units.health + units.shield, 0.0)
         for a, action in enumerate(actions):
             if alive[a]:
-                sensing.turn_view(senses, facts, a, action)
-        scatter(facts, senses, self.rng)
-        change(facts, self.types, self.rng, deadliness)
-        self.client.show(facts, self.types)
+                observation.turn_view(layout, units, a, action)
+        scatter(units, layout, self.rng)
+        change(units, self.types, self.rng, deadliness)
+        self.client.show(units, self.types)
         reward, terminated, info = env.step(actions)
         self.last_actions[:] = actions
         self.steps += 1
-        code = scoring.outcome(self.scoring, facts.kind, facts.health)
-        ours = scoring.step_reward(self.scoring, facts, before, code)
+        code = outcome(self.reward_rules, units.kind, units.health)
+        ours = step_reward(self.reward_rules, units, before, code)
         self.tally.compare("reward", ours, reward)
-        assert terminated == (code != scoring.RUNNING)
-        assert info["battle_won"] == (code == scoring.WON)
+        assert terminated == (code != RUNNING)
+        assert info["battle_won"] == (code == WON)
         dead = [
-            scoring.count_dead(facts.health, 0, senses.n_agents),
-            scoring.count_dead(facts.health, senses.n_agents, facts.health.size),
+            count_dead(units.health, 0, layout.n_agents),
+            count_dead(units.health, layout.n_agents, units.health.size),
         ]
         assert dead == [info["dead_allies"], info["dead_enemies"]]
-        if senses.remembers:
-            sight.forget_dead(senses, facts, self.memory)
-        seed = self._same_luck()
+        if layout.is_v2:
+            visibility.forget_dead(layout, units, self.memory)
+        seed = self._seed_client()
         obs, state = env.get_obs(), None
         self._look(seed)
         if not self.options.obs_instead_of_state or self.options.client == "v1":
@@ -140,7 +151,7 @@ class Battle:
         self._compare(obs, state)
         return not terminated
 
-    def _same_luck(self) -> int:
+    def _seed_client(self) -> int:
         """Seed the client's two sources of chance; give the seed."""
         seed = int(self.rng.integers(2**31))
         random.seed(seed)
@@ -149,53 +160,53 @@ class Battle:
 
     def _look(self, seed: int) -> None:
         """Our mask, observations and state, with the chance that `seed` gives the client."""
-        senses, facts, memory = self.senses, self.facts, self.memory
-        sight.measure(senses, facts, memory)
-        if senses.remembers:
-            order = list(range(senses.n_agents))
+        layout, units, memory = self.layout, self.units, self.memory
+        visibility.measure(layout, units, memory)
+        if layout.is_v2:
+            order = list(range(layout.n_agents))
             random.seed(seed)
             random.shuffle(order)
             memory.order[:] = order
             np.random.seed(seed)
             memory.draws[:] = np.random.rand(memory.draws.size)
-            if senses.starcraft:
-                sight.look(senses, facts, memory, NO_RANDOM)
-        sensing.write_mask(senses, facts, memory.distance, self.avail)
-        sensing.write_observations(
-            senses, facts, memory, self.avail, self.last_actions, self.steps, self.obs
+            if layout.obs_starcraft:
+                visibility.look(layout, units, memory, NO_RANDOM)
+        observation.write_mask(layout, units, memory.distance, self.avail)
+        observation.write_observations(
+            layout, units, memory, self.avail, self.last_actions, self.steps, self.obs
         )
-        overview.write_state(senses, facts, self.obs, self.last_actions, self.steps, self.state)
+        write_state(layout, units, self.obs, self.last_actions, self.steps, self.state)
 
     def _compare(self, obs: Any, state: Any) -> None:
-        env, senses, facts, tally = self.client.env, self.senses, self.facts, self.tally
+        env, layout, units, tally = self.client.env, self.layout, self.units, self.tally
         tally.positions += 1
         tally.compare("obs", self.obs, np.array(obs))
         if state is not None:
             tally.compare("state", self.state, state)
         tally.compare("mask", self.avail, env.get_avail_actions())
-        visible = np.zeros((senses.n_agents, facts.kind.size), dtype=np.bool_)
-        sight.write_visibility(senses, facts, self.memory.distance, visible)
+        visible = np.zeros((layout.n_agents, units.kind.size), dtype=np.bool_)
+        visibility.write_visibility(layout, units, self.memory.distance, visible)
         tally.compare("visibility matrix", visible, env.get_visibility_matrix())
-        if senses.remembers:
-            capabilities = np.zeros((senses.n_agents, senses.capability_dim), dtype=np.float32)
-            overview.write_capabilities(senses, facts, capabilities)
+        if layout.is_v2:
+            capabilities = np.zeros((layout.n_agents, layout.capability_dim), dtype=np.float32)
+            write_capabilities(layout, units, capabilities)
             tally.compare("capabilities", capabilities.ravel(), env.get_capabilities())
             seen, tags = env.obs_enemies, [-1 if t is None else t for t in env.enemy_tags]
             tally.compare("enemies found", self.memory.tag, tags)
             tally.compare("enemies seen", self.memory.seen, seen)
 
 
-def capability_config(options: Options, n_units: int, n_enemies: int) -> dict[str, Any]:
-    """v2's capability_config that `options` shows."""
-    shown, sizes = options.shown, {"n_units": n_units, "n_enemies": n_enemies}
-    config: dict[str, Any] = {"team_gen": {**sizes, "observe": shown.types_observed}}
-    if shown.attack:
-        config["attack"] = {"observe": shown.attack_observed}
-    if shown.health:
-        config["health"] = {"observe": shown.health_observed}
-    if shown.enemy_mask:
-        config["enemy_mask"] = {}
-    return config
+def client_config(config: CapabilityConfig, n_units: int, n_enemies: int) -> dict[str, Any]:
+    """`config` as far as the client must know it, which draws nothing itself."""
+    sizes = {"n_units": n_units, "n_enemies": n_enemies}
+    sections: dict[str, Any] = {"team_gen": {**sizes, "observe": config.team_gen.observe}}
+    if config.attack is not None:
+        sections["attack"] = {"observe": config.attack.observe}
+    if config.health is not None:
+        sections["health"] = {"observe": config.health.observe}
+    if config.enemy_mask is not None:
+        sections["enemy_mask"] = {}
+    return sections
 
 
 def random_options(client: str, rng: Generator) -> dict[str, Any]:
@@ -241,12 +252,20 @@ def random_options(client: str, rng: Generator) -> dict[str, Any]:
     }
 
 
-def random_shown(rng: Generator) -> Shown:
-    """Which of v2's capabilities are set and seen."""
-    values = rng.random(6) < [0.4, 0.5, 0.4, 0.5, 0.8, 0.3]
-    return Shown(*(bool(value) for value in values))
+def random_capabilities(rng: Generator) -> CapabilityConfig:
+    """Some of v2's capabilities, some of them observed."""
+    draws = (rng.random(6) < [0.4, 0.5, 0.4, 0.5, 0.8, 0.3]).tolist()
+    attack, attack_observed, health, health_observed, types_observed, mask = draws
+    return CapabilityConfig(
+        team_gen=WeightedTeams(observe=types_observed),
+        attack=PerAgentUniform(observe=attack_observed) if attack else None,
+        health=PerAgentUniform((0.0,), (0.6,), health_observed) if health else None,
+        enemy_mask=Mask() if mask else None,
+    )
 
 
-def official_values(options: Mapping[str, Any], shown: Shown) -> dict[str, Any]:
-    """`options` as far as the client takes them together with `shown`."""
-    return {**options, "reward_only_positive": True} if shown.health else dict(options)
+def official_values(options: Mapping[str, Any], config: CapabilityConfig) -> dict[str, Any]:
+    """`options` as far as the client takes them together with `config`."""
+    if config.health is None:
+        return dict(options)
+    return {**options, "reward_only_positive": True}

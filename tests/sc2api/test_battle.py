@@ -33,7 +33,7 @@ class Twin:
         self.player, self.scenario = player, scenario
         self.ours = Battles(scenario, Options(), 1)
         self.ours.reset(np.array([battle_seed(SEED, number)]))
-        self.n_agents = self.ours.rules.senses.n_agents
+        self.n_agents = self.ours.rules.layout.n_agents
         self.tags = [unit.tag for unit in player.units()]
         self.told = [np.float32((unit.pos.x, unit.pos.y)) for unit in player.units()]
         self.compare()

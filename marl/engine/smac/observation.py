@@ -1,8 +1,8 @@
-"""What the agents may do and see: the action mask and the observations of both SMAC clients.
+"""The action mask and the observations of both SMAC clients.
 
 Sources: oxwhirl/smac @d6aab33 and oxwhirl/smacv2 @577ab5a, starcraft2.py (get_obs_agent,
-get_avail_agent_actions), bugs included unless `Quirks` mend them. Every function works on the plain
-facts of one battle, so the official clients can be compared with it on the same facts.
+get_avail_agent_actions), with their bugs unless `Quirks` fix them. Every function works on the
+plain arrays of one battle, so that the official clients can be compared on the same battle.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from marl.engine.combat.orders import (
 )
 from marl.engine.compiled.jit import compiled, inlined
 from marl.engine.rng import State
-from marl.engine.smac import visibility as sight
-from marl.engine.smac.layout import GROUND_POINTS, N_HEIGHTS, N_PATHING, Facts, Senses
-from marl.engine.smac.state import health_shown, write_numbers, write_state
+from marl.engine.smac import visibility
+from marl.engine.smac.layout import GROUND_POINTS, N_HEIGHTS, N_PATHING, ClientUnits, Layout
+from marl.engine.smac.state import health_fraction, write_agent_capabilities, write_state
 from marl.engine.smac.visibility import Memory
 from marl.engine.world import NO_UNIT, Floats, Ints
 
@@ -33,11 +33,11 @@ Rows = NDArray[np.float32]  # [A,O]
 
 
 @inlined
-def sense(
-    senses: Senses,
-    facts: Facts,
+def observe(
+    layout: Layout,
+    units: ClientUnits,
     memory: Memory,
-    random: State,
+    rng: State,
     last_actions: Ints,
     steps: int,
     avail: NDArray[np.bool_],
@@ -46,269 +46,280 @@ def sense(
 ) -> None:
     """Write the mask [A,U], the observations [A,O] and the state [S] of one battle.
 
-    last_actions: [A], -1 = none yet. random: [1], the battle's random numbers; v2 draws from them.
+    last_actions: [A], -1 = none yet. rng: [1], the battle's generator, from which v2 draws.
     """
-    look_again(senses, facts, memory, random)
-    write_mask(senses, facts, memory.distance, avail)
-    write_observations(senses, facts, memory, avail, last_actions, steps, obs)
-    write_state(senses, facts, obs, last_actions, steps, state)
+    update_visibility(layout, units, memory, rng)
+    write_mask(layout, units, memory.distance, avail)
+    write_observations(layout, units, memory, avail, last_actions, steps, obs)
+    write_state(layout, units, obs, last_actions, steps, state)
 
 
 @compiled
-def begin(senses: Senses, facts: Facts, memory: Memory, random: State) -> None:
-    """Before the first `sense` of an episode: all look east, and nobody has found an enemy."""
-    facts.fov_x[:] = 1.0
-    facts.fov_y[:] = 0.0
-    sight.forget_all(memory)
-    if senses.remembers and senses.looks_twice:
-        look_again(senses, facts, memory, random)
+def begin(layout: Layout, units: ClientUnits, memory: Memory, rng: State) -> None:
+    """Begin an episode, before its first `observe`: all views face east, no enemy is found."""
+    units.fov_x[:] = 1.0
+    units.fov_y[:] = 0.0
+    visibility.forget_all(memory)
+    if layout.is_v2 and layout.reset_looks_twice:
+        update_visibility(layout, units, memory, rng)
 
 
 @inlined
-def look_again(senses: Senses, facts: Facts, memory: Memory, random: State) -> None:
-    """Measure all distances; v2's agents look around, in a random order."""
-    sight.measure(senses, facts, memory)
-    if senses.remembers:
-        sight.shuffle_order(memory.order, random)
-        if senses.starcraft:
-            sight.look(senses, facts, memory, random)
+def update_visibility(layout: Layout, units: ClientUnits, memory: Memory, rng: State) -> None:
+    """Measure all distances; v2's agents look for enemies, in a random order."""
+    visibility.measure(layout, units, memory)
+    if layout.is_v2:
+        visibility.shuffle_order(memory.order, rng)
+        if layout.obs_starcraft:
+            visibility.look(layout, units, memory, rng)
 
 
 @compiled
-def turn_view(senses: Senses, facts: Facts, a: int, action: int) -> bool:
-    """Turn living agent a's view if `action` says so, and give whether it did."""
+def turn_view(layout: Layout, units: ClientUnits, a: int, action: int) -> bool:
+    """Turn living agent a's view; False where `action` does not turn it."""
     k = action - FIRST_ATTACK
-    if k < 0 or k >= senses.n_fov:
+    if k < 0 or k >= layout.n_fov_actions:
         return False
-    facts.fov_x[a] = senses.fov[k, 0]
-    facts.fov_y[a] = senses.fov[k, 1]
+    units.fov_x[a] = layout.fov_directions[k, 0]
+    units.fov_y[a] = layout.fov_directions[k, 1]
     return True
 
 
 @inlined
-def is_pathable(senses: Senses, x: float, y: float) -> bool:
+def is_pathable(layout: Layout, x: float, y: float) -> bool:
     """Whether the cell of a point, truncated towards 0, is on the map and not blocked."""
     column, row = int(x), int(y)
-    height, width = senses.walkable.shape
+    height, width = layout.walkable.shape
     if column < 0 or row < 0 or column >= width or row >= height:
         return False
-    return senses.walkable[row, column] != 0
+    return layout.walkable[row, column] != 0
 
 
 @inlined
-def write_mask(senses: Senses, facts: Facts, distance: Floats, out: NDArray[np.bool_]) -> None:
+def write_mask(
+    layout: Layout, units: ClientUnits, distance: Floats, out: NDArray[np.bool_]
+) -> None:
     """out [A,U]: the legal actions. A dead agent keeps the no-op, so no row is ever empty.
 
-    distance: as sight.measure leaves it. Moves are tested in whole cells; other units do not
-    matter.
+    distance: from visibility.measure. Moves are tested in whole cells, whatever units stand there.
     """
-    ahead, first = senses.ahead, senses.first_target
-    for a in range(senses.n_agents):
-        alive = facts.health[a] > 0
+    ahead, first = layout.move_check_distance, layout.first_target
+    for a in range(layout.n_agents):
+        alive = units.health[a] > 0
         out[a, :] = False
         out[a, ACTION_NO_OP] = not alive
         if not alive:
             continue
-        x, y = facts.x[a], facts.y[a]
+        x, y = units.x[a], units.y[a]
         out[a, ACTION_STOP] = True
-        out[a, ACTION_NORTH] = is_pathable(senses, x, y + ahead)
-        out[a, ACTION_SOUTH] = is_pathable(senses, x, y - ahead)
-        out[a, ACTION_EAST] = is_pathable(senses, x + ahead, y)
-        out[a, ACTION_WEST] = is_pathable(senses, x - ahead, y)
+        out[a, ACTION_NORTH] = is_pathable(layout, x, y + ahead)
+        out[a, ACTION_SOUTH] = is_pathable(layout, x, y - ahead)
+        out[a, ACTION_EAST] = is_pathable(layout, x + ahead, y)
+        out[a, ACTION_WEST] = is_pathable(layout, x - ahead, y)
         for action in range(FIRST_ATTACK, first):
             out[a, action] = True
-        kind = senses.kinds[facts.kind[a]]
-        if senses.masks_reach and senses.n_fov == 0 and not kind.heals:
-            reach = kind.reach
-            for j in range(senses.n_enemies):
-                out[a, first + j] = distance[a, senses.n_agents + j] <= reach
+        kind = layout.kinds[units.kind[a]]
+        if layout.action_mask and layout.n_fov_actions == 0 and not kind.heals:
+            shoot_range = kind.shoot_range
+            for j in range(layout.n_enemies):
+                out[a, first + j] = distance[a, layout.n_agents + j] <= shoot_range
         else:
-            _write_targets(senses, facts, distance, a, out)
+            _write_targets(layout, units, distance, a, out)
 
 
 @compiled
 def _write_targets(
-    senses: Senses, facts: Facts, distance: Floats, a: int, out: NDArray[np.bool_]
+    layout: Layout, units: ClientUnits, distance: Floats, a: int, out: NDArray[np.bool_]
 ) -> None:
-    """Living agent a's legal targets, whatever they depend on."""
-    first = senses.first_target
-    for j in range(senses.n_actions - first):
-        i = sight.target_of(senses, facts, a, j)
+    """Write living agent a's legal targets, of healers and with view cones too."""
+    first = layout.first_target
+    for j in range(layout.n_actions - first):
+        i = visibility.target_of(layout, units, a, j)
         if i != NO_UNIT:
-            out[a, first + j] = not senses.masks_reach or sight.reaches(
-                senses, facts, distance, a, i
+            out[a, first + j] = not layout.action_mask or visibility.reaches(
+                layout, units, distance, a, i
             )
 
 
 @inlined
 def write_observations(
-    senses: Senses,
-    facts: Facts,
+    layout: Layout,
+    units: ClientUnits,
     memory: Memory,
     avail: NDArray[np.bool_],
     last_actions: Ints,
     steps: int,
     out: Rows,
 ) -> None:
-    """out [A,O]: the blocks move, enemies, allies, own. A dead agent sees zeros.
+    """out [A,O]: the blocks move, enemies, allies, own; zeros for a dead agent.
 
-    memory: as `look_again` leaves it; avail: [A,U], the mask of the same facts; last_actions: [A],
-    -1 = none yet.
+    memory: from `update_visibility`; avail: [A,U], the mask of the same moment;
+    last_actions: [A], -1 = none yet.
     """
     out[:] = 0.0
-    if senses.starcraft:
-        at = _write_moves(senses, facts, avail, out)
-        at = _write_enemies(senses, facts, memory, avail, at, out)
-        at = _write_allies(senses, facts, memory, last_actions, at, out)
-        _write_own(senses, facts, at, out)
-    if senses.timestep:
-        out[:, senses.obs_dim - 1] = steps / senses.episode_limit
+    if layout.obs_starcraft:
+        at = _write_moves(layout, units, avail, out)
+        at = _write_enemies(layout, units, memory, avail, at, out)
+        at = _write_allies(layout, units, memory, last_actions, at, out)
+        _write_own(layout, units, at, out)
+    if layout.obs_timestep_number:
+        out[:, layout.obs_dim - 1] = steps / layout.episode_limit
 
 
 @inlined
-def _write_moves(senses: Senses, facts: Facts, avail: NDArray[np.bool_], out: Rows) -> int:
-    """Which ways are open, and with their options the ground around. Gives the next column."""
-    walkable = senses.walkable
+def _write_moves(layout: Layout, units: ClientUnits, avail: NDArray[np.bool_], out: Rows) -> int:
+    """The possible moves, and as options say the ground around. Gives the next column."""
+    walkable = layout.walkable
     height, width = walkable.shape
-    heights_at = 4 + N_PATHING * senses.pathing
-    for a in range(senses.n_agents):
-        if facts.health[a] <= 0:
+    heights_at = 4 + N_PATHING * layout.obs_pathing_grid
+    for a in range(layout.n_agents):
+        if units.health[a] <= 0:
             continue
         for k in range(4):
             out[a, k] = avail[a, ACTION_NORTH + k]
-        if not (senses.pathing or senses.heights):
+        if not (layout.obs_pathing_grid or layout.obs_terrain_height):
             continue
         for k in range(len(GROUND_POINTS)):
-            x = int(int(facts.x[a]) + GROUND_POINTS[k][0] * senses.move_amount)
-            y = int(int(facts.y[a]) + GROUND_POINTS[k][1] * senses.move_amount)
-            outside = x < 0 or y < 0 or x >= width or y >= height  # shown as 1
-            if senses.pathing and k < N_PATHING:
+            x = int(int(units.x[a]) + GROUND_POINTS[k][0] * layout.move_amount)
+            y = int(int(units.y[a]) + GROUND_POINTS[k][1] * layout.move_amount)
+            outside = x < 0 or y < 0 or x >= width or y >= height  # counts as 1
+            if layout.obs_pathing_grid and k < N_PATHING:
                 out[a, 4 + k] = outside or walkable[y, x] != 0
-            if senses.heights:
-                out[a, heights_at + k] = 1.0 if outside else senses.height[y, x]
-    return heights_at + N_HEIGHTS * senses.heights
+            if layout.obs_terrain_height:
+                out[a, heights_at + k] = 1.0 if outside else layout.height[y, x]
+    return heights_at + N_HEIGHTS * layout.obs_terrain_height
 
 
 @inlined
 def _write_enemies(
-    senses: Senses, facts: Facts, memory: Memory, avail: NDArray[np.bool_], at: int, out: Rows
+    layout: Layout, units: ClientUnits, memory: Memory, avail: NDArray[np.bool_], at: int, out: Rows
 ) -> int:
-    """A row per enemy, zeros where it is dead or out of sight. Gives the next column."""
-    kinds, shields, bits = senses.kinds, senses.enemy_shields, senses.type_bits
-    width = 4 + (1 + shields) * senses.others_health + bits
-    for a in range(senses.n_agents):
-        if facts.health[a] <= 0:
+    """A row for each enemy, zeros where it is not visible. Gives the next column."""
+    kinds, shields, bits = layout.kinds, layout.enemy_shields, layout.type_bits
+    width = 4 + (1 + shields) * layout.obs_all_health + bits
+    for a in range(layout.n_agents):
+        if units.health[a] <= 0:
             continue
-        scale = kinds[facts.kind[a]].sight
-        for j in range(senses.n_enemies):
-            i = senses.n_agents + j
-            shown = memory.shown[a, j] if senses.remembers else memory.distance[a, i] < scale
-            if not shown:
+        sight_range = kinds[units.kind[a]].sight_range
+        for j in range(layout.n_enemies):
+            i = layout.n_agents + j
+            is_visible = (
+                memory.visible[a, j] if layout.is_v2 else memory.distance[a, i] < sight_range
+            )
+            if not is_visible:
                 continue
             row = at + j * width
-            attackable = _is_attackable(senses, facts, memory.distance, avail, a, j)
-            _write_place(memory, scale, a, i, attackable, row, out)
-            if senses.masks_enemies and facts.enemy_mask[a, j]:
+            attackable = _is_attackable(layout, units, memory.distance, avail, a, j)
+            _write_place(memory, sight_range, a, i, attackable, row, out)
+            if layout.mask_enemies and units.enemy_mask[a, j]:
                 continue
-            kind = kinds[facts.kind[i]]
-            if senses.others_health:
-                out[a, row + 4] = facts.health[i] / kind.health_max
+            kind = kinds[units.kind[i]]
+            if layout.obs_all_health:
+                out[a, row + 4] = units.health[i] / kind.health_max
                 if shields:
-                    out[a, row + 5] = facts.shield[i] / kind.shield_max
+                    out[a, row + 5] = units.shield[i] / kind.shield_max
             if bits:
                 out[a, row + width - bits + kind.enemy_column] = 1.0
-    return at + senses.n_enemies * width
+    return at + layout.n_enemies * width
 
 
 @inlined
 def _is_attackable(
-    senses: Senses, facts: Facts, distance: Floats, avail: NDArray[np.bool_], a: int, j: int
+    layout: Layout, units: ClientUnits, distance: Floats, avail: NDArray[np.bool_], a: int, j: int
 ) -> bool:
-    """The first column of an enemy's row: the mask's, or what it were if it tested ranges."""
-    if senses.kinds[facts.kind[a]].heals and not senses.heals_shown:
+    """The first column of an enemy's row: the mask of an action_mask=True."""
+    if layout.kinds[units.kind[a]].heals and not layout.heals_shown_as_attacks:
         return False
-    if senses.masks_reach:
-        return avail[a, senses.first_target + j]
-    i = sight.target_of(senses, facts, a, j)
-    return i != NO_UNIT and sight.reaches(senses, facts, distance, a, i)
+    if layout.action_mask:
+        return avail[a, layout.first_target + j]
+    i = visibility.target_of(layout, units, a, j)
+    return i != NO_UNIT and visibility.reaches(layout, units, distance, a, i)
 
 
 @inlined
 def _write_place(
-    memory: Memory, scale: float, a: int, i: int, first: bool, at: int, out: Rows
+    memory: Memory, sight_range: float, a: int, i: int, first: bool, at: int, out: Rows
 ) -> None:
-    """The first four columns of another unit's row. scale: the observer's sight."""
+    """The first four columns of another unit's row. sight_range: the observer's."""
     out[a, at] = first
-    out[a, at + 1] = memory.distance[a, i] / scale
-    out[a, at + 2] = (memory.x[i] - memory.x[a]) / scale
-    out[a, at + 3] = (memory.y[i] - memory.y[a]) / scale
+    out[a, at + 1] = memory.distance[a, i] / sight_range
+    out[a, at + 2] = (memory.x[i] - memory.x[a]) / sight_range
+    out[a, at + 3] = (memory.y[i] - memory.y[a]) / sight_range
 
 
 @inlined
 def _write_allies(
-    senses: Senses, facts: Facts, memory: Memory, last_actions: Ints, at: int, out: Rows
+    layout: Layout, units: ClientUnits, memory: Memory, last_actions: Ints, at: int, out: Rows
 ) -> int:
-    """A row per other agent, zeros where it is dead or out of sight. Gives the next column."""
-    kinds, shields, bits = senses.kinds, senses.ally_shields, senses.type_bits
-    width = 4 + (1 + shields) * senses.others_health + senses.attack + senses.health_level + bits
-    width += senses.n_actions * senses.others_actions
-    for a in range(senses.n_agents):
-        if facts.health[a] <= 0:
+    """A row for each other agent, zeros where it is not visible. Gives the next column."""
+    kinds, shields, bits = layout.kinds, layout.ally_shields, layout.type_bits
+    width = (
+        4
+        + (1 + shields) * layout.obs_all_health
+        + layout.stochastic_attack
+        + layout.stochastic_health
+        + bits
+    )
+    width += layout.n_actions * layout.obs_last_action
+    for a in range(layout.n_agents):
+        if units.health[a] <= 0:
             continue
-        scale = kinds[facts.kind[a]].sight
-        farthest = math.inf if senses.sees_all or senses.n_fov else scale
-        for i in range(senses.n_agents):
+        sight_range = kinds[units.kind[a]].sight_range
+        farthest = math.inf if layout.fully_observable or layout.n_fov_actions else sight_range
+        for i in range(layout.n_agents):
             between = memory.distance[a, i]
             if between >= farthest:
                 continue
-            may_hide = senses.n_fov and not senses.sees_all
-            if may_hide and not sight.sees(senses, facts, a, between, memory.x[i], memory.y[i]):
+            may_hide = layout.n_fov_actions and not layout.fully_observable
+            if may_hide and not visibility.sees(
+                layout, units, a, between, memory.x[i], memory.y[i]
+            ):
                 continue
             row = at + (i - (i > a)) * width
-            _write_place(memory, scale, a, i, True, row, out)
+            _write_place(memory, sight_range, a, i, True, row, out)
             row += 4
-            if senses.others_health:
-                if not senses.health_level or senses.health_level_others:
-                    out[a, row] = health_shown(senses, facts, i)
+            if layout.obs_all_health:
+                if not layout.stochastic_health or layout.observe_teammate_health:
+                    out[a, row] = health_fraction(layout, units, i)
                 if shields:
-                    out[a, row + 1] = facts.shield[i] / kinds[facts.kind[i]].shield_max
+                    out[a, row + 1] = units.shield[i] / kinds[units.kind[i]].shield_max
                 row += 1 + shields
-            if senses.attack:
-                if senses.attack_others:
-                    out[a, row] = facts.attack_probability[i]
+            if layout.stochastic_attack:
+                if layout.observe_attack_probs:
+                    out[a, row] = units.attack_probability[i]
                 row += 1
-            if senses.health_level:
-                if senses.health_level_others:
-                    out[a, row] = facts.health_level[i]
+            if layout.stochastic_health:
+                if layout.observe_teammate_health:
+                    out[a, row] = units.health_level[i]
                 row += 1
-            if bits and senses.types_others:
-                out[a, row + kinds[facts.kind[i]].ally_column] = 1.0
-            if senses.others_actions and last_actions[i] >= 0:
+            if bits and layout.observe_teammate_types:
+                out[a, row + kinds[units.kind[i]].ally_column] = 1.0
+            if layout.obs_last_action and last_actions[i] >= 0:
                 out[a, row + bits + last_actions[i]] = 1.0
-    return at + (senses.n_agents - 1) * width
+    return at + (layout.n_agents - 1) * width
 
 
 @inlined
-def _write_own(senses: Senses, facts: Facts, at: int, out: Rows) -> None:
-    """Each agent's own health, shield, capabilities, place, view and type."""
-    height, width = senses.walkable.shape
-    for a in range(senses.n_agents):
-        if facts.health[a] <= 0:
+def _write_own(layout: Layout, units: ClientUnits, at: int, out: Rows) -> None:
+    """Each agent's own health, shield, capabilities, position, view direction and type."""
+    height, width = layout.walkable.shape
+    for a in range(layout.n_agents):
+        if units.health[a] <= 0:
             continue
-        kind, row = senses.kinds[facts.kind[a]], at
-        if senses.own_health:
-            out[a, row] = health_shown(senses, facts, a)
-            if senses.ally_shields:
-                out[a, row + 1] = facts.shield[a] / kind.shield_max
-            row += 1 + senses.ally_shields
-        row = write_numbers(senses, facts, a, row, out[a])
-        if senses.own_place:
-            out[a, row] = facts.x[a] / width
-            out[a, row + 1] = facts.y[a] / height
+        kind, row = layout.kinds[units.kind[a]], at
+        if layout.obs_own_health:
+            out[a, row] = health_fraction(layout, units, a)
+            if layout.ally_shields:
+                out[a, row + 1] = units.shield[a] / kind.shield_max
+            row += 1 + layout.ally_shields
+        row = write_agent_capabilities(layout, units, a, row, out[a])
+        if layout.obs_own_pos:
+            out[a, row] = units.x[a] / width
+            out[a, row + 1] = units.y[a] / height
             row += 2
-        if senses.n_fov:
-            out[a, row] = facts.fov_x[a]
-            out[a, row + 1] = facts.fov_y[a]
+        if layout.n_fov_actions:
+            out[a, row] = units.fov_x[a]
+            out[a, row + 1] = units.fov_y[a]
             row += 2
-        if senses.type_bits:
+        if layout.type_bits:
             out[a, row + kind.ally_column] = 1.0

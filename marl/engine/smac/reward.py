@@ -1,9 +1,9 @@
-"""Who has won, and the reward: both SMAC clients', on the facts before and after a step.
+"""The outcome of a battle and the reward of a step, as in both SMAC clients.
 
 Sources: oxwhirl/smac @d6aab33 and oxwhirl/smacv2 @577ab5a, starcraft2.py (reward_battle,
 update_units, only_medivac_left, step). A unit is dead when its health is 0; its vitality is
-health + shield. max_reward is taken from the units of each battle, where the clients keep that of
-the first battle they ever played.
+health + shield. max_reward is computed from the units of each battle; the clients keep that of the
+first battle they ever played.
 """
 
 from __future__ import annotations
@@ -15,67 +15,66 @@ import numpy as np
 from marl.engine.compiled.jit import compiled
 from marl.engine.compiled.reference import reference
 from marl.engine.facts.scenario import Scenario
-from marl.engine.smac import options as opts
-from marl.engine.smac.layout import HEALER, Facts
-from marl.engine.smac.options import Options
+from marl.engine.smac.layout import ClientUnits
+from marl.engine.smac.options import Options, check_options, values_by_name
 from marl.engine.world import Floats, Ints, UnitTypes
 from marl.errors import EnvError
 
 LOST, DRAWN, WON, RUNNING = -1, 0, 1, 2
 
 
-class Scoring(NamedTuple):
-    """The rewards of one scenario, and how its episodes end."""
+class RewardRules(NamedTuple):
+    """The rewards of one scenario, and how its episodes end.
+
+    A field with the name of an option or a quirk holds its value: marl.engine.smac.options has the
+    meanings.
+    """
 
     n_agents: int
     vitality_max: Floats  # [K]
-    healer: int  # the type index whose units alone cannot go on fighting; -1 = none
-    lone_healer_loses: bool  # v1: enemies are beaten when one healer is left; v2: none but healers
-    sparse: bool
-    only_positive: bool
-    deaths_only: bool
-    absolute: bool  # only_positive pays the absolute value
-    death_value: float
-    win: float
-    defeat: float
-    negative_scale: float
-    scale_rate: float  # max_reward becomes this; 0 = rewards stay as they are
-    limit_truncates: bool  # reaching the episode limit cuts the episode off, no outcome
-
-
-def make_scoring(scenario: Scenario, types: UnitTypes, options: Options) -> Scoring:
-    """The rewards of `scenario` under `options`."""
-    opts.check(options)
-    v1, quirks = options.client == "v1", options.quirks
-    names = scenario.unit_names
-    scaled = options.reward_scale and (not options.reward_sparse or quirks.sparse_reward_scaled)
-    scoring = Scoring(
-        n_agents=scenario.count("ally"),
-        vitality_max=types.health + types.shield,
-        healer=names.index(HEALER) if HEALER in names else -1,
-        lone_healer_loses=v1,
-        sparse=options.reward_sparse,
-        only_positive=options.reward_only_positive,
-        deaths_only=options.reward_deaths_only,
-        absolute=v1 and quirks.regeneration_pays,
-        death_value=options.reward_death_value,
-        win=options.reward_win,
-        defeat=options.reward_defeat,
-        negative_scale=options.reward_negative_scale,
-        scale_rate=options.reward_scale_rate if scaled else 0.0,
-        limit_truncates=options.continuing_episode,
+    heals: Ints  # [K] 1: units of this type heal, and alone they cannot go on fighting
+    has_healers: bool
+    lone_healer_loses: (
+        bool  # v1: enemies are beaten when one healer is left; v2: when healers alone are left
     )
-    least = scoring.win + scenario.count("enemy") * (
-        scoring.death_value + float(scoring.vitality_max.min())
+    reward_sparse: bool
+    reward_only_positive: bool
+    reward_deaths_only: bool
+    reward_death_value: float
+    reward_win: float
+    reward_defeat: float
+    reward_negative_scale: float
+    reward_scale_rate: float  # 0 = rewards are not scaled
+    continuing_episode: bool
+    regeneration_pays: bool
+
+
+def make_reward_rules(scenario: Scenario, types: UnitTypes, options: Options) -> RewardRules:
+    """The rewards of `scenario` under `options`."""
+    check_options(options)
+    values, quirks, heals = values_by_name(options), options.quirks, types.heal_rate > 0
+    scaled = options.reward_scale and (not options.reward_sparse or quirks.sparse_reward_scaled)
+    values |= {
+        "n_agents": scenario.count("ally"),
+        "vitality_max": types.health + types.shield,
+        "heals": heals.astype(np.int64),
+        "has_healers": bool(heals.any()),
+        "lone_healer_loses": options.client == "v1",
+        "reward_scale_rate": options.reward_scale_rate if scaled else 0.0,
+        "regeneration_pays": options.client == "v1" and quirks.regeneration_pays,
+    }
+    rules = RewardRules(**{name: values[name] for name in RewardRules._fields})
+    least = rules.reward_win + scenario.count("enemy") * (
+        rules.reward_death_value + float(rules.vitality_max.min())
     )
     if scenario.groups:
         least = max_reward(scenario, types, options)
-    if scoring.scale_rate and least <= 0.0:
+    if rules.reward_scale_rate and least <= 0.0:
         raise EnvError(
             f"reward_win, reward_death_value: the most that can be earned is {least:g}, and "
             "rewards are divided by it; raise them above 0 or set reward_scale=False"
         )
-    return reference(scoring)
+    return reference(rules)
 
 
 def max_reward(scenario: Scenario, types: UnitTypes, options: Options) -> float:
@@ -92,35 +91,35 @@ def max_reward(scenario: Scenario, types: UnitTypes, options: Options) -> float:
 
 
 @compiled
-def outcome(scoring: Scoring, kind: Ints, health: Floats) -> int:
-    """LOST, WON, DRAWN (nobody is left) or RUNNING, in the clients' order.
+def outcome(rules: RewardRules, kind: Ints, health: Floats) -> int:
+    """LOST, WON, DRAWN (no unit is left) or RUNNING, tested in the clients' order.
 
-    kind, health: [N], agents first. Where there are medivacs, agents without any other unit have
-    lost, even if no enemy is left.
+    kind, health: [N], agents first. In battles with medivacs, agents of which medivacs alone are
+    left have lost, even if no enemy is left.
     """
-    healer, n_agents = scoring.healer, scoring.n_agents
+    has_healers, n_agents = rules.has_healers, rules.n_agents
     allies, enemies = 0, 0
     ally_healers, enemy_healers = 0, 0
     for i in range(health.size):
         if health[i] > 0:
             if i < n_agents:
                 allies += 1
-                ally_healers += kind[i] == healer
+                ally_healers += rules.heals[kind[i]]
             else:
                 enemies += 1
-                enemy_healers += kind[i] == healer
-    if (allies == 0 and enemies > 0) or (healer >= 0 and allies == ally_healers):
+                enemy_healers += rules.heals[kind[i]]
+    if (allies == 0 and enemies > 0) or (has_healers and allies == ally_healers):
         return LOST
     if allies > 0 and enemies == 0:
         return WON
-    if healer >= 0 and enemies == enemy_healers and (enemies == 1 or not scoring.lone_healer_loses):
+    if has_healers and enemies == enemy_healers and (enemies == 1 or not rules.lone_healer_loses):
         return WON
     return DRAWN if allies == 0 and enemies == 0 else RUNNING
 
 
 @compiled
 def count_dead(health: Floats, first: int, last: int) -> int:
-    """Dead units among first..last-1."""
+    """The number of dead units among first..last-1."""
     dead = 0
     for i in range(first, last):
         dead += health[i] == 0
@@ -128,53 +127,55 @@ def count_dead(health: Floats, first: int, last: int) -> int:
 
 
 @compiled
-def step_reward(scoring: Scoring, facts: Facts, vitality_before: Floats, code: int) -> float:
+def step_reward(
+    rules: RewardRules, units: ClientUnits, vitality_before: Floats, code: int
+) -> float:
     """The reward of one step, scaled.
 
     vitality_before: [N], 0 for units that were dead already. code: the outcome after the step.
     """
-    if scoring.sparse:
+    if rules.reward_sparse:
         reward = float(code) if code != RUNNING else 0.0
     else:
-        reward = _battle_reward(scoring, facts, vitality_before)
+        reward = _battle_reward(rules, units, vitality_before)
         if code == WON:
-            reward += scoring.win
+            reward += rules.reward_win
         elif code == LOST:
-            reward += scoring.defeat
-    if scoring.scale_rate and reward != 0.0:
-        reward /= _max_reward(scoring, facts.kind) / scoring.scale_rate
+            reward += rules.reward_defeat
+    if rules.reward_scale_rate and reward != 0.0:
+        reward /= _max_reward(rules, units.kind) / rules.reward_scale_rate
     return reward
 
 
 @compiled
-def _battle_reward(scoring: Scoring, facts: Facts, vitality_before: Floats) -> float:
+def _battle_reward(rules: RewardRules, units: ClientUnits, vitality_before: Floats) -> float:
     damage, suffered = 0.0, 0.0  # below 0 when more was regenerated or healed
     kills, losses = 0, 0
     for i in range(vitality_before.size):
         if vitality_before[i] == 0:
             continue
-        died = facts.health[i] == 0
-        lost = vitality_before[i] - (0.0 if died else facts.health[i] + facts.shield[i])
-        if i < scoring.n_agents:
+        died = units.health[i] == 0
+        lost = vitality_before[i] - (0.0 if died else units.health[i] + units.shield[i])
+        if i < rules.n_agents:
             losses += died
             suffered += lost
         else:
             kills += died
             damage += lost
-    deaths = scoring.death_value * kills
-    if scoring.only_positive:
+    deaths = rules.reward_death_value * kills
+    if rules.reward_only_positive:
         dealt = damage + deaths
-        return abs(dealt) if scoring.absolute else max(dealt, 0.0)
-    deaths -= scoring.negative_scale * scoring.death_value * losses
-    if scoring.deaths_only:
+        return abs(dealt) if rules.regeneration_pays else max(dealt, 0.0)
+    deaths -= rules.reward_negative_scale * rules.reward_death_value * losses
+    if rules.reward_deaths_only:
         return deaths
-    return damage + deaths - scoring.negative_scale * suffered
+    return damage + deaths - rules.reward_negative_scale * suffered
 
 
 @compiled
-def _max_reward(scoring: Scoring, kind: Ints) -> float:
+def _max_reward(rules: RewardRules, kind: Ints) -> float:
     """The dense reward of killing every enemy of this battle and winning, unscaled. kind: [N]."""
-    most = scoring.win
-    for i in range(scoring.n_agents, kind.size):
-        most += scoring.death_value + scoring.vitality_max[kind[i]]
+    most = rules.reward_win
+    for i in range(rules.n_agents, kind.size):
+        most += rules.reward_death_value + rules.vitality_max[kind[i]]
     return most

@@ -1,4 +1,4 @@
-"""The state: all that happens in a battle, for both SMAC clients; and the agents' capabilities.
+"""The global state of both SMAC clients, and the agents' capabilities.
 
 Sources: oxwhirl/smac @d6aab33 and oxwhirl/smacv2 @577ab5a, starcraft2.py (get_state_dict,
 get_state, get_capabilities).
@@ -10,38 +10,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.engine.compiled.jit import compiled, inlined
-from marl.engine.smac.layout import Facts, Senses
+from marl.engine.smac.layout import ClientUnits, Layout
 from marl.engine.world import Ints
 
 
 @inlined
-def health_shown(senses: Senses, facts: Facts, i: int) -> float:
-    """Agent i's health as a fraction; what is left until it dies, with the health capability."""
-    share = facts.health[i] / senses.kinds[facts.kind[i]].health_max
-    if not senses.health_level:
+def health_fraction(layout: Layout, units: ClientUnits, i: int) -> float:
+    """Agent i's health, 0..1; with the health capability the part above its health level."""
+    share = units.health[i] / layout.kinds[units.kind[i]].health_max
+    if not layout.stochastic_health:
         return share
-    return (share - facts.health_level[i]) / (1 - facts.health_level[i])
+    return (share - units.health_level[i]) / (1 - units.health_level[i])
 
 
 @inlined
-def write_numbers(senses: Senses, facts: Facts, a: int, at: int, row: NDArray[np.float32]) -> int:
-    """row[at:]: agent a's attack probability and health level, where the battles have them.
+def write_agent_capabilities(
+    layout: Layout, units: ClientUnits, a: int, at: int, row: NDArray[np.float32]
+) -> int:
+    """row[at:]: agent a's attack probability and health level, as far as they are capabilities.
 
     Gives the next column.
     """
-    if senses.attack:
-        row[at] = facts.attack_probability[a]
+    if layout.stochastic_attack:
+        row[at] = units.attack_probability[a]
         at += 1
-    if senses.health_level:
-        row[at] = facts.health_level[a]
+    if layout.stochastic_health:
+        row[at] = units.health_level[a]
         at += 1
     return at
 
 
 @inlined
 def write_state(
-    senses: Senses,
-    facts: Facts,
+    layout: Layout,
+    units: ClientUnits,
     obs: NDArray[np.float32],
     last_actions: Ints,
     steps: int,
@@ -49,78 +51,78 @@ def write_state(
 ) -> None:
     """out [S]: agents, enemies, last actions, time; or all observations (obs_instead_of_state).
 
-    obs: [A,O] of the same facts; last_actions: [A], -1 = none yet.
+    obs: [A,O] of the same moment; last_actions: [A], -1 = none yet.
     """
-    if senses.state_is_obs:
+    if layout.obs_instead_of_state:
         for at in range(out.size):
-            out[at] = obs[at // senses.obs_dim, at % senses.obs_dim]
+            out[at] = obs[at // layout.obs_dim, at % layout.obs_dim]
         return
     out[:] = 0.0
-    at = _write_agents(senses, facts, out)
-    at = _write_enemies(senses, facts, at, out)
-    if senses.state_actions:
-        for a in range(senses.n_agents):
+    at = _write_agents(layout, units, out)
+    at = _write_enemies(layout, units, at, out)
+    if layout.state_last_action:
+        for a in range(layout.n_agents):
             if last_actions[a] >= 0:
                 out[at + last_actions[a]] = 1.0
-            at += senses.n_actions
-    if senses.state_timestep:
-        out[at] = steps / senses.episode_limit
+            at += layout.n_actions
+    if layout.state_timestep_number:
+        out[at] = steps / layout.episode_limit
 
 
 @inlined
-def _write_agents(senses: Senses, facts: Facts, out: NDArray[np.float32]) -> int:
-    """A row per agent, zeros for the dead. Gives the next column."""
-    height, width = senses.walkable.shape
-    columns = 4 + senses.ally_shields + senses.attack + senses.health_level
-    columns += 2 * (senses.n_fov > 0) + senses.type_bits
-    for a in range(senses.n_agents):
-        if facts.health[a] <= 0:
+def _write_agents(layout: Layout, units: ClientUnits, out: NDArray[np.float32]) -> int:
+    """A row for each agent, zeros for the dead. Gives the next column."""
+    height, width = layout.walkable.shape
+    columns = 4 + layout.ally_shields + layout.stochastic_attack + layout.stochastic_health
+    columns += 2 * (layout.n_fov_actions > 0) + layout.type_bits
+    for a in range(layout.n_agents):
+        if units.health[a] <= 0:
             continue
-        kind, at = senses.kinds[facts.kind[a]], a * columns
-        out[at] = health_shown(senses, facts, a)
-        charge = facts.energy[a] if kind.heals else facts.cooldown[a]
-        out[at + 1] = charge / kind.charge_max
-        out[at + 2] = (facts.x[a] - width / 2) / width
-        out[at + 3] = (facts.y[a] - height / 2) / height
+        kind, at = layout.kinds[units.kind[a]], a * columns
+        out[at] = health_fraction(layout, units, a)
+        cooldown = units.energy[a] if kind.heals else units.cooldown[a]
+        out[at + 1] = cooldown / kind.cooldown_max
+        out[at + 2] = (units.x[a] - width / 2) / width
+        out[at + 3] = (units.y[a] - height / 2) / height
         at += 4
-        if senses.ally_shields:
-            out[at] = facts.shield[a] / kind.shield_max
+        if layout.ally_shields:
+            out[at] = units.shield[a] / kind.shield_max
             at += 1
-        at = write_numbers(senses, facts, a, at, out)
-        if senses.n_fov:
-            out[at] = facts.fov_x[a]
-            out[at + 1] = facts.fov_y[a]
+        at = write_agent_capabilities(layout, units, a, at, out)
+        if layout.n_fov_actions:
+            out[at] = units.fov_x[a]
+            out[at + 1] = units.fov_y[a]
             at += 2
-        if senses.type_bits:
+        if layout.type_bits:
             out[at + kind.ally_column] = 1.0
-    return senses.n_agents * columns
+    return layout.n_agents * columns
 
 
 @inlined
-def _write_enemies(senses: Senses, facts: Facts, first: int, out: NDArray[np.float32]) -> int:
-    """A row per enemy from column `first` on, zeros for the dead. Gives the next column."""
-    height, width = senses.walkable.shape
-    columns = 3 + senses.enemy_shields + senses.type_bits
-    for j in range(senses.n_enemies):
-        i = senses.n_agents + j
-        if facts.health[i] <= 0:
+def _write_enemies(layout: Layout, units: ClientUnits, first: int, out: NDArray[np.float32]) -> int:
+    """A row for each enemy from column `first` on, zeros for the dead. Gives the next column."""
+    height, width = layout.walkable.shape
+    columns = 3 + layout.enemy_shields + layout.type_bits
+    for j in range(layout.n_enemies):
+        i = layout.n_agents + j
+        if units.health[i] <= 0:
             continue
-        kind, at = senses.kinds[facts.kind[i]], first + j * columns
-        out[at] = facts.health[i] / kind.health_max
-        out[at + 1] = (facts.x[i] - width / 2) / width
-        out[at + 2] = (facts.y[i] - height / 2) / height
-        if senses.enemy_shields:
-            out[at + 3] = facts.shield[i] / kind.shield_max
-        if senses.type_bits:
-            out[at + 3 + senses.enemy_shields + kind.enemy_column] = 1.0
-    return first + senses.n_enemies * columns
+        kind, at = layout.kinds[units.kind[i]], first + j * columns
+        out[at] = units.health[i] / kind.health_max
+        out[at + 1] = (units.x[i] - width / 2) / width
+        out[at + 2] = (units.y[i] - height / 2) / height
+        if layout.enemy_shields:
+            out[at + 3] = units.shield[i] / kind.shield_max
+        if layout.type_bits:
+            out[at + 3 + layout.enemy_shields + kind.enemy_column] = 1.0
+    return first + layout.n_enemies * columns
 
 
 @compiled
-def write_capabilities(senses: Senses, facts: Facts, out: NDArray[np.float32]) -> None:
+def write_capabilities(layout: Layout, units: ClientUnits, out: NDArray[np.float32]) -> None:
     """out [A,C]: attack probability, health level and type of every agent, the dead too."""
     out[:] = 0.0
-    for a in range(senses.n_agents):
-        at = write_numbers(senses, facts, a, 0, out[a])
-        if senses.type_bits:
-            out[a, at + senses.kinds[facts.kind[a]].ally_column] = 1.0
+    for a in range(layout.n_agents):
+        at = write_agent_capabilities(layout, units, a, 0, out[a])
+        if layout.type_bits:
+            out[a, at + layout.kinds[units.kind[a]].ally_column] = 1.0

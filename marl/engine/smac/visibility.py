@@ -1,4 +1,4 @@
-"""Who sees and reaches whom: ranges, view cones, and SMAC v2's memory of the enemies found.
+"""Visibility and range: sight and shoot ranges, view cones, SMACv2's memory of enemies found.
 
 Sources: oxwhirl/smac @d6aab33 and oxwhirl/smacv2 @577ab5a, starcraft2.py (get_obs_agent,
 is_position_in_cone, get_true_avail_agent_actions, step).
@@ -14,30 +14,30 @@ from numpy.typing import NDArray
 
 from marl.engine.compiled.jit import compiled, inlined
 from marl.engine.rng import State, below, uniform
-from marl.engine.smac.layout import Facts, Senses
+from marl.engine.smac.layout import ClientUnits, Layout
 from marl.engine.world import NO_UNIT, Floats, Ints
 
 LEAST_DX = 1e-7  # v2's EPS: slopes are taken over at least this much
 
 
 class Memory(NamedTuple):
-    """What agents know of the enemies (v2), and the room for looking (v1 and v2)."""
+    """The enemies that agents have found (v2), and scratch arrays (v1 and v2)."""
 
-    tag: Ints  # [M] the agent that found the enemy; NO_UNIT = nobody has
+    tag: Ints  # [M] the agent that found the enemy; NO_UNIT = none has
     seen: NDArray[np.bool_]  # [M,A] the agents that may see it since then
     order: Ints  # [A] the order in which the agents look
-    draws: Floats  # [D] numbers to use instead of the battle's own; usually D = 0
-    last_x: Floats  # [M] where the enemy was when it was last alive after a step
+    draws: Floats  # [D] numbers to use instead of the battle's generator; usually D = 0
+    last_x: Floats  # [M] the enemy's position after the last step that it survived
     last_y: Floats
-    x: Floats  # [N] where the living are
+    x: Floats  # [N] positions of the living
     y: Floats
     distance: Floats  # [A,N] centre to centre
-    shown: NDArray[np.bool_]  # [A,M] enemies that an agent sees now
+    visible: NDArray[np.bool_]  # [A,M] enemies that an agent sees now
 
 
-def empty_memory(senses: Senses, num_envs: int, draws: int = 0) -> Memory:
+def empty_memory(layout: Layout, num_envs: int, draws: int = 0) -> Memory:
     """Memories of num_envs battles: a first axis [E] before the axes above."""
-    agents, enemies = senses.n_agents, senses.n_enemies
+    agents, enemies = layout.n_agents, layout.n_enemies
     return Memory(
         tag=np.full((num_envs, enemies), NO_UNIT, dtype=np.int64),
         seen=np.zeros((num_envs, enemies, agents), dtype=np.bool_),
@@ -48,7 +48,7 @@ def empty_memory(senses: Senses, num_envs: int, draws: int = 0) -> Memory:
         x=np.zeros((num_envs, agents + enemies)),
         y=np.zeros((num_envs, agents + enemies)),
         distance=np.zeros((num_envs, agents, agents + enemies)),
-        shown=np.zeros((num_envs, agents, enemies), dtype=np.bool_),
+        visible=np.zeros((num_envs, agents, enemies), dtype=np.bool_),
     )
 
 
@@ -65,21 +65,21 @@ def memory_of(memory: Memory, e: int) -> Memory:
         memory.x[e],
         memory.y[e],
         memory.distance[e],
-        memory.shown[e],
+        memory.visible[e],
     )
 
 
 @inlined
-def measure(senses: Senses, facts: Facts, memory: Memory) -> None:
-    """Fill memory.x, .y and .distance: the dead are infinitely far away, and so is oneself."""
+def measure(layout: Layout, units: ClientUnits, memory: Memory) -> None:
+    """Fill memory.x, .y and .distance: infinite for the dead, and from an agent to itself."""
     x, y, distance = memory.x, memory.y, memory.distance
-    n_units = facts.health.size
+    n_units = units.health.size
     for i in range(n_units):
-        alive = facts.health[i] > 0
-        x[i] = facts.x[i] if alive else math.inf
-        y[i] = facts.y[i] if alive else math.inf
-    for a in range(senses.n_agents):
-        if facts.health[a] <= 0:
+        alive = units.health[i] > 0
+        x[i] = units.x[i] if alive else math.inf
+        y[i] = units.y[i] if alive else math.inf
+    for a in range(layout.n_agents):
+        if units.health[a] <= 0:
             distance[a, :] = math.inf
             continue
         x_a, y_a = x[a], y[a]
@@ -90,56 +90,56 @@ def measure(senses: Senses, facts: Facts, memory: Memory) -> None:
 
 
 @inlined
-def sees(senses: Senses, facts: Facts, a: int, distance: float, x: float, y: float) -> bool:
-    """Whether living agent a sees what is at (x, y): strictly in range, or in its cone."""
-    sight = senses.kinds[facts.kind[a]].sight
-    if senses.n_fov:
-        return distance <= sight and is_in_cone(senses, facts, a, x, y)
-    return distance < sight
+def sees(layout: Layout, units: ClientUnits, a: int, distance: float, x: float, y: float) -> bool:
+    """Whether living agent a sees (x, y): strictly in sight range; or in range and in its cone."""
+    sight_range = layout.kinds[units.kind[a]].sight_range
+    if layout.n_fov_actions:
+        return distance <= sight_range and is_in_cone(layout, units, a, x, y)
+    return distance < sight_range
 
 
 @inlined
-def reaches(senses: Senses, facts: Facts, distance: Floats, a: int, i: int) -> bool:
-    """Whether unit i is where living agent a may shoot at it, or heal it."""
-    if distance[a, i] <= senses.kinds[facts.kind[a]].reach:
-        return senses.n_fov == 0 or is_in_cone(senses, facts, a, facts.x[i], facts.y[i])
+def reaches(layout: Layout, units: ClientUnits, distance: Floats, a: int, i: int) -> bool:
+    """Whether unit i is within living agent a's shoot range, and in its view cone if it has one."""
+    if distance[a, i] <= layout.kinds[units.kind[a]].shoot_range:
+        return layout.n_fov_actions == 0 or is_in_cone(layout, units, a, units.x[i], units.y[i])
     return False
 
 
 @compiled
-def is_in_cone(senses: Senses, facts: Facts, a: int, x: float, y: float) -> bool:
-    """Whether (x, y) lies in the direction that agent a looks in, distance aside."""
-    dx, dy = x - facts.x[a], y - facts.y[a]
-    fov_x, fov_y = facts.fov_x[a], facts.fov_y[a]
-    if not senses.cone_folds:
+def is_in_cone(layout: Layout, units: ClientUnits, a: int, x: float, y: float) -> bool:
+    """Whether (x, y) lies in agent a's view cone, at any distance."""
+    dx, dy = x - units.x[a], y - units.y[a]
+    fov_x, fov_y = units.fov_x[a], units.fov_y[a]
+    if not layout.cone_folds_directions:
         across, along = fov_x * dy - fov_y * dx, fov_x * dx + fov_y * dy
-        return abs(math.atan2(across, along)) < senses.cone
+        return abs(math.atan2(across, along)) < layout.cone_half_angle
     if dx > 0:
         dx, fov_x = max(dx, LEAST_DX), max(fov_x, LEAST_DX)
     else:
         dx, fov_x = min(dx, -LEAST_DX), min(fov_x, -LEAST_DX)
-    return abs(math.atan(dy / dx) - math.atan(fov_y / fov_x)) < senses.cone
+    return abs(math.atan(dy / dx) - math.atan(fov_y / fov_x)) < layout.cone_half_angle
 
 
 @inlined
-def target_of(senses: Senses, facts: Facts, a: int, j: int) -> int:
-    """The unit that living agent a attacks by target action j, or heals; NO_UNIT = none such.
+def target_of(layout: Layout, units: ClientUnits, a: int, j: int) -> int:
+    """The unit that living agent a attacks or heals by target action j; NO_UNIT = none.
 
     A healer's targets are the agents that do not heal themselves.
     """
-    kinds, kind, health = senses.kinds, facts.kind, facts.health
+    kinds, kind, health = layout.kinds, units.kind, units.health
     if not kinds[kind[a]].heals:
-        i = senses.n_agents + j
-        return i if j < senses.n_enemies and health[i] > 0 else NO_UNIT
-    if j >= senses.n_agents or health[j] <= 0 or kinds[kind[j]].heals:
+        i = layout.n_agents + j
+        return i if j < layout.n_enemies and health[i] > 0 else NO_UNIT
+    if j >= layout.n_agents or health[j] <= 0 or kinds[kind[j]].heals:
         return NO_UNIT
     unhurt = health[j] >= kinds[kind[j]].health_max
-    return NO_UNIT if unhurt and not senses.unhurt_healed else j
+    return NO_UNIT if unhurt and not layout.unhurt_can_be_healed else j
 
 
 @compiled
 def forget_all(memory: Memory) -> None:
-    """As an episode starts, nobody has found an enemy, and no order of looking is left over."""
+    """Begin an episode: no enemy is found, and the agents look in the order of their indices."""
     memory.tag[:] = NO_UNIT
     memory.seen[:] = False
     for a in range(memory.order.size):
@@ -147,92 +147,92 @@ def forget_all(memory: Memory) -> None:
 
 
 @compiled
-def forget_dead(senses: Senses, facts: Facts, memory: Memory) -> None:
-    """After a step: what dead agents found is lost, and the dead enemies are."""
-    for a in range(senses.n_agents):
-        if facts.health[a] <= 0:
-            for j in range(senses.n_enemies):
+def forget_dead(layout: Layout, units: ClientUnits, memory: Memory) -> None:
+    """After a step, forget the enemies that dead agents had found, and the dead enemies."""
+    for a in range(layout.n_agents):
+        if units.health[a] <= 0:
+            for j in range(layout.n_enemies):
                 if memory.tag[j] == a:
                     memory.tag[j] = NO_UNIT
                     memory.seen[j, :] = False
                     memory.seen[:, a] = False
-    for j in range(senses.n_enemies):
-        if facts.health[senses.n_agents + j] <= 0:
+    for j in range(layout.n_enemies):
+        if units.health[layout.n_agents + j] <= 0:
             memory.tag[j] = NO_UNIT
             memory.seen[j, :] = False
 
 
 @compiled
-def shuffle_order(order: Ints, state: State) -> None:
-    """A fresh random order in which the agents look. state: [1], the battle's random numbers."""
+def shuffle_order(order: Ints, rng: State) -> None:
+    """Shuffle the order in which the agents look. rng: [1], the battle's generator."""
     for last in range(order.size - 1, 0, -1):
-        other = below(state, last + 1)
+        other = below(rng, last + 1)
         order[last], order[other] = order[other], order[last]
 
 
 @compiled
-def look(senses: Senses, facts: Facts, memory: Memory, state: State) -> None:
-    """v2: the agents look in memory.order, find enemies, and memory.shown is what each sees.
+def look(layout: Layout, units: ClientUnits, memory: Memory, rng: State) -> None:
+    """v2: the agents look in memory.order and find enemies; writes memory.visible.
 
-    memory.distance: as `measure` leaves it. Whoever finds an enemy sees it from then on, the
-    others each with a chance of prob_obs_enemy: a number of memory.draws, in turn, or of `state`.
+    memory.distance: from `measure`. The agent that finds an enemy sees it from then on; each other
+    agent may see it with probability prob_obs_enemy, drawn from memory.draws, in turn, or `rng`.
     """
     used = 0
-    for j in range(senses.n_enemies):
-        i = senses.n_agents + j
-        if facts.health[i] > 0:
-            memory.last_x[j] = facts.x[i]
-            memory.last_y[j] = facts.y[i]
-    for turn in range(senses.n_agents):
+    for j in range(layout.n_enemies):
+        i = layout.n_agents + j
+        if units.health[i] > 0:
+            memory.last_x[j] = units.x[i]
+            memory.last_y[j] = units.y[i]
+    for turn in range(layout.n_agents):
         a = memory.order[turn]
-        if facts.health[a] > 0:
-            used = _look_around(senses, facts, memory, state, a, used)
+        if units.health[a] > 0:
+            used = _look_around(layout, units, memory, rng, a, used)
         else:
-            memory.shown[a, :] = False
+            memory.visible[a, :] = False
 
 
 @inlined
 def _look_around(
-    senses: Senses, facts: Facts, memory: Memory, state: State, a: int, used: int
+    layout: Layout, units: ClientUnits, memory: Memory, rng: State, a: int, used: int
 ) -> int:
-    """One agent's look at the enemies. Gives how many of memory.draws are used by now."""
+    """Agent a looks at all enemies. Gives how many of memory.draws have been used."""
     hidden = 0  # enemies below this index are hidden
-    for j in range(senses.n_enemies):
-        i = senses.n_agents + j
-        alive = facts.health[i] > 0
-        if not alive and not senses.dead_noticed:
-            memory.shown[a, j] = False
+    for j in range(layout.n_enemies):
+        i = layout.n_agents + j
+        alive = units.health[i] > 0
+        if not alive and not layout.dead_must_be_noticed:
+            memory.visible[a, j] = False
             continue
         distance, x, y = memory.distance[a, i], memory.last_x[j], memory.last_y[j]
         if not alive:
-            dx, dy = x - facts.x[a], y - facts.y[a]
+            dx, dy = x - units.x[a], y - units.y[a]
             distance = math.sqrt(dx * dx + dy * dy)
-        visible = sees(senses, facts, a, distance, x, y)
+        visible = sees(layout, units, a, distance, x, y)
         if visible and memory.tag[j] == NO_UNIT:
-            used = _find(senses, memory, state, a, j, used)
+            used = _find(layout, memory, rng, a, j, used)
         known = memory.seen[j, a]
-        memory.shown[a, j] = alive and ((visible and known) or senses.sees_all)
-        if not known and senses.hides_lower:
+        memory.visible[a, j] = alive and ((visible and known) or layout.fully_observable)
+        if not known and layout.unseen_hides_lower_ones:
             hidden = j + 1
     for j in range(hidden):
-        memory.shown[a, j] = False
+        memory.visible[a, j] = False
     return used
 
 
 @inlined
-def _find(senses: Senses, memory: Memory, state: State, a: int, j: int, used: int) -> int:
-    """Agent a finds enemy j; the others may see it each by chance. Gives the draws used by now."""
-    chance = senses.find_chance
+def _find(layout: Layout, memory: Memory, rng: State, a: int, j: int, used: int) -> int:
+    """Agent a finds enemy j; each other agent may see it by chance. Gives the draws used."""
+    chance = layout.prob_obs_enemy
     memory.tag[j] = a
     memory.seen[j, a] = True
-    for other in range(senses.n_agents):
+    for other in range(layout.n_agents):
         if other == a:
             continue
         if memory.draws.size:
             draw = memory.draws[used]
             used += 1
         elif 0.0 < chance < 1.0:
-            draw = uniform(state)
+            draw = uniform(rng)
         else:
             draw = 0.0  # below any chance but 0
         if draw < chance:
@@ -242,19 +242,19 @@ def _find(senses: Senses, memory: Memory, state: State, a: int, j: int, used: in
 
 @compiled
 def write_visibility(
-    senses: Senses, facts: Facts, distance: Floats, out: NDArray[np.bool_]
+    layout: Layout, units: ClientUnits, distance: Floats, out: NDArray[np.bool_]
 ) -> None:
-    """out [A,N]: the client's get_visibility_matrix; range alone decides, cones do not.
+    """out [A,N]: the client's get_visibility_matrix, by sight range alone, without cones.
 
     Of two agents the one of lower index decides for both.
     """
     out[:] = False
-    for a in range(senses.n_agents):
-        if facts.health[a] <= 0:
+    for a in range(layout.n_agents):
+        if units.health[a] <= 0:
             continue
-        sight = senses.kinds[facts.kind[a]].sight
-        for i in range(a + 1, facts.health.size):
-            if facts.health[i] > 0 and distance[a, i] < sight:
+        sight_range = layout.kinds[units.kind[a]].sight_range
+        for i in range(a + 1, units.health.size):
+            if units.health[i] > 0 and distance[a, i] < sight_range:
                 out[a, i] = True
-                if i < senses.n_agents:
+                if i < layout.n_agents:
                     out[i, a] = True

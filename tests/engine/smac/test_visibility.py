@@ -1,4 +1,4 @@
-"""Who sees whom in SMAC v2: ranges, cones and the memory of enemies found, by hand."""
+"""SMACv2's visibility by hand: ranges, cones and the memory of enemies found."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import pytest
 from numpy.testing import assert_allclose
 
 from marl.engine.facts.units import load_unit_types
-from marl.engine.smac import observation as sensing
-from marl.engine.smac import visibility as sight
-from marl.engine.smac.layout import Facts, Senses, empty_traits, make_senses
-from marl.engine.smac.options import Options, Quirks, Shown
+from marl.engine.smac import observation, visibility
+from marl.engine.smac.layout import ClientUnits, Layout, empty_traits, make_layout
+from marl.engine.smac.options import Quirks, Smacv2Options
 from marl.engine.smac.visibility import Memory, empty_memory
 from marl.engine.smacv2.generation import CapabilityConfig, make_generation
+from marl.engine.smacv2.teams import WeightedTeams
+from marl.engine.smacv2.traits import PerAgentUniform
 from marl.engine.world import NO_UNIT
 
 NO_RANDOM = np.zeros(1, dtype=np.uint64)
@@ -25,25 +26,25 @@ FAR = (30.0, 30.0)
 
 
 class Scene(NamedTuple):
-    """Marines of a 2 v 3 battle, and what is made of them."""
+    """Marines of a 2 v 3 battle, with their layout and memory."""
 
-    senses: Senses
-    facts: Facts
+    layout: Layout
+    units: ClientUnits
     memory: Memory
 
     def look(self, order: tuple[int, ...] = (0, 1)) -> np.ndarray:
         """The enemies that each agent sees, [A,M], when the agents look in this order."""
-        sight.measure(self.senses, self.facts, self.memory)
+        visibility.measure(self.layout, self.units, self.memory)
         self.memory.order[:] = order
-        sight.look(self.senses, self.facts, self.memory, NO_RANDOM)
-        return self.memory.shown.astype(int)
+        visibility.look(self.layout, self.units, self.memory, NO_RANDOM)
+        return self.memory.visible.astype(int)
 
     def mask(self, agent: int) -> list[int]:
         """The enemies that an agent may attack."""
-        out = np.zeros((self.senses.n_agents, self.senses.n_actions), dtype=np.bool_)
-        sight.measure(self.senses, self.facts, self.memory)
-        sensing.write_mask(self.senses, self.facts, self.memory.distance, out)
-        return np.flatnonzero(out[agent, self.senses.first_target :]).tolist()
+        out = np.zeros((self.layout.n_agents, self.layout.n_actions), dtype=np.bool_)
+        visibility.measure(self.layout, self.units, self.memory)
+        observation.write_mask(self.layout, self.units, self.memory.distance, out)
+        return np.flatnonzero(out[agent, self.layout.first_target :]).tolist()
 
 
 def scene(allies: list[Place], enemies: list[Place], kind: str = "Marine", **values) -> Scene:
@@ -51,12 +52,12 @@ def scene(allies: list[Place], enemies: list[Place], kind: str = "Marine", **val
     race = "protoss" if kind in ("Stalker", "Zealot", "Colossus") else "terran"
     scenario = make_generation(f"{race}_{size}", CapabilityConfig()).scenario()
     types = load_unit_types(scenario.unit_names)
-    senses = make_senses(scenario, types, Options(client="v2", **values))
+    layout = make_layout(scenario, types, Smacv2Options(**values))
     n_units = len(allies) + len(enemies)
     index = scenario.unit_names.index(kind)
     x, y = (np.array(column, dtype=float) for column in zip(*allies, *enemies, strict=True))
     rest = np.zeros(n_units)
-    facts = Facts(
+    units = ClientUnits(
         np.full(n_units, index),
         x,
         y,
@@ -64,24 +65,24 @@ def scene(allies: list[Place], enemies: list[Place], kind: str = "Marine", **val
         rest,
         rest,
         rest,
-        *(array[0] for array in empty_traits(senses, 1)),
+        *(array[0] for array in empty_traits(layout, 1)),
     )
-    memory = Memory(*(array[0] for array in empty_memory(senses, 1)))
-    return Scene(senses, facts, memory)
+    memory = Memory(*(array[0] for array in empty_memory(layout, 1)))
+    return Scene(layout, units, memory)
 
 
 def test_an_enemy_nobody_has_found_hides_all_of_lower_index():
     """smacv2#50: enemies 0 and 1 are near, 2 is out of everybody's sight."""
     got = scene([(10, 16), (11, 16)], [(14, 16), (15, 16), FAR])
     assert got.look().tolist() == [[0, 0, 0], [0, 0, 0]]
-    got.facts.x[4], got.facts.y[4] = 16.0, 16.0
+    got.units.x[4], got.units.y[4] = 16.0, 16.0
     # Agent 0 finds enemy 2 in the row's last look, and with it sees all.
     assert got.look().tolist() == [[1, 1, 1], [1, 1, 1]]
-    got.facts.x[4], got.facts.y[4] = FAR
+    got.units.x[4], got.units.y[4] = FAR
     assert got.look().tolist() == [[1, 1, 0], [1, 1, 0]]  # once found, it hides nobody
 
 
-def test_an_unseen_enemy_hides_itself_alone_where_mended():
+def test_an_unseen_enemy_hides_itself_alone_where_fixed():
     got = scene([(10, 16), (11, 16)], [(14, 16), (15, 16), FAR], quirks=ROW_ONLY)
     assert got.look().tolist() == [[1, 1, 0], [1, 1, 0]]
 
@@ -107,8 +108,8 @@ def test_what_a_dead_agent_found_must_be_found_anew():
     got = scene([(10, 16), (11, 16)], [(14, 16), (15, 16), FAR], quirks=ROW_ONLY)
     got.look((0, 1))
     assert got.memory.tag.tolist() == [0, 0, NO_UNIT]
-    got.facts.health[0] = 0.0
-    sight.forget_dead(got.senses, got.facts, got.memory)
+    got.units.health[0] = 0.0
+    visibility.forget_dead(got.layout, got.units, got.memory)
     assert got.memory.tag.tolist() == [NO_UNIT] * 3
     assert not got.memory.seen.any()
     assert got.look((0, 1)).tolist() == [[0, 0, 0], [1, 1, 0]]
@@ -119,25 +120,25 @@ def test_a_dead_enemy_is_noticed_where_it_was_last_seen_alive():
     """Else it hides the others. It fell far from where the last observation had it."""
     got = scene([(10, 16), (11, 16)], [(14, 16), (15, 16), (16, 16)])
     got.look()
-    got.facts.health[4] = 0.0
-    got.facts.x[4], got.facts.y[4] = FAR
-    sight.forget_dead(got.senses, got.facts, got.memory)
+    got.units.health[4] = 0.0
+    got.units.x[4], got.units.y[4] = FAR
+    visibility.forget_dead(got.layout, got.units, got.memory)
     assert got.look().tolist() == [[1, 1, 0], [1, 1, 0]]  # (16, 16) is near
-    got.facts.x[:2] = 1.0, 2.0
-    sight.forget_dead(got.senses, got.facts, got.memory)
-    got.facts.x[2] = 5.0  # near, but enemy 2's place is not
+    got.units.x[:2] = 1.0, 2.0
+    visibility.forget_dead(got.layout, got.units, got.memory)
+    got.units.x[2] = 5.0  # near, but enemy 2's place is not
     assert got.look().tolist() == [[0, 0, 0], [0, 0, 0]]
-    mended = Quirks(dead_must_be_noticed=False)
-    fine = scene([(1, 16), (2, 16)], [(5, 16), (15, 16), (16, 16)], quirks=mended)
-    fine.facts.health[3:] = 0.0
+    fixed = Quirks(dead_must_be_noticed=False)
+    fine = scene([(1, 16), (2, 16)], [(5, 16), (15, 16), (16, 16)], quirks=fixed)
+    fine.units.health[3:] = 0.0
     assert fine.look().tolist() == [[1, 0, 0], [1, 0, 0]]
 
 
 def test_fully_observable_shows_even_the_far_but_not_past_an_unseen_one():
     places = [(10, 16), (11, 16)], [(14, 16), FAR, (16, 16)]
     assert scene(*places, fully_observable=True).look().tolist() == [[0, 0, 1]] * 2
-    mended = scene(*places, fully_observable=True, quirks=ROW_ONLY)
-    assert mended.look().tolist() == [[1, 1, 1]] * 2
+    fixed = scene(*places, fully_observable=True, quirks=ROW_ONLY)
+    assert fixed.look().tolist() == [[1, 1, 1]] * 2
 
 
 @pytest.mark.parametrize(
@@ -160,13 +161,13 @@ def test_reach_and_sight(kind: str, values: dict, last: float, sees_it: float):
 
 def test_without_an_action_mask_all_living_enemies_may_be_chosen():
     got = scene([(5, 5)], [(6, 5), FAR, (7, 5)], action_mask=False)
-    got.facts.health[3] = 0.0
+    got.units.health[3] = 0.0
     assert got.mask(0) == [0, 1]
-    obs = np.zeros((1, got.senses.obs_dim), dtype=np.float32)
-    avail = np.ones((1, got.senses.n_actions), dtype=np.bool_)
-    got.memory.shown[:] = True
-    sensing.write_observations(got.senses, got.facts, got.memory, avail, np.array([-1]), 0, obs)
-    assert [obs[0, 4], obs[0, 4 + 8]] == [1, 0]  # the rows still say what is in reach
+    obs = np.zeros((1, got.layout.obs_dim), dtype=np.float32)
+    avail = np.ones((1, got.layout.n_actions), dtype=np.bool_)
+    got.memory.visible[:] = True
+    observation.write_observations(got.layout, got.units, got.memory, avail, np.array([-1]), 0, obs)
+    assert [obs[0, 4], obs[0, 4 + 8]] == [1, 0]  # the rows still tell which enemy is in range
 
 
 def test_a_cone_of_thirty_degrees_to_the_east():
@@ -182,39 +183,41 @@ def test_a_cone_of_thirty_degrees_to_the_east():
 
 
 def test_the_client_s_cone_folds_over():
-    """It also shows the west to who looks east, and 100 degrees to who looks to 60."""
+    """An agent that looks east also sees the west, one that looks to 60 degrees sees 100."""
     places = [(16 + 5 * math.cos(a), 16 + 5 * math.sin(a)) for a in np.radians([50, 100, 180])]
     true = Quirks(unseen_hides_lower_ones=False, cone_folds_directions=False)
     for quirks, at_0, at_60 in ((ROW_ONLY, [0, 0, 1], [1, 1, 0]), (true, [0, 0, 0], [1, 0, 0])):
         got = scene([(16, 16)], places, conic_fov=True, quirks=quirks)
         assert got.look((0,)).tolist() == [at_0]
-        assert sensing.turn_view(got.senses, got.facts, 0, 6 + 2)  # the third of 12 directions
+        assert observation.turn_view(got.layout, got.units, 0, 6 + 2)  # the third of 12 directions
         assert got.look((0,)).tolist() == [at_60]
 
 
 def test_turning_the_view_is_no_order():
     got = scene([(16, 16)], [FAR], conic_fov=True)
-    assert [got.facts.fov_x[0], got.facts.fov_y[0]] == [1, 0]
-    assert not sensing.turn_view(got.senses, got.facts, 0, 5)
-    assert not sensing.turn_view(got.senses, got.facts, 0, 18)  # the attack
-    assert sensing.turn_view(got.senses, got.facts, 0, 17)
-    assert_allclose([got.facts.fov_x[0], got.facts.fov_y[0]], [math.sqrt(0.75), -0.5])
+    assert [got.units.fov_x[0], got.units.fov_y[0]] == [1, 0]
+    assert not observation.turn_view(got.layout, got.units, 0, 5)
+    assert not observation.turn_view(got.layout, got.units, 0, 18)  # the attack
+    assert observation.turn_view(got.layout, got.units, 0, 17)
+    assert_allclose([got.units.fov_x[0], got.units.fov_y[0]], [math.sqrt(0.75), -0.5])
 
 
 def test_capabilities_of_others_are_zero_where_they_are_not_observed():
-    """The own block has them always; with a health level, health is what is left until death."""
+    """The own block always has them; with a health level, health is the part above it."""
     places = [(10, 16), (12, 16)], [FAR]
     for seen in (True, False):
-        shown = Shown(True, seen, True, seen, seen)
-        got = scene(*places, shown=shown)
-        got.facts.attack_probability[:] = 0.25, 0.75
-        got.facts.health_level[:] = 0.5, 0.2
-        got.facts.health[:2] = 36.0, 18.0  # of 45: 0.8 and 0.4
-        obs = np.zeros((2, got.senses.obs_dim), dtype=np.float32)
-        avail = np.zeros((2, got.senses.n_actions), dtype=np.bool_)
+        numbers = PerAgentUniform(upper_bound=(0.5,), observe=seen)
+        team_gen = WeightedTeams(observe=seen)
+        config = CapabilityConfig(team_gen=team_gen, attack=numbers, health=numbers)
+        got = scene(*places, capability_config=config)
+        got.units.attack_probability[:] = 0.25, 0.75
+        got.units.health_level[:] = 0.5, 0.2
+        got.units.health[:2] = 36.0, 18.0  # of 45: 0.8 and 0.4
+        obs = np.zeros((2, got.layout.obs_dim), dtype=np.float32)
+        avail = np.zeros((2, got.layout.n_actions), dtype=np.bool_)
         got.look()
-        sensing.write_observations(
-            got.senses, got.facts, got.memory, avail, np.array([-1, -1]), 0, obs
+        observation.write_observations(
+            got.layout, got.units, got.memory, avail, np.array([-1, -1]), 0, obs
         )
         ally = [1, 2 / 9, 2 / 9, 0, 0.25, 0.75, 0.2, 1, 0, 0]  # (0.4 - 0.2) / (1 - 0.2)
         if not seen:
@@ -223,13 +226,13 @@ def test_capabilities_of_others_are_zero_where_they_are_not_observed():
         assert_allclose(obs[0, 22:], [0.6, 0.25, 0.5, 1, 0, 0], rtol=1e-6)
 
 
-def test_a_reset_looks_once_before_what_is_shown_unless_mended():
+def test_a_reset_looks_once_before_what_is_shown_unless_fixed():
     """The first look finds the enemies, whatever the order; the second one shows them to all."""
     places = [(5, 16), (12, 16)], [(9, 16), (10, 16), (20, 16)]
     for twice, found in ((True, [True] * 3), (False, [False] * 3)):
         got = scene(*places, quirks=Quirks(reset_looks_twice=twice))
-        got.facts.fov_y[:] = 1.0
-        sensing.begin(got.senses, got.facts, got.memory, np.ones(1, dtype=np.uint64))
+        got.units.fov_y[:] = 1.0
+        observation.begin(got.layout, got.units, got.memory, np.ones(1, dtype=np.uint64))
         assert (got.memory.tag != NO_UNIT).tolist() == found
-        assert got.facts.fov_y.tolist() == [0, 0]
+        assert got.units.fov_y.tolist() == [0, 0]
         assert got.look((0, 1)).tolist()[0] == ([1, 1, 0] if twice else [0, 0, 0])
