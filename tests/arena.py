@@ -11,8 +11,9 @@ from marl.engine.combat import loop, orders
 from marl.engine.combat.enemy_script import Wave, make_wave
 from marl.engine.facts import units as data
 from marl.engine.facts.choices import Choices
+from marl.engine.field import make_field
 from marl.engine.ground.paths import NO_PATHS, Paths
-from marl.engine.world import UnitTypes, World, empty_world, make_field
+from marl.engine.world import UnitTypes, World, empty_world
 
 NAMES = (
     "Baneling",

@@ -17,6 +17,7 @@ from marl.engine.compiled.reference import reference
 from marl.engine.facts.choices import Choices
 from marl.engine.facts.scenario import MAPS, Scenario
 from marl.engine.facts.units import load_unit_types
+from marl.engine.field import make_field
 from marl.engine.ground.paths import make_paths
 from marl.engine.smac.layout import empty_traits, make_layout
 from marl.engine.smac.options import Options
@@ -33,7 +34,7 @@ from marl.engine.step import (
     step_all,
     step_shared,
 )
-from marl.engine.world import UnitTypes, empty_world, make_field
+from marl.engine.world import UnitTypes, empty_world
 from marl.errors import EnvError
 
 # Below this many battles starting the threads costs more than they bring.

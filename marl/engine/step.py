@@ -18,12 +18,13 @@ from marl.engine.combat import loop
 from marl.engine.combat.enemy_script import Wave
 from marl.engine.compiled import workers
 from marl.engine.compiled.jit import OPTIONS, compiled, inlined
+from marl.engine.field import Field
 from marl.engine.smac import observation, visibility
 from marl.engine.smac.actions import apply_actions, kill_marked, mark_weak
 from marl.engine.smac.layout import ClientUnits, Layout, Traits
 from marl.engine.smac.reward import RUNNING, WON, RewardRules, count_dead, outcome, step_reward
 from marl.engine.smac.visibility import Memory
-from marl.engine.world import Field, Floats, Ints, Units
+from marl.engine.world import Floats, Ints, Units
 
 ALL_LEGAL = -1
 

@@ -16,9 +16,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine.compiled.reference import reference
-from marl.engine.ground.paths import NO_PATHS, Paths
-
 LOOPS_PER_SECOND = 16.0
 LINE_WORDS = 8  # of 8 bytes in a cache line
 
@@ -119,25 +116,6 @@ class UnitTypes(NamedTuple):
     client_id: Ints  # the game's unit type id (Marine 48 ...), for clients that ask by it
     touch_range: Floats  # units farther apart, centre to centre, do not touch: both separations
     table: Table  # all of the above once more, as records
-
-
-class Field(NamedTuple):
-    """What a battle's rules read and never change."""
-
-    table: Table  # [K]
-    walkable: NDArray[np.uint8]  # [H,W], indexed [y,x] from the south: marl.engine.ground.geometry
-    choices: NDArray[np.record]  # [1] how the uncertain rules go: marl.engine.facts.choices
-    paths: Paths  # ways round the walls
-
-
-def make_field(
-    table: Table,
-    walkable: NDArray[np.uint8],
-    choices: NDArray[np.record],
-    paths: Paths = NO_PATHS,
-) -> Field:
-    """A field that is passed by its address."""
-    return reference(Field(table, walkable, choices, paths))
 
 
 class World(NamedTuple):

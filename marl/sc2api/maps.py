@@ -15,9 +15,9 @@ from marl.engine.combat.enemy_script import Wave, make_wave
 from marl.engine.combat.spawn import Starts
 from marl.engine.facts.choices import Choices
 from marl.engine.facts.scenario import SIDES, Scenario, load_scenario, scenario_names
+from marl.engine.field import Field, make_field
 from marl.engine.ground.paths import make_paths
 from marl.engine.smacv2.generation import OPEN_SIZED, load_facts
-from marl.engine.world import Field, make_field
 from marl.sc2api.catalogue import AGENT_NAMES, NAMES, UnitIds, unit_types
 from marl.sc2api.known_maps import SMAC_MAPS, SMACV2_MAPS, SMACV2_NEEDED
 

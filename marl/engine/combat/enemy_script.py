@@ -15,8 +15,9 @@ from marl.engine.combat.targeting import can_hit, nearest_opponent
 from marl.engine.combat.vitals import PASSIVE_SIDE
 from marl.engine.compiled.jit import compiled
 from marl.engine.compiled.reference import reference
+from marl.engine.field import Field
 from marl.engine.rng import State
-from marl.engine.world import NO_UNIT, ORDER_NONE, Field, Floats, Units
+from marl.engine.world import NO_UNIT, ORDER_NONE, Floats, Units
 
 # none: units fight what comes near. attack_move: one order to a point of the segment.
 # attack_group: attack the agents, the nearest first, one after the other.

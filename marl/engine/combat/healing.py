@@ -9,6 +9,7 @@ from marl.engine.combat.targeting import squared_gap
 from marl.engine.combat.vitals import PASSIVE_SIDE, is_alive
 from marl.engine.combat.weapons import turn_towards
 from marl.engine.compiled.jit import compiled, inlined
+from marl.engine.field import Field
 from marl.engine.walking.movement import ARRIVED, rest, walk
 from marl.engine.world import (
     BIOLOGICAL,
@@ -18,7 +19,6 @@ from marl.engine.world import (
     ORDER_MOVE,
     ORDER_NONE,
     STRUCTURE,
-    Field,
     Units,
 )
 

@@ -10,6 +10,7 @@ from marl.engine.combat.targeting import note_foes, opponent
 from marl.engine.combat.vitals import recover
 from marl.engine.combat.weapons import fight, fly, hit_again
 from marl.engine.compiled.jit import compiled
+from marl.engine.field import Field
 from marl.engine.rng import State, shuffle
 from marl.engine.walking.movement import ARRIVED, rest, walk
 from marl.engine.world import (
@@ -19,7 +20,6 @@ from marl.engine.world import (
     ORDER_NONE,
     SUICIDE,
     SWEEP,
-    Field,
     Ints,
     Units,
 )

@@ -12,6 +12,7 @@ from marl.engine.combat.healing import is_patient
 from marl.engine.combat.targeting import can_hit
 from marl.engine.combat.vitals import is_alive
 from marl.engine.compiled.jit import compiled
+from marl.engine.field import Field
 from marl.engine.world import (
     NO_UNIT,
     ORDER_ATTACK,
@@ -19,7 +20,6 @@ from marl.engine.world import (
     ORDER_HEAL,
     ORDER_MOVE,
     ORDER_STOP,
-    Field,
     Ints,
     Units,
 )

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from marl.engine.compiled.jit import compiled
 from marl.engine.facts.scenario import SIDES, Deployment, Point, Scenario
+from marl.engine.field import Field
 from marl.engine.ground.geometry import OPEN, is_clear, is_free_of_walls
 from marl.engine.walking.collision import separation_distance
-from marl.engine.world import BODIES, Field, Unit, Units, UnitTypes, World, empty_units
+from marl.engine.world import BODIES, Unit, Units, UnitTypes, World, empty_units
 from marl.errors import EnvError
 
 GAP = 0.05  # between neighbours of the lattice, grid units

@@ -9,7 +9,8 @@ from __future__ import annotations
 from marl.engine.combat.targeting import can_hit, squared_gap
 from marl.engine.combat.vitals import attack_on, strike
 from marl.engine.compiled.jit import compiled
-from marl.engine.world import STRUCTURE, Field, Units
+from marl.engine.field import Field
+from marl.engine.world import STRUCTURE, Units
 
 
 @compiled

@@ -13,7 +13,8 @@ import math
 from marl.engine.combat.targeting import can_hit
 from marl.engine.combat.vitals import hit
 from marl.engine.compiled.jit import compiled, inlined
-from marl.engine.world import Field, Units, UnitType
+from marl.engine.field import Field
+from marl.engine.world import Units, UnitType
 
 # A unit remembers whose beams touched it as one bit for each caster of the other side. Two casters
 # of one side that are 64 apart in the list share a bit; no side has so many.

@@ -11,6 +11,7 @@ import math
 
 from marl.engine.combat.vitals import PASSIVE_SIDE, is_alive
 from marl.engine.compiled.jit import compiled, inlined
+from marl.engine.field import Field
 from marl.engine.world import (
     NO_UNIT,
     ORDER_ATTACK,
@@ -18,7 +19,6 @@ from marl.engine.world import (
     ORDER_NONE,
     STRUCTURE,
     SUICIDE,
-    Field,
     Unit,
     Units,
     UnitType,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from marl.engine.compiled.jit import compiled, inlined
-from marl.engine.world import ATTRIBUTES, NO_UNIT, ORDER_NONE, SUICIDE, Field, Units, UnitType
+from marl.engine.field import Field
+from marl.engine.world import ATTRIBUTES, NO_UNIT, ORDER_NONE, SUICIDE, Units, UnitType
 
 MIN_DAMAGE = 0.5  # of a hit that reaches life (core game data)
 CALL_RADIUS = 4.0  # centre to centre: who hears a unit that is hit (core game data)

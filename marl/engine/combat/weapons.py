@@ -12,19 +12,10 @@ from marl.engine.combat.sweep import begin_sweep
 from marl.engine.combat.targeting import BLOCKED_LOOPS, KEPT_LOOPS, reachable, squared_gap
 from marl.engine.combat.vitals import PASSIVE_SIDE, die, hit, is_alive
 from marl.engine.compiled.jit import compiled, inlined
+from marl.engine.field import Field
 from marl.engine.rng import State, uniform
 from marl.engine.walking.movement import stand, turn_to, walk
-from marl.engine.world import (
-    MISSILE,
-    NO_UNIT,
-    ORDER_ATTACK,
-    SUICIDE,
-    SWEEP,
-    Field,
-    Unit,
-    Units,
-    UnitType,
-)
+from marl.engine.world import MISSILE, NO_UNIT, ORDER_ATTACK, SUICIDE, SWEEP, Unit, Units, UnitType
 
 
 @inlined

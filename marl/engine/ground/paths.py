@@ -26,10 +26,9 @@ from marl.engine.ground.geometry import (
     is_clear,
     is_free_of_walls,
 )
+from marl.engine.world import Floats, Unit
 
-Floats = NDArray[np.float64]
 Numbers = NDArray[np.int16]
-Unit = np.record  # of marl.engine.world
 Point = tuple[float, float]
 
 CLEARANCE = 0.5625  # inner radius of the widest unit

@@ -11,12 +11,13 @@ from __future__ import annotations
 from marl.engine.combat.orders import ACTION_NO_OP, give_agent_orders
 from marl.engine.combat.vitals import die
 from marl.engine.compiled.jit import compiled
+from marl.engine.field import Field
 from marl.engine.rng import State, uniform
 from marl.engine.smac import visibility
 from marl.engine.smac.layout import ClientUnits, Layout
 from marl.engine.smac.observation import turn_view
 from marl.engine.smac.visibility import Memory
-from marl.engine.world import NO_UNIT, Field, Ints, Units
+from marl.engine.world import NO_UNIT, Ints, Units
 
 
 @compiled

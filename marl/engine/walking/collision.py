@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from marl.engine.compiled.jit import compiled, inlined
-from marl.engine.world import NO_UNIT, Field, Unit, Units
+from marl.engine.field import Field
+from marl.engine.world import NO_UNIT, Unit, Units
 
 APART = -1.0  # units that are never in each other's way
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from marl.engine.compiled.jit import compiled, inlined
+from marl.engine.field import Field
 from marl.engine.ground.geometry import is_free_of_walls, nearest_wall
 from marl.engine.walking.collision import free_way, gather_near
-from marl.engine.world import Field, Unit, Units, UnitType
+from marl.engine.world import Unit, Units, UnitType
 
 SLIDES = 2  # walls that a unit slides along in one loop: two meet in a corner
 HARDLY = 1e-9  # a way of this length along a wall is none

@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 
 from marl.engine.compiled.jit import compiled
+from marl.engine.field import Field
 from marl.engine.ground.paths import next_stop
 from marl.engine.walking.collision import free_way, gather_near
 from marl.engine.walking.motion import drift, go, is_slow, rest, slide, speed_up, stand, turn_to
 from marl.engine.walking.steering import ARRIVED, BLOCKED, LOOK_AHEAD, MOVED, Walk, pass_unit
-from marl.engine.world import NO_UNIT, Field, Units
+from marl.engine.world import NO_UNIT, Units
 
 __all__ = ["ARRIVED", "BLOCKED", "MOVED", "rest", "stand", "turn_to", "walk"]
 

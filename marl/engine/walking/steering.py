@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from marl.engine.compiled.jit import compiled, inlined
+from marl.engine.field import Field
 from marl.engine.walking.collision import contact_distance, free_beside, free_way, gather_near
 from marl.engine.walking.motion import go, stand, turn_to
-from marl.engine.world import NO_UNIT, ORDER_NONE, ORDER_STOP, Field, Unit, Units
+from marl.engine.world import NO_UNIT, ORDER_NONE, ORDER_STOP, Unit, Units
 
 MOVED, BLOCKED, ARRIVED = 0, 1, 2  # what became of a loop's walk
 

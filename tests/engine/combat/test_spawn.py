@@ -12,9 +12,10 @@ from marl.engine.combat.spawn import fixed_start, settled
 from marl.engine.facts.choices import Choices
 from marl.engine.facts.scenario import load_scenario
 from marl.engine.facts.units import load_unit_types
+from marl.engine.field import Field, make_field
 from marl.engine.ground.geometry import is_free_of_walls
 from marl.engine.walking.collision import separation_distance
-from marl.engine.world import Field, Units, make_field
+from marl.engine.world import Units
 from marl.errors import EnvError
 
 FIELD = make_field(TYPES.table, OPEN, Choices().record())

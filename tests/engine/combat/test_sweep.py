@@ -13,7 +13,7 @@ import pytest
 from arena import NAMES, OPEN, TYPES, Arena, Place
 
 from marl.engine.facts.choices import Choices
-from marl.engine.world import make_field
+from marl.engine.field import make_field
 
 COLOSSUS = ("Colossus", 16, 21)
 TARGET = ("Zergling", 16, 16)

@@ -20,10 +20,10 @@ from marl.engine.facts.scenario import (
     scenario_names,
 )
 from marl.engine.facts.units import load_unit_types
+from marl.engine.field import make_field
 from marl.engine.smac.layout import make_layout
 from marl.engine.smac.options import Options
 from marl.engine.smac.reward import max_reward
-from marl.engine.world import make_field
 from marl.errors import EnvError
 
 # agents, enemies, limit, obs, state, actions, max_reward: the sizes that oxwhirl/smac @d6aab33

@@ -14,6 +14,7 @@ from marl.engine.combat.spawn import fixed_start
 from marl.engine.facts.choices import Choices
 from marl.engine.facts.scenario import Scenario, load_scenario, load_terrain, scenario_names
 from marl.engine.facts.units import load_unit_types
+from marl.engine.field import make_field
 from marl.engine.ground.geometry import (
     CROSSES_CLIFFS,
     CROSSES_NOTHING,
@@ -21,7 +22,7 @@ from marl.engine.ground.geometry import (
     is_free_of_walls,
 )
 from marl.engine.ground.paths import DIRECT, NO_PATHS, Paths, make_paths, next_stop
-from marl.engine.world import ORDER_MOVE, ORDER_NONE, empty_world, make_field
+from marl.engine.world import ORDER_MOVE, ORDER_NONE, empty_world
 
 WINDING = ("corridor", "so_many_baneling", "2c_vs_64zg")  # scenarios with walls to walk round
 NEXT = tuple(itertools.product((-1, 0, 1), repeat=2))
