@@ -13,12 +13,12 @@ from marl.engine.world import Table
 
 
 class Field(NamedTuple):
-    """What a battle's rules read and never change."""
+    """Constants of a battle that its rules read."""
 
     table: Table  # [K]
     walkable: NDArray[np.uint8]  # [H,W], indexed [y,x] from the south: marl.engine.ground.geometry
-    choices: NDArray[np.record]  # [1] how the uncertain rules go: marl.engine.facts.choices
-    paths: Paths  # ways round the walls
+    choices: NDArray[np.record]  # [1] the uncertain rules: marl.engine.facts.choices
+    paths: Paths  # round the walls
 
 
 def make_field(

@@ -1,10 +1,9 @@
 """The battle's data: named tuples of arrays, and the records behind them.
 
 E environments, N = A + M units each (the A agents first, then the M enemies), K unit types.
-A unit's facts lie together in one record (`World.units`, `UnitTypes.table`), and the named arrays
-show its fields. The game loop works on records, because a compiled call passes a record
-array in a few words but a tuple of thirty arrays in hundreds; who shows or sets up a battle takes
-the arrays.
+A unit's facts are one record (`World.units`, `UnitTypes.table`), and the named arrays are views of
+its fields. The game loop works on records, because a compiled call passes a record array in a few
+words but a tuple of thirty arrays in hundreds; code outside the loop uses the arrays.
 Times are in game loops (16 a game-second), distances in grid units.
 """
 
@@ -23,16 +22,16 @@ LINE_WORDS = 8  # of 8 bytes in a cache line
 ORDER_NONE = 0  # idle
 ORDER_MOVE = 1  # walk to (order_x, order_y)
 ORDER_ATTACK = 2  # attack the unit order_target
-ORDER_ATTACK_MOVE = 3  # walk to (order_x, order_y), fighting whatever is met
+ORDER_ATTACK_MOVE = 3  # walk to (order_x, order_y), fighting opponents on the way
 ORDER_STOP = 4  # stand
 ORDER_HEAL = 5  # heal the friend order_target
 
 # Planes: bits of UnitTypes.plane (where a type can be hit) and .targets (what its weapon can hit)
 PLANES = ("Ground", "Air")
-# Bodies: bits of UnitTypes.body and .collides; two units are in each other's way if one's body is
-# among what the other collides with.
+# Bodies: bits of UnitTypes.body and .collides; two units collide if one's body is among those that
+# the other collides with.
 BODIES = ("Ground", "Colossus", "Structure", "Flying")
-# How a weapon's hit comes about: UnitTypes.delivery
+# Ways of hitting: UnitTypes.delivery
 INSTANT = 0
 MISSILE = 1
 SWEEP = 2  # the colossus: a line across the target
@@ -54,7 +53,7 @@ Table = NDArray[np.record]  # [K]
 
 
 class UnitTypes(NamedTuple):
-    """Facts of the unit types, by type index (see marl/engine/facts/units.py)."""
+    """Facts of the unit types by type index; see marl/engine/facts/units.py."""
 
     health: Floats  # [K]
     shield: Floats
@@ -67,13 +66,13 @@ class UnitTypes(NamedTuple):
     body: Ints  # one bit of BODIES
     collides: Ints  # bit mask over BODIES
     cliff_walk: Ints  # 1: cliffs are no walls
-    crosses: Ints  # what is no wall to it: marl.engine.ground.geometry.CROSSES_*
+    crosses: Ints  # which walls it ignores: marl.engine.ground.geometry.CROSSES_*
     speed: Floats  # per loop
     acceleration: Floats  # per loop and loop
     turn_cos: Floats  # of the angle turned per loop
     turn_sin: Floats
     sight: Floats  # for SMAC v2, where each type sees as far as its own; v1 has SIGHT_RANGE
-    always_threatens: Ints  # 1: counts as a threat though it has no weapon
+    always_threatens: Ints  # 1: counts as a threat even without a weapon
     targets: Ints  # bit mask over PLANES of what the weapon can hit; 0 = no weapon
     delivery: Ints  # INSTANT ...
     weapon_range: Floats  # between edges
@@ -89,32 +88,32 @@ class UnitTypes(NamedTuple):
     hits: Ints
     hit_delay: Floats  # between the first and the second hit of one attack
     missile_speed: Floats  # per loop; 0 = no missile
-    fires_moving: Ints  # 1: it need not stand nor face its target, and fires at once
-    close_range: Floats  # of a second weapon against what is this near; < 0 = none
+    fires_moving: Ints  # 1: it fires at once, without standing or facing its target
+    close_range: Floats  # of a second weapon for near targets; < 0 = none
     close_damage_point: Floats
     splash_radius: Floats  # of a suicide, from its centre
     structure_damage: Floats  # of a suicide
-    sweep_half_width: Floats  # of a sweep: the line reaches so far to both sides of the target
+    sweep_half_width: Floats  # of a sweep: length of the line on each side of the target
     sweep_step: Floats  # between the points of the line
     sweep_point_period: Floats  # loops from one point to the next
     sweep_point_radius: Floats
-    sweep_delay: Floats  # whole loops from a point to the hit on who stood there, rounded up
+    sweep_delay: Floats  # whole loops from a touch by a beam to its hit, rounded up
     sweep_main_delay: Floats  # loops from the end of a pass to the hit on the target itself
     energy: Floats  # at the start
     energy_max: Floats
     energy_rate: Floats  # per loop
     heal_range: Floats  # between edges
-    heal_rate: Floats  # life per loop; 0 = it does not heal
-    heal_cost: Floats  # energy per life
-    heal_scan: Floats  # between edges: a unit that heals by itself looks this far
-    heal_min_energy: Floats  # to begin with
+    heal_rate: Floats  # health per loop; 0 = it does not heal
+    heal_cost: Floats  # energy per health
+    heal_scan: Floats  # between edges: range in which it looks for patients without an order
+    heal_min_energy: Floats  # to start healing
     heal_arc_cos: Floats
     shield_delay: Floats  # loops without damage before the shield regenerates
     shield_rate: Floats  # per loop
     health_rate: Floats  # per loop
-    max_cooldown: Floats  # SMAC client's normaliser of weapon_cooldown, loops
-    client_id: Ints  # the game's unit type id (Marine 48 ...), for clients that ask by it
-    touch_range: Floats  # units farther apart, centre to centre, do not touch: both separations
+    max_cooldown: Floats  # by which SMAC's client divides weapon_cooldown, loops
+    client_id: Ints  # the game's unit type id (Marine 48 ...)
+    touch_range: Floats  # its separation + the largest of all types: farther units never touch
     table: Table  # all of the above once more, as records
 
 
@@ -132,51 +131,51 @@ class World(NamedTuple):
     facing_y: Floats
     velocity_x: Floats  # the last loop's displacement
     velocity_y: Floats
-    detour: Ints  # side on which the unit walks round what blocks it: -1 right, 1 left, 0 none
-    turn: Ints  # of its way round walls, for which it headed last: marl.engine.ground.paths
+    detour: Ints  # side on which the unit walks round another: -1 right, 1 left, 0 none
+    waypoint: Ints  # that it headed for last: marl.engine.ground.paths; -1 = none
     stalled: Ints  # loops in which it found no way past the unit in its way
-    blocked: Ints  # loops without getting nearer to the target; < 0: loops a new one is kept
+    blocked: Ints  # loops without getting nearer to its target; < 0: loops to keep a new target
     cooldown: Floats  # loops until the weapon is ready
     shield_wait: Floats  # loops until the shield regenerates
     order: Ints  # ORDER_*
     order_x: Floats
     order_y: Floats
     order_target: Ints  # unit index or NO_UNIT
-    target: Ints  # unit being fought, or healed, now; or NO_UNIT
+    target: Ints  # the unit that it fights or heals now, or NO_UNIT
     swing: Floats  # loops until the damage point of a begun attack; -1 = none begun
     burst: Floats  # loops until the last hit of an attack of several hits; -1 = none pending
-    burst_target: Ints  # whom that attack is at
-    beam_x: Floats  # unit vector along the line that a sweep runs over
+    burst_target: Ints  # the target of that attack
+    beam_x: Floats  # unit vector along the line of its sweep
     beam_y: Floats
-    beamed: Ints  # by whose sweeps, forward, the unit has been touched: marl.engine.combat.sweep
-    beamed_back: Ints  # the same, in reverse
-    beam_due: Ints  # hits of sweeps to come, 8 bits a loop, the next loop's lowest
-    beam_source: Ints  # whose sweep touched it last; NO_UNIT = none
-    fuse: Ints  # 1: it died and shall explode in this loop
-    missile: Floats  # distance the missile in flight still has to its target; -1 = none
+    beamed: Ints  # bits of the colossi whose forward beam has touched it: marl.engine.combat.sweep
+    beamed_back: Ints  # the same of the reverse beam
+    beam_due: Ints  # hits of beams to come, 8 bits a loop, the next loop's lowest
+    beam_source: Ints  # the colossus whose beam touched it last, or NO_UNIT
+    fuse: Ints  # 1: it has died and explodes at the end of this loop
+    missile: Floats  # distance of its missile in flight from the target; -1 = none
     missile_target: Ints
     missile_x: Floats  # of a sweep: the middle of its line
     missile_y: Floats
-    attacker: Ints  # unit to answer: it hit this one or a friend who called; NO_UNIT = none
+    attacker: Ints  # unit that hit this one, or a friend that called for help; or NO_UNIT
     help_wait: Floats  # loops until the unit may call for help again
-    foes_begin: Ints  # the unit's opponents stand in the list within [foes_begin, foes_end): set
-    foes_end: Ints  # by targeting.note_foes before the loops are run
-    sequence: Ints  # the units in the order in which they act, shuffled every loop
-    near: Ints  # scratch of collision.gather_near: the units around the one that moves
+    opponents_begin: Ints  # all its opponents are within units[opponents_begin:opponents_end]; set
+    opponents_end: Ints  # by targeting.mark_opponents before the loops are run
+    sequence: Ints  # sequence[n]: the unit that acts as number n, shuffled every loop
+    near: Ints  # scratch of collision.gather_near: the units near the walking one
     near_x: Floats
     near_y: Floats
     near_contact: Floats
-    units: NDArray[np.record]  # [E,N] all of the above; they are views of its fields
-    # Of these only the first word counts; the others keep threads out of each other's cache lines.
+    units: NDArray[np.record]  # [E,N] the records; the arrays above are views of their fields
+    # Only the first word of a row is used; the others fill a cache line, for one thread each.
     rng: NDArray[np.uint64]  # [E,LINE_WORDS] generator state of each battle
-    clock: Ints  # [E,LINE_WORDS] loops since the episode began, for the enemy's script and traces
+    clock: Ints  # [E,LINE_WORDS] loops since the episode began
 
 
 UNIT_INTS = (
     "kind",
     "side",
     "detour",
-    "turn",
+    "waypoint",
     "stalled",
     "blocked",
     "order",
@@ -190,12 +189,12 @@ UNIT_INTS = (
     "fuse",
     "missile_target",
     "attacker",
-    "foes_begin",
-    "foes_end",
+    "opponents_begin",
+    "opponents_end",
     "sequence",
     "near",
 )
-# ... and `turn`, of which -1 is none too
+# References to units, and `waypoint`: -1 is none.
 NO_UNIT_FIELDS = (
     "order_target",
     "target",
@@ -203,7 +202,7 @@ NO_UNIT_FIELDS = (
     "beam_source",
     "missile_target",
     "attacker",
-    "turn",
+    "waypoint",
 )
 NOTHING_PENDING = ("swing", "burst", "missile")
 UNIT_FIELDS = tuple(name for name in World._fields if name not in ("units", "rng", "clock"))
@@ -229,7 +228,7 @@ TYPE_FIELDS = tuple(name for name in UnitTypes._fields if name != "table")
 
 
 def empty_units(num_envs: int, n_units: int) -> Any:
-    """Records [E,N] of dead units that nothing happens to."""
+    """Records [E,N] of dead units with nothing pending."""
     units: Any = np.zeros((num_envs, n_units), dtype=UNIT_RECORD)
     for name in NO_UNIT_FIELDS:
         units[name] = NO_UNIT
@@ -240,7 +239,7 @@ def empty_units(num_envs: int, n_units: int) -> Any:
 
 
 def empty_world(num_envs: int, n_units: int) -> World:
-    """A world of dead units that nothing happens to."""
+    """A world of dead units with nothing pending."""
     units = empty_units(num_envs, n_units)
     return World(
         **{name: units[name] for name in UNIT_FIELDS},
@@ -251,7 +250,7 @@ def empty_world(num_envs: int, n_units: int) -> World:
 
 
 def make_unit_types(columns: Mapping[str, NDArray]) -> UnitTypes:
-    """Unit types from one array [K] ([K,attributes] for bonus) for each fact."""
+    """Unit types from one array [K] for each fact; bonus is [K, len(ATTRIBUTES)]."""
     dtype: list[tuple] = []
     for name in TYPE_FIELDS:
         shape = (len(ATTRIBUTES),) if name == "bonus" else ()
@@ -259,6 +258,6 @@ def make_unit_types(columns: Mapping[str, NDArray]) -> UnitTypes:
     table: Any = np.zeros(len(columns["health"]), dtype=np.dtype(dtype))
     for name in TYPE_FIELDS:
         table[name] = columns[name]
-    # Copies, not views: a view of one row counts as contiguous, one of more rows does not, so maps
-    # with one unit type would be compiled apart from the others.
+    # Copies, not views: a view of one row is contiguous and one of more rows is not, so maps with
+    # one unit type would need a compilation of their own.
     return UnitTypes(**{name: table[name].copy() for name in TYPE_FIELDS}, table=table)

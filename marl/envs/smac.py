@@ -71,7 +71,7 @@ class SmacEnv:
 
     def command(self, actions: NDArray[np.int64]) -> Step:
         """As `step`, but every order is given: masked ones too, none fails. actions: [E,A]."""
-        self.battles.step(actions, trusted=True)
+        self.battles.step(actions, ignores_mask=True)
         return self._step
 
     def scene(self) -> Scene:

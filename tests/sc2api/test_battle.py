@@ -103,7 +103,9 @@ def test_battles_of_created_units_are_the_engines_drawn_battles():
         scenario = replace(scenario, deploy=lambda seed, drawn=drawn: drawn)
         kinds = [NAMES.index(scenario.unit_names[kind]) for kind in drawn.kinds]
         owners = [1] * 5 + [2] * 6
-        types = [numbers.shown(kind, owner - 1) for kind, owner in zip(kinds, owners, strict=True)]
+        types = [
+            numbers.type_id(kind, owner - 1) for kind, owner in zip(kinds, owners, strict=True)
+        ]
         units = list(zip(types, owners, drawn.x, drawn.y, strict=True))
         player.create(*units[:5])
         player.create(*units[5:])

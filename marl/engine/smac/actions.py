@@ -9,10 +9,9 @@ starcraft2.py (get_agent_action, step, _kill_units_below_health_level).
 from __future__ import annotations
 
 from marl.engine.combat.orders import ACTION_NO_OP, give_agent_orders
-from marl.engine.combat.vitals import die
 from marl.engine.compiled.jit import compiled
 from marl.engine.field import Field
-from marl.engine.rng import State, uniform
+from marl.engine.rng import Rng, uniform
 from marl.engine.smac import visibility
 from marl.engine.smac.layout import ClientUnits, Layout
 from marl.engine.smac.observation import turn_view
@@ -27,19 +26,19 @@ def apply_actions(
     client_units: ClientUnits,
     memory: Memory,
     units: Units,
-    rng: State,
+    rng: Rng,
     actions: Ints,
-    trusted: bool,
+    ignores_mask: bool,
     sent: Ints,
 ) -> None:
     """Turn views and order the living agents. actions: [A]; sent: [A], room for what is sent.
 
-    trusted: the client's own scripted agents order past everything that may fail.
+    ignores_mask: every action is ordered, as with the client's scripted agents; none fails.
     """
     for a in range(layout.n_agents):
         is_order = client_units.health[a] > 0 and not turn_view(layout, client_units, a, actions[a])
         goes_through = is_order and (
-            trusted or is_sent(layout, client_units, memory, rng, a, actions[a])
+            ignores_mask or is_sent(layout, client_units, memory, rng, a, actions[a])
         )
         sent[a] = actions[a] if goes_through else ACTION_NO_OP
     first = layout.first_target
@@ -48,7 +47,7 @@ def apply_actions(
 
 @compiled
 def is_sent(
-    layout: Layout, client_units: ClientUnits, memory: Memory, rng: State, a: int, action: int
+    layout: Layout, client_units: ClientUnits, memory: Memory, rng: Rng, a: int, action: int
 ) -> bool:
     """Whether the client sends living agent a's action. Draws where the agent's attacks may fail.
 
@@ -73,11 +72,3 @@ def mark_weak(layout: Layout, client_units: ClientUnits, marked: Ints) -> None:
     for a in range(layout.n_agents):
         share = client_units.health[a] / layout.kinds[client_units.kind[a]].health_max
         marked[a] = client_units.health[a] > 0 and share < client_units.health_level[a]
-
-
-@compiled
-def kill_marked(field: Field, units: Units, marked: Ints) -> None:
-    """The marked agents die, if they still live. marked: [A]."""
-    for a in range(marked.size):
-        if marked[a] != 0 and units[a].health > 0.0:
-            die(field, units, a)
