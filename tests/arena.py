@@ -10,24 +10,13 @@ from marl.engine.combat.enemy_script import EnemyScript, make_enemy_script
 from marl.engine.combat.loop import run_loops
 from marl.engine.combat.orders import FIRST_ATTACK, give_agent_orders, give_attack_move
 from marl.engine.facts.choices import Choices
-from marl.engine.facts.units import load_unit_types
+from marl.engine.facts.units import load_unit_types, unit_names
 from marl.engine.field import make_field
 from marl.engine.ground.paths import NO_PATHS, Paths
 from marl.engine.rng import seed_battle
 from marl.engine.world import UnitTypes, World, empty_world
 
-NAMES = (
-    "Baneling",
-    "Colossus",
-    "Hydralisk",
-    "Marauder",
-    "Marine",
-    "Medivac",
-    "SpineCrawler",
-    "Stalker",
-    "Zealot",
-    "Zergling",
-)
+NAMES = unit_names()
 TYPES = load_unit_types(NAMES)
 OPEN = np.ones((32, 32), dtype=np.uint8)
 MOVE_AMOUNT = 2.0

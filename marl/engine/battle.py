@@ -20,7 +20,7 @@ from marl.engine.facts.units import load_unit_types
 from marl.engine.field import make_field
 from marl.engine.ground.paths import make_paths
 from marl.engine.smac.layout import empty_traits, make_layout
-from marl.engine.smac.options import Options
+from marl.engine.smac.options import Options, kill_step_mul
 from marl.engine.smac.reward import make_reward_rules
 from marl.engine.smac.visibility import empty_memory
 from marl.engine.step import (
@@ -147,7 +147,7 @@ def make_rules(scenario: Scenario, types: UnitTypes, options: Options, choices: 
             layout=make_layout(scenario, types, options),
             reward=make_reward_rules(scenario, types, options),
             step_mul=options.step_mul,
-            kill_step_mul=options.kill_unit_step_mul if options.shown.health else 0,
+            kill_step_mul=kill_step_mul(options),
         )
     )
 

@@ -52,69 +52,22 @@ Units = NDArray[np.record]  # [N]
 Table = NDArray[np.record]  # [K]
 
 
-class UnitTypes(NamedTuple):
-    """Facts of the unit types by type index; see marl/engine/facts/units.py."""
+class UnitTypes:
+    """Facts of K unit types: a record each, and each of its fields as an array [K].
 
-    health: Floats  # [K]
-    shield: Floats
-    armor: Floats
-    attributes: Ints  # bit mask over ATTRIBUTES
-    radius: Floats
-    separation: Floats
-    inner_radius: Floats
-    plane: Ints  # bit mask over PLANES
-    body: Ints  # one bit of BODIES
-    collides: Ints  # bit mask over BODIES
-    cliff_walk: Ints  # 1: cliffs are no walls
-    crosses: Ints  # which walls it ignores: marl.engine.ground.geometry.CROSSES_*
-    speed: Floats  # per loop
-    acceleration: Floats  # per loop and loop
-    turn_cos: Floats  # of the angle turned per loop
-    turn_sin: Floats
-    sight: Floats  # for SMAC v2, where each type sees as far as its own; v1 has SIGHT_RANGE
-    always_threatens: Ints  # 1: counts as a threat even without a weapon
-    targets: Ints  # bit mask over PLANES of what the weapon can hit; 0 = no weapon
-    delivery: Ints  # INSTANT ...
-    weapon_range: Floats  # between edges
-    range_slop: Floats
-    scan_range: Floats  # max(min_scan_range, weapon_range)
-    arc_cos: Floats  # of the half-angle within which a weapon may fire, slop included
-    period: Floats
-    damage_point: Floats  # whole loops, rounded up
-    delay_min: Floats  # random lengthening of the period, uniform in [delay_min, delay_max]
-    delay_max: Floats
-    damage: Floats
-    bonus: Floats  # [K, len(ATTRIBUTES)]
-    hits: Ints
-    hit_delay: Floats  # between the first and the second hit of one attack
-    missile_speed: Floats  # per loop; 0 = no missile
-    fires_moving: Ints  # 1: it fires at once, without standing or facing its target
-    close_range: Floats  # of a second weapon for near targets; < 0 = none
-    close_damage_point: Floats
-    splash_radius: Floats  # of a suicide, from its centre
-    structure_damage: Floats  # of a suicide
-    sweep_half_width: Floats  # of a sweep: length of the line on each side of the target
-    sweep_step: Floats  # between the points of the line
-    sweep_point_period: Floats  # loops from one point to the next
-    sweep_point_radius: Floats
-    sweep_delay: Floats  # whole loops from a touch by a beam to its hit, rounded up
-    sweep_main_delay: Floats  # loops from the end of a pass to the hit on the target itself
-    energy: Floats  # at the start
-    energy_max: Floats
-    energy_rate: Floats  # per loop
-    heal_range: Floats  # between edges
-    heal_rate: Floats  # health per loop; 0 = it does not heal
-    heal_cost: Floats  # energy per health
-    heal_scan: Floats  # between edges: range in which it looks for patients without an order
-    heal_min_energy: Floats  # to start healing
-    heal_arc_cos: Floats
-    shield_delay: Floats  # loops without damage before the shield regenerates
-    shield_rate: Floats  # per loop
-    health_rate: Floats  # per loop
-    max_cooldown: Floats  # by which SMAC's client divides weapon_cooldown, loops
-    client_id: Ints  # the game's unit type id (Marine 48 ...)
-    touch_range: Floats  # its separation + the largest of all types: farther units never touch
-    table: Table  # all of the above once more, as records
+    The fields and their meanings: marl.engine.facts.units.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    def __getattr__(self, name: str) -> Any:
+        """The array [K] of a field; of `bonus` [K,attributes]."""
+        if name == "table" or name not in (self.table.dtype.names or ()):
+            raise AttributeError(name)
+        # A copy, not a view: a view of one row counts as contiguous, one of more rows does not, so
+        # maps with one unit type would be compiled apart from the others.
+        return self.table[name].copy()
 
 
 class World(NamedTuple):
@@ -210,22 +163,6 @@ UNIT_RECORD = np.dtype(
     [(name, np.int64 if name in UNIT_INTS else np.float64) for name in UNIT_FIELDS]
 )
 
-TYPE_INTS = (
-    "attributes",
-    "hits",
-    "client_id",
-    "plane",
-    "body",
-    "collides",
-    "cliff_walk",
-    "crosses",
-    "always_threatens",
-    "targets",
-    "delivery",
-    "fires_moving",
-)
-TYPE_FIELDS = tuple(name for name in UnitTypes._fields if name != "table")
-
 
 def empty_units(num_envs: int, n_units: int) -> Any:
     """Records [E,N] of dead units with nothing pending."""
@@ -250,14 +187,9 @@ def empty_world(num_envs: int, n_units: int) -> World:
 
 
 def make_unit_types(columns: Mapping[str, NDArray]) -> UnitTypes:
-    """Unit types from one array [K] for each fact; bonus is [K, len(ATTRIBUTES)]."""
-    dtype: list[tuple] = []
-    for name in TYPE_FIELDS:
-        shape = (len(ATTRIBUTES),) if name == "bonus" else ()
-        dtype.append((name, np.int64 if name in TYPE_INTS else np.float64, shape))
+    """Unit types from one array [K] ([K,attributes] for bonus) for each fact."""
+    dtype = [(name, column.dtype, column.shape[1:]) for name, column in columns.items()]
     table: Any = np.zeros(len(columns["health"]), dtype=np.dtype(dtype))
-    for name in TYPE_FIELDS:
-        table[name] = columns[name]
-    # Copies, not views: a view of one row is contiguous and one of more rows is not, so maps with
-    # one unit type would need a compilation of their own.
-    return UnitTypes(**{name: table[name].copy() for name in TYPE_FIELDS}, table=table)
+    for name, column in columns.items():
+        table[name] = column
+    return UnitTypes(table)

@@ -70,12 +70,12 @@ class SmacEnv:
         return self._step
 
     def command(self, actions: NDArray[np.int64]) -> Step:
-        """As `step`, but every order is given: masked ones too, none fails. actions: [E,A]."""
+        """As `step`, but masked actions are legal too, and no order fails. actions: [E,A]."""
         self.battles.step(actions, ignores_mask=True)
         return self._step
 
     def scene(self) -> Scene:
-        """What scripts ask for of the scenario."""
+        """The scenario as scripts read it."""
         rules = self.battles.rules
         return Scene(
             table=rules.field.table,

@@ -6,25 +6,28 @@ One battle at a time; for training, `Sc2Config` runs many at once. The construct
 their defaults are the client's @d6aab33, and so are the methods' arguments, results, sizes and
 orders. It differs where the client talks to the game:
 
-- `seed` decides everything: episode k follows from (seed, k). Without one, one is drawn, and
-  `seed()` tells which.
+- `seed` decides everything: episode k follows from (seed, k). Without one, one is drawn, which
+  `seed()` returns.
 - `reset` before the end of a battle begins the next one; nothing has to be launched again, so
   "restarts" of `get_stats` stays 0. "win_rate" is 0.0 before the first battle has ended, where the
-  client divides by zero. What is wrong with an action, a keyword's value or a call is said by an
-  EnvError or a ConfigError, both of them a marl.errors.UserError.
+  client divides by zero. A wrong action, keyword or call raises an EnvError or a ConfigError, both
+  of them a marl.errors.UserError.
 - max_reward, by which rewards are divided, is each battle's own; see marl/engine/smac/reward.py.
-- Keywords that only the game could obey are refused at all values but their default.
+- Keywords that only the game could obey must keep their default.
 - With `heuristic_ai` the state and obs_last_action show the script's orders, not the ignored
   ones; as in the client, `step` also writes them into the list that it is given.
-- The methods that hand out units of the game's protocol (get_unit_by_id, can_move and the like)
+- The methods that return units of the game's protocol (get_unit_by_id, can_move and the like)
   do not exist. Observations are float32, also with obs_timestep_number.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from marl.config.schema import parse
 from marl.engine.facts.scenario import load_scenario
-from marl.envs.drop_in.keywords import NOT_KEYWORDS, engine_values, keeping_limit
+from marl.engine.smac.options import Options
+from marl.envs.drop_in.keywords import bind, engine_values, signature_of, with_truncation
 from marl.envs.drop_in.multiagentenv import MultiAgentEnv
 from marl.envs.smac import Sc2Config, SmacEnv
 
@@ -34,40 +37,9 @@ __all__ = ["MultiAgentEnv", "StarCraft2Env"]
 class StarCraft2Env(MultiAgentEnv):
     """A SMAC scenario; keywords as in the client, meanings in marl/engine/smac/options.py."""
 
-    def __init__(
-        self,
-        map_name: str = "8m",
-        step_mul: int = 8,
-        move_amount: float = 2,
-        difficulty: str = "7",
-        game_version: str | None = None,
-        seed: int | None = None,
-        continuing_episode: bool = False,
-        obs_all_health: bool = True,
-        obs_own_health: bool = True,
-        obs_last_action: bool = False,
-        obs_pathing_grid: bool = False,
-        obs_terrain_height: bool = False,
-        obs_instead_of_state: bool = False,
-        obs_timestep_number: bool = False,
-        state_last_action: bool = True,
-        state_timestep_number: bool = False,
-        reward_sparse: bool = False,
-        reward_only_positive: bool = True,
-        reward_death_value: float = 10,
-        reward_win: float = 200,
-        reward_defeat: float = 0,
-        reward_negative_scale: float = 0.5,
-        reward_scale: bool = True,
-        reward_scale_rate: float = 20,
-        replay_dir: str = "",
-        replay_prefix: str = "",
-        window_size_x: int = 1920,
-        window_size_y: int = 1200,
-        heuristic_ai: bool = False,
-        heuristic_rest: bool = False,
-        debug: bool = False,
-    ) -> None:
-        given = {name: value for name, value in locals().items() if name not in NOT_KEYWORDS}
-        config = keeping_limit(parse(Sc2Config, engine_values(given)))
+    __signature__ = signature_of(Options)
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        given = bind(self.__signature__, arguments, keywords)
+        config = with_truncation(parse(Sc2Config, engine_values(given)))
         super().__init__(given, SmacEnv(config.battles(load_scenario(config.map), 1, 1)))

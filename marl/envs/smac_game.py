@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from marl.config.schema import field_types
 from marl.engine.facts.choices import Choices
 from marl.engine.facts.scenario import SIDES
-from marl.engine.smac.options import Quirks
+from marl.engine.smac.options import OURS, Quirks
 from marl.engine.smacv2.generation import OPEN_SIZED, SECTION, Generation
 from marl.envs.game.env import GameEnv, GamePlan
-from marl.envs.smac_options import ClientConfig
+from marl.envs.smac_options import BackendConfig, ClientConfig
 from marl.errors import EnvError
 
 SOURCES = {"smac": "SMAC_SOURCE", "smacv2": "SMACV2_SOURCE"}
-OURS = ("map", "backend", "quirks", "choices", "game", "reward_deaths_only", SECTION)
 ADVICE = (
     "game.python must be a Python with pysc2, and {package} must be installed there, or "
     "game.source (or {variable}) be a checkout of github.com/oxwhirl/{package}"
@@ -48,7 +48,7 @@ def plan_v2(config: ClientConfig, generation: Generation) -> GamePlan:
     options = {
         **_options(config),
         "map_name": OPEN_SIZED + generation.race.name,
-        SECTION: told(generation),
+        SECTION: capability_config(generation),
     }
     return GamePlan(
         f"sc2v2-game/{config.map}",
@@ -59,22 +59,29 @@ def plan_v2(config: ClientConfig, generation: Generation) -> GamePlan:
 
 
 def _options(config: ClientConfig) -> dict[str, Any]:
-    """The client's keywords; EnvError for what only the engine can do."""
+    """The client's keywords; EnvError for options that only the engine has."""
     if config.quirks != Quirks():
         raise EnvError("quirks: backend=game plays with the clients' bugs; leave them all true")
     if config.choices != Choices():
         raise EnvError("choices: backend=game plays by the game's own rules; leave them out")
     if config.reward_deaths_only:
-        raise EnvError("reward_deaths_only: the official clients know no such reward")
-    values = {item.name: getattr(config, item.name) for item in fields(config)}
+        raise EnvError("reward_deaths_only: the official clients have no such reward")
+    values = {
+        item.name: getattr(config, item.name)
+        for item in fields(config)
+        if item.name not in (*field_types(BackendConfig), *OURS, SECTION)
+    }
     if config.move_amount == int(config.move_amount):
         values["move_amount"] = int(config.move_amount)  # the client adds it to indices
-    game = {"game_version": config.game.version, "difficulty": config.game.difficulty}
-    return {**{name: value for name, value in values.items() if name not in OURS}, **game}
+    return {
+        **values,
+        "game_version": config.game.version,
+        "difficulty": config.game.difficulty,
+    }
 
 
 def _make(config: ClientConfig, package: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The request that makes the client, see client.py."""
+    """The request that creates the client, see client.py."""
     variable = SOURCES[package]
     return {
         "do": "make",
@@ -89,17 +96,17 @@ def _make(config: ClientConfig, package: str, options: Mapping[str, Any]) -> dic
 
 
 def _python(config: ClientConfig) -> str:
-    """The Python of the workers; EnvError where there is no such program."""
+    """The Python of the workers; EnvError where it is missing."""
     python = config.game.python or sys.executable
     if shutil.which(python) is None:
         raise EnvError(f"game.python={python}: is no program; `make clients` makes one for it")
     return python
 
 
-def told(generation: Generation) -> dict[str, Any]:
-    """The capability_config: what the client must know to lay out its observations.
+def capability_config(generation: Generation) -> dict[str, Any]:
+    """The client's capability_config, as far as its observations' layout depends on it.
 
-    Nothing of it is drawn by the client: `episode_config` says what each episode has.
+    The client draws none of it: `episode_config` has the draws of each episode.
     """
     drawn = generation.config
     sizes = {"n_units": generation.n_units, "n_enemies": generation.n_enemies}
@@ -116,7 +123,7 @@ def told(generation: Generation) -> dict[str, Any]:
 
 
 def episode_config(generation: Generation, seed: int) -> dict[str, Any]:
-    """What the episode of this seed has, as the client's `reset` takes it, in plain lists."""
+    """The episode of this seed as the client's `reset` takes it, in plain lists."""
     drawn, config, agents = generation.deploy(seed), generation.config, generation.n_units
     names = [generation.unit_names[kind].lower() for kind in drawn.kinds]
     teams = {"ally_team": names[:agents], "enemy_team": names[agents:]}

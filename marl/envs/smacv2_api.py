@@ -4,8 +4,8 @@
 
 As marl/envs/smac_api.py, whose differences from the client hold here too. Further ones:
 
-- What an episode has is drawn from its seed, by either class. `reset(episode_config)` of
-  StarCraft2Env takes the client's dictionary; what it leaves out is drawn.
+- Either class draws an episode from its seed. `reset(episode_config)` of StarCraft2Env takes the
+  client's dictionary; parts that it lacks are drawn.
 - Observations are made once a step, so get_obs may be called any number of times.
 - Start positions in an episode_config always count, the client's only beside start_positions.
 - SMAC v1's maps can be played, with fixed teams and so without capability_config. The client can
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,9 +23,16 @@ from numpy.typing import NDArray
 
 from marl.config.schema import parse
 from marl.engine.facts.scenario import SIDES, Deployment, Scenario, load_scenario, scenario_names
+from marl.engine.smac.options import Smacv2Options
 from marl.engine.smac.state import write_capabilities
 from marl.engine.smacv2.generation import OPEN_SIZED, SECTION, Generation, make_generation
-from marl.envs.drop_in.keywords import NOT_KEYWORDS, engine_values, keeping_limit
+from marl.envs.drop_in.keywords import (
+    NOTHING,
+    bind,
+    engine_values,
+    signature_of,
+    with_truncation,
+)
 from marl.envs.drop_in.multiagentenv import MultiAgentEnv, Observations, State
 from marl.envs.smac import SmacEnv
 from marl.envs.smacv2 import Smacv2Config
@@ -34,9 +40,8 @@ from marl.errors import EnvError, FieldError, nearest_or_all
 
 __all__ = ["MultiAgentEnv", "StarCraft2Env", "StarCraftCapabilityEnvWrapper"]
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 SIZES = ("n_units", "n_enemies")
-SIZE = 10  # a side's units on 10gen_<race>, where nothing says otherwise
+SIZE = 10  # of a team on 10gen_<race>, unless n_units or n_enemies is given
 PLACES = tuple(f"{side}_start_positions" for side in SIDES)
 NUMBERS = ("attack", "health")
 
@@ -44,62 +49,21 @@ NUMBERS = ("attack", "health")
 class StarCraft2Env(MultiAgentEnv):
     """A SMACv2 scenario; the keywords as in the client, meanings in marl/engine/smac/options.py."""
 
-    def __init__(
-        self,
-        map_name: str = "8m",
-        step_mul: int = 8,
-        move_amount: float = 2,
-        difficulty: str = "7",
-        game_version: str | None = None,
-        seed: int | None = None,
-        continuing_episode: bool = False,
-        obs_all_health: bool = True,
-        obs_own_health: bool = True,
-        obs_last_action: bool = False,
-        obs_pathing_grid: bool = False,
-        obs_terrain_height: bool = False,
-        obs_instead_of_state: bool = False,
-        obs_timestep_number: bool = False,
-        obs_own_pos: bool = False,
-        obs_starcraft: bool = True,
-        conic_fov: bool = False,
-        num_fov_actions: int = 12,
-        state_last_action: bool = True,
-        state_timestep_number: bool = False,
-        reward_sparse: bool = False,
-        reward_only_positive: bool = True,
-        reward_death_value: float = 10,
-        reward_win: float = 200,
-        reward_defeat: float = 0,
-        reward_negative_scale: float = 0.5,
-        reward_scale: bool = True,
-        reward_scale_rate: float = 20,
-        use_unit_ranges: bool = False,
-        min_attack_range: float = 2,
-        kill_unit_step_mul: int = 2,
-        fully_observable: bool = False,
-        capability_config: Mapping[str, Any] = NOTHING,
-        replay_dir: str = "",
-        replay_prefix: str = "",
-        window_size_x: int = 1920,
-        window_size_y: int = 1200,
-        heuristic_ai: bool = False,
-        heuristic_rest: bool = False,
-        debug: bool = False,
-        prob_obs_enemy: float = 1.0,
-        action_mask: bool = True,
-    ) -> None:
-        given = {name: value for name, value in locals().items() if name not in NOT_KEYWORDS}
+    __signature__ = signature_of(Smacv2Options)
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        given = bind(self.__signature__, arguments, keywords)
+        map_name, capabilities = given["map_name"], given[SECTION]
         values = engine_values(given)
-        values[SECTION] = own_capabilities(map_name, capability_config)
-        config = keeping_limit(parse(Smacv2Config, values))
-        self._open = undrawn(capability_config)
+        values[SECTION] = own_capabilities(map_name, capabilities)
+        config = with_truncation(parse(Smacv2Config, values))
+        self._open = undrawn(capabilities)
         battles = config.battles(self._scenario(config), 1, 1)
         super().__init__(given, SmacEnv(battles, "sc2v2-engine"))
         self.n_fov_actions = self._layout.n_fov_actions
 
     def _scenario(self, config: Smacv2Config) -> Scenario:
-        """The battles, each deployed as the latest reset says."""
+        """The scenario, deployed as the latest reset has drawn it."""
         self._generation: Generation | None = None
         self._deployment: Deployment | None = None
         if config.map in scenario_names():
@@ -112,7 +76,7 @@ class StarCraft2Env(MultiAgentEnv):
         return self._deployment
 
     def reset(self, episode_config: Mapping[str, Any] = NOTHING) -> tuple[Observations, State]:
-        """Begin the next battle, with what the client's dictionary says and the rest drawn."""
+        """Begin the next battle, with the parts of the client's dictionary and the rest drawn."""
         seeds = self._next_seeds()
         for key in self._open:
             if key not in episode_config:
@@ -155,7 +119,7 @@ class StarCraftCapabilityEnvWrapper:
 
     def __init__(self, **kwargs: Any) -> None:
         if SECTION not in kwargs:
-            raise EnvError(f"{SECTION}: is missing; it says what an episode's draws are")
+            raise EnvError(f"{SECTION}: is missing; it has the distributions of an episode")
         self.distribution_config = kwargs[SECTION]
         self.env = StarCraft2Env(**kwargs)
 
@@ -173,7 +137,7 @@ def own_capabilities(map_name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The client's capability_config as ours.
 
     The client's wrapper writes the sizes and the section's name into each section, and its
-    environment reads the sizes in team_gen. Here they stand once, and 10gen_<race> alone means 10
+    environment reads the sizes in team_gen. Ours has them once, and 10gen_<race> alone means 10
     against 10.
     """
     if not isinstance(given, Mapping):
@@ -193,26 +157,26 @@ def own_capabilities(map_name: str, given: Mapping[str, Any]) -> dict[str, Any]:
             if count is not None and ours.setdefault(size, count) != count:
                 raise FieldError(f"{SECTION}.{name}.{size}", f"{count}, and elsewhere {ours[size]}")
     if "health" in undrawn(given):
-        ours["health"]["upper_bound"] = [0.0]  # not all levels, which agents could not live with
+        ours["health"]["upper_bound"] = [0.0]  # the default of 1 is death at the first step
     if map_name.startswith(OPEN_SIZED):
         ours = {**dict.fromkeys(SIZES, SIZE), **ours}
     return ours
 
 
 def undrawn(given: Mapping[str, Any]) -> list[str]:
-    """Sections that say nothing to draw from, so that every reset has to bring the numbers."""
-    says_nothing = {"observe", "env_key", *SIZES}
+    """The sections without a distribution, whose numbers every reset must bring."""
+    no_distribution = {"observe", "env_key", *SIZES}
     return [
         key
         for key in (*NUMBERS, "enemy_mask")
-        if isinstance(given.get(key), Mapping) and set(given[key]) <= says_nothing
+        if isinstance(given.get(key), Mapping) and set(given[key]) <= no_distribution
     ]
 
 
 def deployed(
     generation: Generation, drawn: Deployment, episode_config: Mapping[str, Any]
 ) -> Deployment:
-    """`drawn` with what the client's episode_config says instead."""
+    """`drawn`, replaced by the parts of the client's episode_config."""
     known = ("team_gen", *PLACES, *NUMBERS, "enemy_mask")
     for key in episode_config:
         if key not in known:
@@ -230,9 +194,9 @@ def deployed(
         if key in episode_config:
             _require_drawn(generation, key)
             numbers = _item(episode_config, key, counts[:1])
-            below = 1.0 if key == "health" else np.nextafter(1.0, 2.0)  # nobody lives at level 1
+            below = 1.0 if key == "health" else np.nextafter(1.0, 2.0)  # an agent dies at level 1
             if not ((numbers >= 0) & (numbers < below)).all():
-                raise EnvError(f"episode_config.{key}: {numbers.tolist()} must be shares of 1")
+                raise EnvError(f"episode_config.{key}: {numbers.tolist()} must be fractions of 1")
             changes[name] = numbers
     if "enemy_mask" in episode_config:
         _require_drawn(generation, "enemy_mask")
@@ -258,7 +222,7 @@ def _kinds(generation: Generation, team_gen: Mapping[str, Any]) -> NDArray[np.in
 def _item(
     episode_config: Mapping[str, Any], key: str, shape: tuple[int, ...]
 ) -> NDArray[np.float64]:
-    """The numbers that the client's distribution of this name gives."""
+    """The numbers under this key, in `shape`."""
     numbers = np.array(episode_config[key].get("item"), dtype=np.float64)
     if numbers.size != np.prod(shape):
         raise EnvError(f"episode_config.{key}.item: has shape {numbers.shape}, needs {shape}")
@@ -267,4 +231,6 @@ def _item(
 
 def _require_drawn(generation: Generation, key: str) -> None:
     if getattr(generation.config, key) is None:
-        raise EnvError(f"episode_config.{key}: name it in {SECTION} too, so that agents are told")
+        raise EnvError(
+            f"episode_config.{key}: name it in {SECTION} too, so that observations have it"
+        )

@@ -12,30 +12,18 @@ from functools import cache
 
 from s2clientprotocol import common_pb2, data_pb2
 
-from marl.engine.facts.units import load_unit_types
+from marl.engine.facts.units import load_unit_types, load_units
 from marl.engine.world import UnitTypes
 
+UNITS = load_units()
 # All unit types of maps/units.yaml, alphabetically: the type indices of the server's battles.
-NAMES = (
-    "Baneling",
-    "Colossus",
-    "Hydralisk",
-    "Marauder",
-    "Marine",
-    "Medivac",
-    "SpineCrawler",
-    "Stalker",
-    "Zealot",
-    "Zergling",
-)
-RACE_OF = dict.fromkeys(NAMES, common_pb2.Zerg) | {
-    **dict.fromkeys(("Marauder", "Marine", "Medivac"), common_pb2.Terran),
-    **dict.fromkeys(("Colossus", "Stalker", "Zealot"), common_pb2.Protoss),
-}
+NAMES = tuple(sorted(UNITS))
+RACES = {"T": common_pb2.Terran, "P": common_pb2.Protoss, "Z": common_pb2.Zerg}
+RACE_OF = {name: RACES[UNITS[name].race] for name in NAMES}
 # The agents' types are copies of the stock ones. They come last, alphabetically: SMAC v2 counts the
 # unit types of the data response and takes the last nine.
 STOCK_TYPES = 200  # stock unit ids that the data response lists, 0 and on
-AGENT_NAMES = tuple(name for name in NAMES if name != "SpineCrawler")
+AGENT_NAMES = tuple(name for name in NAMES if "Structure" not in UNITS[name].attributes)
 AGENT_SUFFIX = "_RL"
 
 

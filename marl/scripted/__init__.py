@@ -1,1 +1,1 @@
-"""Players that follow a script: baselines to compare with, and probes of the engine's rules."""
+"""Scripted players: baselines, and probes of the engine's rules."""

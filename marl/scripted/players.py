@@ -1,7 +1,7 @@
-"""Scripted players: what they are called, what may be set, and how they play.
+"""Scripted players and their configs.
 
-A player is evaluated like a trained policy and has nothing to learn. All but `random` read the true
-facts of a battle, as SMAC's own scripted agents do, and not the agents' observations.
+A player is evaluated like a trained policy and learns nothing. All but `random` read the true state
+of a battle's units, as SMAC's own scripted agents do, and not the agents' observations.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine.scripts import focus_fire as focus
-from marl.engine.scripts import heuristic as scripts
+from marl.engine.scripts.focus_fire import focus_fire
+from marl.engine.scripts.heuristic import heuristic
 from marl.engine.scripts.random_legal import random_legal_actions
 from marl.engine.world import NO_UNIT
 from marl.envs.smac import SmacEnv
 from marl.errors import ConfigError
 from marl.protocols import Player, Step, VecEnv
 
-# Keeps what a random player draws apart from what its battle draws from the same seed.
+# Keeps a random player's draws apart from those of its battle, which has the same seed.
 PLAYER_STREAM = np.uint64(0xD1B54A32D192ED03)
 
 
 @dataclass(frozen=True)
 class PlayerConfig:
-    """A scripted player's options, and the player itself."""
+    """The options of a scripted player."""
 
     def build(self, env: VecEnv) -> Player:
-        """The player of all E episodes of `env`; ConfigError where it can't play that."""
+        """The player of all E episodes of `env`; ConfigError where it can't play `env`."""
         raise NotImplementedError
 
 
@@ -42,7 +42,7 @@ class RandomConfig(PlayerConfig):
 
 @dataclass(frozen=True)
 class HeuristicConfig(PlayerConfig):
-    """SMAC's heuristic_ai: the nearest enemy until it is dead, from whatever distance.
+    """SMAC's heuristic_ai: each agent attacks the nearest enemy, at any distance, until it is dead.
 
     Source: oxwhirl/smac @d6aab33, starcraft2.py get_agent_action_heuristic.
     """
@@ -55,7 +55,7 @@ class HeuristicConfig(PlayerConfig):
 
 @dataclass(frozen=True)
 class FocusFireConfig(PlayerConfig):
-    """All fire on the weakest enemy in reach until it is dead; legal actions only."""
+    """All agents attack the weakest enemy in range until it is dead; legal actions only."""
 
     def build(self, env: VecEnv) -> Player:
         return FocusPlayer(battles_of(env, "focus_fire"), steps_back=False)
@@ -70,7 +70,7 @@ class KiteConfig(PlayerConfig):
 
 
 def battles_of(env: VecEnv, name: str) -> SmacEnv:
-    """The environment, if it is one whose units a player can read."""
+    """`env`, if a player can read its units; else a ConfigError. name: of the player."""
     if not isinstance(env, SmacEnv):
         raise ConfigError(
             f"--config={name}: plays StarCraft battles on the engine, not {env.spec.name}; "
@@ -80,7 +80,7 @@ def battles_of(env: VecEnv, name: str) -> SmacEnv:
 
 
 class RandomPlayer:
-    """Draws legal actions, each battle from random numbers of its own."""
+    """Draws legal actions, each battle from a generator of its own."""
 
     def __init__(self, env: VecEnv) -> None:
         self.env = env
@@ -113,9 +113,9 @@ class HeuristicPlayer:
         self.targets[:] = NO_UNIT
 
     def step(self) -> Step:
-        """One step of all running episodes; neither the mask nor what may fail binds."""
+        """One step of all running episodes; masked actions are legal, and no order fails."""
         units, avail = self.env.battles.world.units, self.env.observe().avail
-        scripts.heuristic(self.scene, self.rest, units, avail, self.targets, self.actions)
+        heuristic(self.scene, self.rest, units, avail, self.targets, self.actions)
         return self.env.command(self.actions)
 
 
@@ -136,7 +136,7 @@ class FocusPlayer:
 
     def step(self) -> Step:
         """One step of all running episodes."""
-        focus.focus_fire(
+        focus_fire(
             self.scene,
             self.steps_back,
             self.env.battles.world.units,

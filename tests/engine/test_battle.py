@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from marl.engine.battle import Battles
 from marl.engine.facts.scenario import load_scenario
 from marl.engine.scripts.random_legal import random_legal_actions
-from marl.engine.smac.options import V2_ONLY, Options
+from marl.engine.smac.options import Options
 from marl.errors import EnvError
 
 TWO_THREADS = min(2, nb.config.NUMBA_NUM_THREADS)
@@ -189,7 +189,7 @@ def test_a_wrong_number_of_threads_or_seeds_is_refused():
         {
             item.name: st.booleans()
             for item in dataclasses.fields(Options)
-            if item.name.startswith(("obs_", "state_")) and item.name not in V2_ONLY
+            if item.name.startswith(("obs_", "state_"))
         }
     ),
 )

@@ -1,4 +1,4 @@
-"""What the official clients are told: their keywords, and what an episode of SMACv2 has."""
+"""The official clients' keywords, and the episode_config of SMACv2."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from marl.engine.smacv2.traits import Mask, PerAgentUniform
 from marl.envs.game.client import drawn
 from marl.envs.game.options import GameConfig
 from marl.envs.smac import Sc2Config
-from marl.envs.smac_game import episode_config, plan_v1, plan_v2, told
+from marl.envs.smac_game import capability_config, episode_config, plan_v1, plan_v2
 from marl.envs.smacv2 import Smacv2Config
 
 DRAWN = CapabilityConfig(
@@ -52,9 +52,9 @@ def test_v2_gets_the_race_s_map_and_the_sizes():
     assert options["capability_config"]["enemy_mask"] == sizes
 
 
-def test_nothing_is_told_of_what_is_not_drawn():
+def test_the_client_s_config_lacks_what_is_not_drawn():
     generation = make_generation("terran_3_vs_3", CapabilityConfig())
-    assert set(told(generation)) == {"team_gen"}
+    assert set(capability_config(generation)) == {"team_gen"}
     assert set(episode_config(generation, 1)) == {"team_gen"}
 
 

@@ -1,4 +1,4 @@
-"""The official clients on a game made of units: nothing but the game's own modules is replaced.
+"""The official clients on given units: nothing but the game's own modules is replaced.
 
 A client is the class StarCraft2Env of oxwhirl/smac or oxwhirl/smacv2, imported from a checkout.
 Modules of pysc2 and s2clientprotocol are stubs; the controller, the other end of the wire, shows

@@ -1,4 +1,4 @@
-"""Battles shown to an official client and to our functions, and how far they differ."""
+"""Battles given to an official client and to our functions, and the differences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from marl.engine.facts.scenario import Scenario
 from marl.engine.facts.units import load_unit_types
 from marl.engine.smac import observation, visibility
 from marl.engine.smac.layout import empty_traits, make_layout
-from marl.engine.smac.options import Options, Shown
+from marl.engine.smac.options import Options, values_by_name
 from marl.engine.smac.reward import (
     DRAWN,
     LOST,
@@ -29,6 +29,9 @@ from marl.engine.smac.reward import (
 )
 from marl.engine.smac.state import write_capabilities, write_state
 from marl.engine.smac.visibility import Memory, empty_memory
+from marl.engine.smacv2.generation import CapabilityConfig
+from marl.engine.smacv2.teams import WeightedTeams
+from marl.engine.smacv2.traits import Mask, PerAgentUniform
 from tests.official.clients import Client
 from tests.official.random_units import change, make_units, populate, scatter
 
@@ -60,7 +63,7 @@ class Tally:
 
 
 class Battle:
-    """One battle, seen by both."""
+    """One battle, given to both."""
 
     def __init__(
         self,
@@ -72,7 +75,7 @@ class Battle:
         tally: Tally,
     ) -> None:
         self.client, self.rng, self.tally, self.options = client, rng, tally, options
-        self.types = load_unit_types(scenario.unit_names)
+        self.types, self.values = load_unit_types(scenario.unit_names), values_by_name(options)
         self.layout = layout = make_layout(scenario, self.types, options)
         self.reward_rules = make_reward_rules(scenario, self.types, options)
         self.units = make_units(kinds, empty_traits(layout, 1))
@@ -87,22 +90,22 @@ class Battle:
 
     def begin(self) -> None:
         """reset() of both; the client's observes."""
-        units, layout, shown, rng = self.units, self.layout, self.options.shown, self.rng
+        units, layout, values, rng = self.units, self.layout, self.values, self.rng
         populate(units, layout, self.types, rng)
         config: dict[str, Any] = {}
-        if shown.attack:
+        if values["stochastic_attack"]:
             units.attack_probability[:] = rng.random(layout.n_agents)
             config["attack"] = {"item": units.attack_probability.copy()}
-        if shown.health:
+        if values["stochastic_health"]:
             units.health_level[:] = rng.uniform(0, 0.6, layout.n_agents)
             config["health"] = {"item": units.health_level.copy()}
-        if shown.enemy_mask:
+        if values["mask_enemies"]:
             units.enemy_mask[:] = rng.random(units.enemy_mask.shape) < 0.5
             config["enemy_mask"] = {"item": units.enemy_mask.copy()}
         self.client.show(units, self.types)
         observation.begin(layout, units, self.memory, NO_RANDOM)
-        visibility.forget_all(self.memory)  # what `begin` looked at was not in the client's order
-        seed = self._same_luck()
+        visibility.forget_all(self.memory)  # `begin` did not look in the client's order
+        seed = self._seed_client()
         if self.options.client == "v2":
             scenario = self.client.scenario
             names = [scenario.unit_names[kind].lower() for kind in units.kind]
@@ -114,7 +117,7 @@ class Battle:
         self._compare(*theirs)
 
     def step(self, deadliness: float) -> bool:
-        """One step of both, random legal actions and new units. Whether the battle goes on."""
+        """One step of both, random legal actions and changed units. Whether the battle goes on."""
         units, layout, env = self.units, self.layout, self.client.env
         actions = [int(self.rng.choice(np.flatnonzero(row))) for row in self.avail]
         alive = units.health > 0
@@ -140,7 +143,7 @@ class Battle:
         assert dead == [info["dead_allies"], info["dead_enemies"]]
         if layout.is_v2:
             visibility.forget_dead(layout, units, self.memory)
-        seed = self._same_luck()
+        seed = self._seed_client()
         obs, state = env.get_obs(), None
         self._look(seed)
         if not self.options.obs_instead_of_state or self.options.client == "v1":
@@ -148,7 +151,7 @@ class Battle:
         self._compare(obs, state)
         return not terminated
 
-    def _same_luck(self) -> int:
+    def _seed_client(self) -> int:
         """Seed the client's two sources of chance; give the seed."""
         seed = int(self.rng.integers(2**31))
         random.seed(seed)
@@ -193,17 +196,17 @@ class Battle:
             tally.compare("enemies seen", self.memory.seen, seen)
 
 
-def capability_config(options: Options, n_units: int, n_enemies: int) -> dict[str, Any]:
-    """v2's capability_config that `options` shows."""
-    shown, sizes = options.shown, {"n_units": n_units, "n_enemies": n_enemies}
-    config: dict[str, Any] = {"team_gen": {**sizes, "observe": shown.types_observed}}
-    if shown.attack:
-        config["attack"] = {"observe": shown.attack_observed}
-    if shown.health:
-        config["health"] = {"observe": shown.health_observed}
-    if shown.enemy_mask:
-        config["enemy_mask"] = {}
-    return config
+def client_config(config: CapabilityConfig, n_units: int, n_enemies: int) -> dict[str, Any]:
+    """`config` as far as the client must know it, which draws nothing itself."""
+    sizes = {"n_units": n_units, "n_enemies": n_enemies}
+    sections: dict[str, Any] = {"team_gen": {**sizes, "observe": config.team_gen.observe}}
+    if config.attack is not None:
+        sections["attack"] = {"observe": config.attack.observe}
+    if config.health is not None:
+        sections["health"] = {"observe": config.health.observe}
+    if config.enemy_mask is not None:
+        sections["enemy_mask"] = {}
+    return sections
 
 
 def random_options(client: str, rng: Generator) -> dict[str, Any]:
@@ -249,12 +252,20 @@ def random_options(client: str, rng: Generator) -> dict[str, Any]:
     }
 
 
-def random_shown(rng: Generator) -> Shown:
-    """Which of v2's capabilities are set and seen."""
-    values = rng.random(6) < [0.4, 0.5, 0.4, 0.5, 0.8, 0.3]
-    return Shown(*(bool(value) for value in values))
+def random_capabilities(rng: Generator) -> CapabilityConfig:
+    """Some of v2's capabilities, some of them observed."""
+    draws = (rng.random(6) < [0.4, 0.5, 0.4, 0.5, 0.8, 0.3]).tolist()
+    attack, attack_observed, health, health_observed, types_observed, mask = draws
+    return CapabilityConfig(
+        team_gen=WeightedTeams(observe=types_observed),
+        attack=PerAgentUniform(observe=attack_observed) if attack else None,
+        health=PerAgentUniform((0.0,), (0.6,), health_observed) if health else None,
+        enemy_mask=Mask() if mask else None,
+    )
 
 
-def official_values(options: Mapping[str, Any], shown: Shown) -> dict[str, Any]:
-    """`options` as far as the client takes them together with `shown`."""
-    return {**options, "reward_only_positive": True} if shown.health else dict(options)
+def official_values(options: Mapping[str, Any], config: CapabilityConfig) -> dict[str, Any]:
+    """`options` as far as the client takes them together with `config`."""
+    if config.health is None:
+        return dict(options)
+    return {**options, "reward_only_positive": True}

@@ -1,4 +1,4 @@
-"""Random units of battles, looking for trouble: units at boundaries, on one spot, dead."""
+"""Random units that look for trouble: at boundaries, on one spot, dead."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXACT += [(3.0, 4.0), (6.0, 8.0), (2.8125, 3.75), (0.0, 0.0)]
 
 
 def make_units(kinds: Sequence[int], traits: Traits) -> ClientUnits:
-    """ClientUnits laid out as in a battle: fields of the engine's unit records."""
+    """Units in memory as in a battle: fields of the engine's unit records."""
     units = empty_world(1, len(kinds)).units[0]
     units["kind"] = kinds
     names = ("kind", "x", "y", "health", "shield", "cooldown", "energy")
@@ -24,7 +24,7 @@ def make_units(kinds: Sequence[int], traits: Traits) -> ClientUnits:
 
 
 def scatter(units: ClientUnits, layout: Layout, rng: Generator) -> None:
-    """New places: anywhere, near each other, at exact distances from an agent, on its spot."""
+    """New positions: anywhere, near each other, at exact distances from an agent, on its spot."""
     n_units = units.kind.size
     middle, spread = rng.uniform(4, 28, 2), rng.choice([2.0, 6.0, 16.0])
     for i in range(n_units):

@@ -14,17 +14,16 @@ import numpy as np
 import pytest
 
 from marl.engine.facts.units import load_unit_types
-from marl.engine.smac.options import Options
 from marl.engine.smacv2.generation import load_facts
 from marl.envs import smac_api, smacv2_api
 from marl.envs.drop_in.multiagentenv import MultiAgentEnv
 from tests.official.clients import PACKAGES, Client, load, needs
 from tests.official.compare import (
     TOLERANCE,
-    capability_config,
+    client_config,
     official_values,
+    random_capabilities,
     random_options,
-    random_shown,
 )
 
 OURS: dict[str, Any] = {"v1": smac_api.StarCraft2Env, "v2": smacv2_api.StarCraft2Env}
@@ -68,9 +67,9 @@ def test_env_info_and_feature_names_are_the_same_in_v2(race: str):
     official, rng = load("v2").StarCraft2Env, np.random.default_rng(2)
     for sizes in load_facts().team_sizes:
         for _ in range(OPTIONS_PER_MAP):
-            shown = random_shown(rng)
-            values = official_values(random_options("v2", rng), shown)
-            sections = capability_config(Options(client="v2", shown=shown), *sizes)
+            config = random_capabilities(rng)
+            values = official_values(random_options("v2", rng), config)
+            sections = client_config(config, *sizes)
             given = {"map_name": f"10gen_{race}", "capability_config": sections, **values}
             theirs, ours = official(**given), OURS["v2"](**given)
             assert ours.get_env_info() == theirs.get_env_info(), given
@@ -135,7 +134,7 @@ def follow(ours: MultiAgentEnv, client: Client, start: Any, methods: list[str], 
 
 
 @pytest.mark.parametrize("name", ["3m", "2s3z", "MMM"])
-def test_the_official_v1_client_tells_our_battles_as_our_class_does(name: str):
+def test_the_official_v1_client_observes_our_battles_as_our_class_does(name: str):
     needs("v1")
     options = {"obs_last_action": True, "reward_only_positive": False}
     ours = smac_api.StarCraft2Env(name, seed=3, **options)
@@ -172,8 +171,8 @@ def test_the_official_script_orders_what_our_script_orders(name: str, rest: bool
 
 
 @pytest.mark.parametrize("race", RACES)
-def test_the_official_v2_client_tells_our_battles_as_our_class_does(race: str):
-    """But for observations: who looks first is drawn, and not by the same numbers."""
+def test_the_official_v2_client_observes_our_battles_as_our_class_does(race: str):
+    """Without observations: the order in which agents look is drawn from other numbers."""
     needs("v2")
     config = {
         "n_units": 5,

@@ -1,4 +1,4 @@
-"""What our functions make of random facts, beside what the official clients make of them.
+"""Our functions beside the official clients, on random units.
 
 Every number of observations, states, masks, rewards, outcomes and v2's memory of enemies found, on
 every map and under random options. `-m slow` compares ten times as many positions.
@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 from marl.engine.facts.scenario import load_scenario
-from marl.engine.smac.options import Options, Quirks, Shown
+from marl.engine.smac.options import Options, Quirks, Smacv2Options
 from marl.engine.smacv2.generation import CapabilityConfig, make_generation
 from tests.official.clients import Client, needs
 from tests.official.compare import (
     Battle,
     Tally,
-    capability_config,
+    client_config,
     official_values,
+    random_capabilities,
     random_options,
-    random_shown,
 )
 
 V1_MAPS = """
@@ -56,25 +56,25 @@ def start_v1(
 def battle_v2(race: str, sizes: tuple[int, int], seed: int, tally: Tally) -> Battle:
     """A battle of random teams under options drawn from `seed`; the first has the defaults."""
     rng = np.random.default_rng([seed, *race.encode(), *sizes])
-    shown = random_shown(rng) if seed else Shown()
-    values = official_values(random_options("v2", rng) if seed else {}, shown)
-    return start_v2(race, sizes, values, shown, Quirks(), rng, tally)
+    config = random_capabilities(rng) if seed else CapabilityConfig()
+    values = official_values(random_options("v2", rng) if seed else {}, config)
+    return start_v2(race, sizes, values, config, Quirks(), rng, tally)
 
 
 def start_v2(
     race: str,
     sizes: tuple[int, int],
     values: dict[str, Any],
-    shown: Shown,
+    config: CapabilityConfig,
     quirks: Quirks,
     rng: np.random.Generator,
     tally: Tally,
 ) -> Battle:
-    """A battle of random teams; the client takes `values` and `shown`, we `quirks` too."""
-    options = Options(client="v2", shown=shown, quirks=quirks, **values)
+    """A battle of random teams; the client takes `values` and `config`, we `quirks` too."""
+    options = Smacv2Options(capability_config=config, quirks=quirks, **values)
     scenario = make_generation(f"{race}_{sizes[0]}_vs_{sizes[1]}", CapabilityConfig()).scenario()
-    config = capability_config(options, *sizes)
-    client = Client("v2", f"10gen_{race}", scenario, {**values, "capability_config": config})
+    sections = client_config(config, *sizes)
+    client = Client("v2", f"10gen_{race}", scenario, {**values, "capability_config": sections})
     allies = np.sort(rng.integers(3, size=sizes[0]))
     both = np.concatenate([allies, rng.integers(3, size=sizes[1])])
     return Battle(client, scenario, options, both, rng, tally)
@@ -84,7 +84,7 @@ def battle_of(name: str, seed: int, values: dict[str, Any], quirks: Quirks) -> B
     """A battle of a v1 map, or of five against five of a race of v2's."""
     rng = np.random.default_rng(seed)
     if name in V2_RACES:
-        return start_v2(name, (5, 5), values, Shown(), quirks, rng, Tally())
+        return start_v2(name, (5, 5), values, CapabilityConfig(), quirks, rng, Tally())
     return start_v1(name, values, quirks, rng, Tally())
 
 
@@ -152,16 +152,16 @@ def test_thousands_of_positions_agree():
         ("cone_folds_directions", "zerg", {"conic_fov": True}),
     ],
 )
-def test_mending_a_bug_departs_from_the_official_client(
+def test_fixing_a_bug_departs_from_the_official_client(
     quirk: str, of: str, values: dict[str, object]
 ):
     """So each bug is there, and the comparison would have noticed its absence."""
     needs("v2" if of in V2_RACES else "v1")
-    mended = Quirks(**{quirk: False})
+    fixed = Quirks(**{quirk: False})
 
     def play_some() -> None:
         for seed in range(20):
-            play(battle_of(of, seed, values, mended))
+            play(battle_of(of, seed, values, fixed))
 
     with pytest.raises(AssertionError):
         play_some()

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from marl.engine.battle import Battles
 from marl.engine.facts.scenario import CELLS, Scenario, load_scenario, scenario_names
 from marl.engine.scripts.random_legal import random_legal_actions
-from marl.engine.smac.options import Options, Shown
+from marl.engine.smac.options import Options, Smacv2Options
 from marl.engine.smacv2.generation import CapabilityConfig, make_generation
 from marl.engine.smacv2.start_positions import SurroundedAndReflect
 from marl.engine.smacv2.traits import Mask, PerAgentUniform
@@ -28,10 +27,9 @@ DRAWN = ("protoss_5_vs_5", "terran_10_vs_11", "zerg_10_vs_10")
 CAPABILITIES = CapabilityConfig(
     start_positions=SurroundedAndReflect(),
     attack=PerAgentUniform(),
-    health=PerAgentUniform((0.0,), (0.5,)),
+    health=PerAgentUniform((0.0,), (0.5,), observe=False),
     enemy_mask=Mask(),
 )
-SHOWN = Shown(attack=True, attack_observed=True, health=True, enemy_mask=True)
 
 names = st.sampled_from((*scenario_names(), *DRAWN))
 seeds = st.integers(0, 2**64 - 1)
@@ -72,7 +70,9 @@ def battles_of(name: str, num_envs: int, threads: int = 1, step_mul: int = 8) ->
     options = Options(step_mul=step_mul)
     if name in DRAWN:
         last = min(step_mul - 1, 2)
-        options = replace(options, client="v2", shown=SHOWN, kill_unit_step_mul=last)
+        options = Smacv2Options(
+            step_mul=step_mul, kill_unit_step_mul=last, capability_config=CAPABILITIES
+        )
     return Battles(scenario_of(name), options, num_envs, threads)
 
 

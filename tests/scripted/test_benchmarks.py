@@ -1,4 +1,4 @@
-"""benchmarks/winrates.py and benchmarks/sensitivity.py: what they keep, and their intervals."""
+"""benchmarks/winrates.py and benchmarks/sensitivity.py: their results files and intervals."""
 
 from __future__ import annotations
 

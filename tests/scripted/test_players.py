@@ -7,7 +7,7 @@ import pytest
 
 from marl.engine.battle import Battles
 from marl.engine.facts.scenario import load_scenario
-from marl.engine.smac.options import Options
+from marl.engine.smac.options import Smacv2Options
 from marl.engine.world import ORDER_ATTACK
 from marl.envs.matrix import MatrixConfig
 from marl.envs.smac import Sc2Config
@@ -46,7 +46,7 @@ def test_orders_beyond_the_mask_are_followed():
 
 @pytest.mark.parametrize("ignores_mask", [False, True])
 def test_smacv2_withholds_attacks_from_afar_but_not_those_of_its_own_scripts(ignores_mask):
-    options = Options(client="v2", action_mask=False)
+    options = Smacv2Options(action_mask=False)
     battles = Battles(load_scenario("3m"), options, 1)
     battles.reset(np.array([1], dtype=np.uint64))
     assert battles.record.avail[0, :, 6:].all()  # but the enemies are 14 away

@@ -1,7 +1,7 @@
-"""How the rules go that nothing public settles: each one named, with the choice as its default.
+"""The game rules that no public source settles: each one is an option, our choice its default.
 
-docs/fidelity.md gives for each what speaks for it and how much battles depend on it, as
-benchmarks/sensitivity.py measured.
+docs/fidelity.md gives the reasons for each, and how much battles depend on it, measured by
+benchmarks/sensitivity.py.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ FARTHEST_MARGIN = 100.0  # of acquire_margin: more than any map is wide
 
 @dataclass(frozen=True)
 class Choices:
-    """One claim per uncertain rule of the game."""
+    """One claim for each uncertain rule of the game."""
 
     # Weapons
     reissue_resets_swing: bool = False  # the same attack, ordered again, begins its swing anew
     damage_point_extends_period: bool = False  # a swing begins only when the weapon is ready
-    order_cuts_burst: bool = True  # another order takes away a zealot's second hit, a sweep's rest
+    order_cuts_burst: bool = True  # another order cancels a zealot's second hit and a sweep
     missile_edge_to_edge: bool = True  # else it flies from centre to centre
-    overflow_minimum: bool = True  # what a shield leaves of a hit takes at least the minimum
-    sweep_counts_radius: bool = True  # a colossus's beam hits whose edge it touches
+    overflow_minimum: bool = True  # damage that passes a shield is at least the minimum
+    sweep_counts_radius: bool = True  # a colossus's beam hits units whose edge it touches
     sweep_follows_target: bool = True  # else it runs where the target was when it was fired
-    splash_counts_radius: bool = True  # a baneling hits whose edge is within its radius
-    # Whom units fight
+    splash_counts_radius: bool = True  # a baneling hits units whose edge is within its radius
+    # Targets
     target_kept: bool = True  # while in weapon range; else the nearest, again in each loop
-    threats_first: bool = True  # what can hit back, before what is nearer
-    helpers_rerank: bool = False  # a call for help changes the target of who has one
-    answer_beyond_scan: bool = True  # a unit hit from afar goes for who did it
-    blocked_repick: bool = True  # who cannot get at its target looks for one with a free way
+    threats_first: bool = True  # enemies that can hit back come before nearer ones
+    helpers_rerank: bool = False  # a call for help changes the target of a unit that has one
+    answer_beyond_scan: bool = True  # a unit hit from afar goes for its attacker
+    blocked_repick: bool = True  # a unit whose way is blocked looks for a target with a free way
     acquire_margin: float = 0.0  # added to weapon range where units look for targets
     enemy_medivac_follows: bool = True  # no faster than the army; else straight to the goal
     ally_medivac_autocast: bool = False  # the agents' medivacs heal by themselves too
     patient_shared: bool = False  # several medivacs may heal one unit at a time
     # Orders
-    refused_order_stops: bool = False  # else who cannot do it goes on with what it did
+    refused_order_stops: bool = False  # a unit that cannot obey stops; else it goes on as before
     # Movement
     idle_pushed: bool = True  # idle friends make way
-    queue_behind_friends: bool = True  # who go the same way; else round them
-    wave_stops_on_touch: bool = True  # at a friend that has arrived
+    queue_behind_friends: bool = True  # that go the same way; else they walk round them
+    wave_stops_on_touch: bool = True  # units stop when they touch a friend that has arrived
     flyers_drift: bool = True  # they brake as slowly as they speed up; else stop at once
     spawn_cluster: bool = False  # units of a point settle around it; else on a square lattice
 
@@ -54,7 +54,7 @@ class Choices:
             )
 
     def record(self) -> NDArray[np.record]:
-        """The choices [1], as the compiled rules take them: flags as 0 or 1."""
+        """The choices [1] as a record for the compiled rules, flags as 0 or 1."""
         values = [(item.name, getattr(self, item.name)) for item in fields(self)]
         dtype = [(n, np.int64 if isinstance(v, bool) else np.float64) for n, v in values]
         record: Any = np.zeros(1, dtype=np.dtype(dtype))

@@ -1,6 +1,6 @@
-"""Scenarios: the facts of a battle, read from maps/<name>.yaml and maps/terrains.yaml.
+"""Scenarios, read from maps/<name>.yaml and maps/terrains.yaml and checked. Not compiled.
 
-Formats and their checks; nothing here is compiled. Coordinates are grid units from the
+Coordinates are grid units from the
 south-west corner of the map, x to the east, y to the north.
 """
 
@@ -43,22 +43,22 @@ class Group:
 
 @dataclass(frozen=True)
 class Deployment:
-    """The units of one drawn battle and what is peculiar to them; A agents first, then M enemies.
+    """The units of one drawn battle and their capabilities; A agents first, then M enemies.
 
-    Places are asked for; units that would overlap are moved to the nearest free ground.
+    Units that would overlap are moved to the nearest free ground.
     """
 
     kinds: NDArray[np.int64]  # [N] index of Scenario.unit_names, in the order of creation
     x: NDArray[np.float64]  # [N]
     y: NDArray[np.float64]
-    attack_probability: NDArray[np.float64]  # [A] that an attack order is carried out
-    health_level: NDArray[np.float64]  # [A] share of its health at which an agent dies
-    enemy_mask: NDArray[np.uint8]  # [A,M] 1: the agent does not see that enemy's health and type
+    attack_probability: NDArray[np.float64]  # [A] of an attack order to be given
+    health_level: NDArray[np.float64]  # [A] fraction of its health at which an agent dies
+    enemy_mask: NDArray[np.uint8]  # [A,M] 1: the agent does not observe the enemy's health and type
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One battle's facts."""
+    """A map and its units."""
 
     name: str
     map_type: str  # the client's name for the mix of units: marines, MMM ...
@@ -80,7 +80,7 @@ class Scenario:
 
 
 def scenario_names(maps: Path = MAPS) -> list[str]:
-    """The scenarios that the maps folder has."""
+    """The names of all scenarios in the maps folder."""
     return sorted(p.stem for p in maps.glob("*.yaml") if p.stem not in NOT_SCENARIOS)
 
 
@@ -94,14 +94,14 @@ def load_scenario(name: str, maps: Path = MAPS) -> Scenario:
     file = YamlFile.read(maps / f"{name}.yaml")
     allowed = ["source", "map_type", "episode_limit", "races", "terrain", "groups", "type_columns"]
     file.keys(file.content, "", [*allowed, "enemy_order"])
-    file.text(file.content["source"], "source")
+    file.string(file.content["source"], "source")
     groups = _groups(file)
     _check_units(file, groups, maps)
-    terrain = load_terrain(file.text(file.content["terrain"], "terrain"), maps)
+    terrain = load_terrain(file.string(file.content["terrain"], "terrain"), maps)
     order, segment = _enemy_order(file)
     scenario = Scenario(
         name=name,
-        map_type=file.text(file.content["map_type"], "map_type"),
+        map_type=file.string(file.content["map_type"], "map_type"),
         episode_limit=file.whole(file.content["episode_limit"], "episode_limit", low=1),
         races=_races(file),
         walkable=terrain.walkable,
@@ -147,8 +147,8 @@ def load_terrain(name: str, maps: Path = MAPS) -> Terrain:
 
 
 def _rows(file: YamlFile, value: object, field: str, cells: Mapping[str, int]) -> list[list[int]]:
-    """A grid written north to south, as numbers [H][W] from the south."""
-    rows = [file.text(row, field) for row in file.items(value, field)]
+    """A grid of numbers [H][W] from the south; the file's rows run from north to south."""
+    rows = [file.string(row, field) for row in file.items(value, field)]
     if not rows or len({len(row) for row in rows}) != 1:
         file.refuse(field, "rows must all be of one length")
     unknown = set("".join(rows)) - set(cells)
@@ -191,7 +191,7 @@ def _groups(file: YamlFile) -> tuple[Group, ...]:
         groups.append(
             Group(
                 side=file.choice(entry["side"], f"{field}.side", SIDES),
-                unit=file.text(entry["unit"], f"{field}.unit"),
+                unit=file.string(entry["unit"], f"{field}.unit"),
                 count=file.whole(entry["count"], f"{field}.count", low=1),
                 at=file.point(entry["at"], f"{field}.at"),
             )
@@ -209,7 +209,7 @@ def _type_columns(file: YamlFile, groups: tuple[Group, ...]) -> dict[str, tuple[
     columns = {}
     for side in SIDES:
         names = file.items(entry[side], f"{field}.{side}")
-        columns[side] = tuple(file.text(name, f"{field}.{side}") for name in names)
+        columns[side] = tuple(file.string(name, f"{field}.{side}") for name in names)
     if len(columns["ally"]) != len(columns["enemy"]):
         file.refuse(field, "must have as many columns for allies as for enemies")
     for group in groups:
@@ -236,7 +236,7 @@ def _enemy_order(file: YamlFile) -> tuple[str, tuple[Point, Point]]:
 
 
 def _check_units(file: YamlFile, groups: tuple[Group, ...], maps: Path) -> None:
-    """Refuse a group whose unit is missing in units.yaml; `load_unit_types` checks its facts."""
+    """Refuse a group whose unit is missing in units.yaml. `load_unit_types` checks the facts."""
     units = YamlFile.read(maps / "units.yaml")
     units.keys(units.content, "", ["units"])
     known = units.mapping(units.content["units"], "units")

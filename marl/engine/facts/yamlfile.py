@@ -1,4 +1,4 @@
-"""Checked reading of the fact files: a value that does not fit names its file, field and reason."""
+"""The YAML files of maps/, checked: a refusal names the file, the field and the reason."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST = 10**6  # no count, number of loops or id in a fact file is larger
 
 @dataclass(frozen=True)
 class YamlFile:
-    """A parsed YAML file and the checks of its fields; `field` is a dotted path for messages."""
+    """A parsed YAML file and the checks of its fields. field: a dotted path, for the refusal."""
 
     path: Path
     content: Mapping[str, object]
@@ -33,12 +33,12 @@ class YamlFile:
         return cls(path, cls(path, {}).mapping(content, ""))
 
     def refuse(self, field: str, reason: str) -> NoReturn:
-        """Stop with one line: file, field, reason."""
+        """Raise an EnvError of one line: file, field, reason."""
         where = f"{self.path}: {field}: " if field else f"{self.path}: "
         raise EnvError(where + reason)
 
     def keys(self, entry: Mapping[str, object], field: str, allowed: Iterable[str]) -> None:
-        """Exactly the keys `allowed`."""
+        """Refuse a key that is not `allowed`, and the lack of one that is."""
         names = list(allowed)
         prefix = f"{field}." if field else ""
         for key in entry:
@@ -50,7 +50,7 @@ class YamlFile:
                 self.refuse(f"{prefix}{name}", "is missing")
 
     def mapping(self, value: object, field: str) -> dict[str, object]:
-        """A mapping with text keys."""
+        """A mapping with strings as keys."""
         if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
             self.refuse(field, f"must be a mapping with names as keys, not {value!r}")
         return value
@@ -61,10 +61,10 @@ class YamlFile:
             self.refuse(field, f"must be a list, not {value!r}")
         return value
 
-    def text(self, value: object, field: str) -> str:
-        """A text that is not empty."""
+    def string(self, value: object, field: str) -> str:
+        """A string that is not empty."""
         if not isinstance(value, str) or not value:
-            self.refuse(field, f"must be a text, not {value!r}")
+            self.refuse(field, f"must be a string, not {value!r}")
         return value
 
     def choice(self, value: object, field: str, allowed: Sequence[str]) -> str:

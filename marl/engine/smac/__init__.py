@@ -1,1 +1,1 @@
-"""What the SMAC clients show and pay: options, observations, states, masks, rewards."""
+"""The SMAC clients on the engine: options, observations, states, masks, actions, rewards."""

@@ -1,8 +1,8 @@
-"""What becomes of the agents' actions on their way to the units.
+"""From the agents' actions to the units' orders.
 
-SMACv2's agents turn their view by actions that give no order, and what they order may fail: by the
-`attack` capability, or because action_mask=False let them choose a target out of reach. Its
-`health` capability kills agents that are not dead yet. Source: oxwhirl/smacv2 @577ab5a,
+SMACv2 has actions that turn an agent's view and give no order. An order may fail: by the `attack`
+capability, or because action_mask=False allows targets out of range. The `health` capability kills
+agents whose health is below their level. Source: oxwhirl/smacv2 @577ab5a,
 starcraft2.py (get_agent_action, step, _kill_units_below_health_level).
 """
 
@@ -31,9 +31,10 @@ def apply_actions(
     ignores_mask: bool,
     sent: Ints,
 ) -> None:
-    """Turn views and order the living agents. actions: [A]; sent: [A], room for what is sent.
+    """Turn the living agents' views and give their orders. actions: [A].
 
-    ignores_mask: every action is ordered, as with the client's scripted agents; none fails.
+    sent: [A], written: the action that each agent's unit gets. ignores_mask: no order fails, as
+    with the client's own scripted agents.
     """
     for a in range(layout.n_agents):
         is_order = client_units.health[a] > 0 and not turn_view(layout, client_units, a, actions[a])
@@ -49,9 +50,9 @@ def apply_actions(
 def is_sent(
     layout: Layout, client_units: ClientUnits, memory: Memory, rng: Rng, a: int, action: int
 ) -> bool:
-    """Whether the client sends living agent a's action. Draws where the agent's attacks may fail.
+    """Whether living agent a's action becomes an order. Draws where the agent's attacks may fail.
 
-    memory.distance: as the last observation left it.
+    memory.distance: of the last observation.
     """
     if action < layout.first_target:
         return True
@@ -68,7 +69,7 @@ def is_sent(
 
 @compiled
 def mark_weak(layout: Layout, client_units: ClientUnits, marked: Ints) -> None:
-    """marked [A]: 1 for living agents whose health is below their level."""
+    """Mark the living agents whose health is below their level. marked: [A], 0 or 1."""
     for a in range(layout.n_agents):
         share = client_units.health[a] / layout.kinds[client_units.kind[a]].health_max
         marked[a] = client_units.health[a] > 0 and share < client_units.health_level[a]

@@ -1,7 +1,7 @@
 """The layout of a scenario's observations, state and action mask: sizes, normalisers, switches.
 
 Sources: oxwhirl/smac @d6aab33 and oxwhirl/smacv2 @577ab5a, starcraft2.py (get_obs_size,
-get_state_size, unit_shoot_range, unit_sight_range, unit_max_cooldown and what they call).
+get_state_size, unit_shoot_range, unit_sight_range, unit_max_cooldown and their callees).
 """
 
 from __future__ import annotations
@@ -27,20 +27,6 @@ N_HEIGHTS = 9
 
 SIGHT_RANGE = 9.0  # grid units, centre to centre, of all unit types without use_unit_ranges
 SHOOT_RANGE = 6.0
-# With use_unit_ranges: (sight range, shoot range), the latter before min_attack_range.
-UNIT_RANGES = {
-    "Baneling": (8.0, 0.25),
-    "Colossus": (10.0, 7.0),
-    "Hydralisk": (9.0, 5.0),
-    "Marauder": (10.0, 6.0),
-    "Marine": (9.0, 5.0),
-    "Medivac": (11.0, 4.0),
-    "Stalker": (10.0, 6.0),
-    "Zealot": (9.0, 0.1),
-    "Zergling": (8.0, 0.1),
-}
-HEALER = "Medivac"
-ENERGY_MAX = 200.0
 
 # The game's interface gives heights as bytes: -16 is 0, +16 is 255 (the python-sc2 convention).
 HEIGHT_LOW, HEIGHT_SPAN = -16.0, 32.0
@@ -80,7 +66,7 @@ class ClientUnits(NamedTuple):
 
 
 class Traits(NamedTuple):
-    """What SMACv2's agents have besides the World's arrays, of E battles; see `ClientUnits`."""
+    """The arrays of SMACv2's agents beside those of the World, of E battles; see `ClientUnits`."""
 
     fov_x: Floats  # [E,A]
     fov_y: Floats
@@ -149,9 +135,8 @@ def make_layout(scenario: Scenario, types: UnitTypes, options: Options) -> Layou
     check_options(options)
     values, quirks = values_by_name(options), options.quirks
     n_agents, n_enemies = scenario.count("ally"), scenario.count("enemy")
-    heals = HEALER in scenario.unit_names
     n_fov_actions = values["num_fov_actions"] if values["conic_fov"] else 0
-    n_targets = max(n_agents, n_enemies) if heals else n_enemies
+    n_targets = max(n_agents, n_enemies) if (types.heal_rate > 0).any() else n_enemies
     values |= {
         "obs_own_health": options.obs_own_health or options.obs_all_health,
         "n_agents": n_agents,
@@ -159,7 +144,7 @@ def make_layout(scenario: Scenario, types: UnitTypes, options: Options) -> Layou
         "n_actions": FIRST_ATTACK + n_fov_actions + n_targets,
         "n_fov_actions": n_fov_actions,
         "first_target": FIRST_ATTACK + n_fov_actions,
-        "kinds": _kinds(scenario, types, options),
+        "kinds": _kinds(scenario, types, values),
         "walkable": (scenario.walkable == OPEN).astype(np.uint8),
         "height": _heights(scenario, quirks),
         "episode_limit": scenario.episode_limit,
@@ -183,7 +168,7 @@ def make_layout(scenario: Scenario, types: UnitTypes, options: Options) -> Layou
 
 
 def empty_traits(layout: Layout, num_envs: int) -> Traits:
-    """Traits of num_envs battles in which every attack goes through and nothing is hidden."""
+    """Traits of num_envs battles in which no attack fails and no enemy is masked."""
     agents = (num_envs, layout.n_agents)
     return Traits(
         fov_x=np.ones(agents),
@@ -195,34 +180,34 @@ def empty_traits(layout: Layout, num_envs: int) -> Traits:
 
 
 def view_directions(count: int) -> Floats:
-    """[count,2] the directions that actions turn the view to: a full turn from east over north."""
+    """[count,2] the view directions: a full turn from east over north."""
     angles = 2 * np.pi * (np.arange(count) / max(count, 1))
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
-def _kinds(scenario: Scenario, types: UnitTypes, options: Options) -> Any:
-    """[K] of KIND, by the scenario's type index."""
-    quirks, names = options.quirks, scenario.unit_names
+def _kinds(scenario: Scenario, types: UnitTypes, values: dict[str, Any]) -> Any:
+    """[K] of KIND, by the scenario's type index. values: see `values_by_name`."""
+    names = scenario.unit_names
     columns = scenario.type_columns
-    enemy = columns["enemy" if quirks.enemy_types_swapped else "ally"]
+    enemy = columns["enemy" if values["enemy_types_swapped"] else "ally"]
     kinds: Any = np.zeros(len(names), dtype=KIND)
-    for kind, name in zip(kinds, names, strict=True):
-        at = names.index(name)
+    heals = types.heal_rate > 0
+    for at, (kind, name) in enumerate(zip(kinds, names, strict=True)):
         kind["ally_column"] = _column(columns["ally"], name)
         kind["enemy_column"] = _column(enemy, name)
         kind["health_max"] = types.health[at]
         kind["shield_max"] = max(types.shield[at], 1.0)  # without a shield: 0 of 1
-        kind["heals"] = name == HEALER
-        if name == HEALER:
-            kind["cooldown_max"] = ENERGY_MAX
-        elif quirks.wrong_cooldown_limits:
-            kind["cooldown_max"] = types.max_cooldown[at]
+        kind["heals"] = heals[at]
+        if heals[at]:
+            kind["cooldown_max"] = types.energy_max[at]
+        elif values["wrong_cooldown_limits"]:
+            kind["cooldown_max"] = types.client_max_cooldown[at]
         else:
             kind["cooldown_max"] = max(types.period[at] + types.delay_max[at], 1.0)
         sight_range, shoot_range = SIGHT_RANGE, SHOOT_RANGE
-        if options.use_unit_ranges:
-            sight_range, shoot_range = UNIT_RANGES.get(name, (SIGHT_RANGE, SHOOT_RANGE))
-            shoot_range = max(shoot_range, options.min_attack_range)
+        if values["use_unit_ranges"]:
+            sight_range = types.client_sight_range[at]
+            shoot_range = max(types.client_shoot_range[at], values["min_attack_range"])
         kind["sight_range"], kind["shoot_range"] = sight_range, shoot_range
     return kinds
 
@@ -232,7 +217,7 @@ def _column(columns: tuple[str, ...], name: str) -> int:
 
 
 def _heights(scenario: Scenario, quirks: Quirks) -> NDArray[np.float32]:
-    """[H,W] the ground's height as obs_terrain_height shows it."""
+    """[H,W] the ground's height for obs_terrain_height, 0..1."""
     byte = np.clip(np.floor((scenario.height - HEIGHT_LOW) / HEIGHT_SPAN * 255), 0, 255)
     grid = byte[::-1] if quirks.height_grid_flipped else byte
     return np.ascontiguousarray(grid / 255, dtype=np.float32)

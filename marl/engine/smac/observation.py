@@ -1,8 +1,8 @@
-"""What the agents may do and see: the action mask and the observations of both SMAC clients.
+"""The action mask and the observations of both SMAC clients.
 
 Sources: oxwhirl/smac @d6aab33 and oxwhirl/smacv2 @577ab5a, starcraft2.py (get_obs_agent,
-get_avail_agent_actions), bugs included unless `Quirks` mend them. Every function works on the plain
-units of one battle, so the official clients can be compared with it on the same units.
+get_avail_agent_actions), with their bugs unless `Quirks` fix them. Every function works on the
+plain arrays of one battle, so that the official clients can be compared on the same battle.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def observe(
 ) -> None:
     """Write the mask [A,U], the observations [A,O] and the state [S] of one battle.
 
-    last_actions: [A], -1 = none yet. rng: [1], the battle's random numbers; v2 draws from them.
+    last_actions: [A], -1 = none yet. rng: [1], the battle's generator, from which v2 draws.
     """
     update_visibility(layout, units, memory, rng)
     write_mask(layout, units, memory.distance, avail)
@@ -56,7 +56,7 @@ def observe(
 
 @compiled
 def begin(layout: Layout, units: ClientUnits, memory: Memory, rng: Rng) -> None:
-    """Before the first `observe` of an episode: all look east, and nobody has found an enemy."""
+    """Begin an episode, before its first `observe`: all views face east, no enemy is found."""
     units.fov_x[:] = 1.0
     units.fov_y[:] = 0.0
     visibility.forget_all(memory)
@@ -66,7 +66,7 @@ def begin(layout: Layout, units: ClientUnits, memory: Memory, rng: Rng) -> None:
 
 @inlined
 def update_visibility(layout: Layout, units: ClientUnits, memory: Memory, rng: Rng) -> None:
-    """Measure all distances; v2's agents look around, in a random order."""
+    """Measure all distances; v2's agents look for enemies, in a random order."""
     visibility.measure(layout, units, memory)
     if layout.is_v2:
         visibility.shuffle_order(memory.order, rng)
@@ -76,7 +76,7 @@ def update_visibility(layout: Layout, units: ClientUnits, memory: Memory, rng: R
 
 @compiled
 def turn_view(layout: Layout, units: ClientUnits, a: int, action: int) -> bool:
-    """Turn living agent a's view if `action` says so, and give whether it did."""
+    """Turn living agent a's view; False where `action` does not turn it."""
     k = action - FIRST_ATTACK
     if k < 0 or k >= layout.n_fov_actions:
         return False
@@ -101,8 +101,7 @@ def write_mask(
 ) -> None:
     """out [A,U]: the legal actions. A dead agent keeps the no-op, so no row is ever empty.
 
-    distance: as visibility.measure leaves it. Moves are tested in whole cells; other units do not
-    matter.
+    distance: from visibility.measure. Moves are tested in whole cells, whatever units stand there.
     """
     ahead, first = layout.move_check_distance, layout.first_target
     for a in range(layout.n_agents):
@@ -132,7 +131,7 @@ def write_mask(
 def _write_targets(
     layout: Layout, units: ClientUnits, distance: Floats, a: int, out: NDArray[np.bool_]
 ) -> None:
-    """Living agent a's legal targets, whatever they depend on."""
+    """Write living agent a's legal targets, of healers and with view cones too."""
     first = layout.first_target
     for j in range(layout.n_actions - first):
         i = visibility.target_of(layout, units, a, j)
@@ -152,9 +151,9 @@ def write_observations(
     steps: int,
     out: Rows,
 ) -> None:
-    """out [A,O]: the blocks move, enemies, allies, own. A dead agent sees zeros.
+    """out [A,O]: the blocks move, enemies, allies, own; zeros for a dead agent.
 
-    memory: as `update_visibility` leaves it; avail: [A,U], the mask of the same units;
+    memory: from `update_visibility`; avail: [A,U], the mask of the same moment;
     last_actions: [A], -1 = none yet.
     """
     out[:] = 0.0
@@ -169,7 +168,7 @@ def write_observations(
 
 @inlined
 def _write_moves(layout: Layout, units: ClientUnits, avail: NDArray[np.bool_], out: Rows) -> int:
-    """Which ways are open, and with their options the ground around. Gives the next column."""
+    """The possible moves, and as options say the ground around. Gives the next column."""
     walkable = layout.walkable
     height, width = walkable.shape
     heights_at = 4 + N_PATHING * layout.obs_pathing_grid
@@ -183,7 +182,7 @@ def _write_moves(layout: Layout, units: ClientUnits, avail: NDArray[np.bool_], o
         for k in range(len(GROUND_POINTS)):
             x = int(int(units.x[a]) + GROUND_POINTS[k][0] * layout.move_amount)
             y = int(int(units.y[a]) + GROUND_POINTS[k][1] * layout.move_amount)
-            outside = x < 0 or y < 0 or x >= width or y >= height  # shown as 1
+            outside = x < 0 or y < 0 or x >= width or y >= height  # counts as 1
             if layout.obs_pathing_grid and k < N_PATHING:
                 out[a, 4 + k] = outside or walkable[y, x] != 0
             if layout.obs_terrain_height:
@@ -195,7 +194,7 @@ def _write_moves(layout: Layout, units: ClientUnits, avail: NDArray[np.bool_], o
 def _write_enemies(
     layout: Layout, units: ClientUnits, memory: Memory, avail: NDArray[np.bool_], at: int, out: Rows
 ) -> int:
-    """A row per enemy, zeros where it is dead or out of sight. Gives the next column."""
+    """A row for each enemy, zeros where it is not visible. Gives the next column."""
     kinds, shields, bits = layout.kinds, layout.enemy_shields, layout.type_bits
     width = 4 + (1 + shields) * layout.obs_all_health + bits
     for a in range(layout.n_agents):
@@ -228,7 +227,7 @@ def _write_enemies(
 def _is_attackable(
     layout: Layout, units: ClientUnits, distance: Floats, avail: NDArray[np.bool_], a: int, j: int
 ) -> bool:
-    """The first column of an enemy's row: the mask's, or what it were if it tested ranges."""
+    """The first column of an enemy's row: the mask of an action_mask=True."""
     if layout.kinds[units.kind[a]].heals and not layout.heals_shown_as_attacks:
         return False
     if layout.action_mask:
@@ -241,7 +240,7 @@ def _is_attackable(
 def _write_place(
     memory: Memory, sight_range: float, a: int, i: int, first: bool, at: int, out: Rows
 ) -> None:
-    """The first four columns of another unit's row. sight_range: the observer's sight."""
+    """The first four columns of another unit's row. sight_range: the observer's."""
     out[a, at] = first
     out[a, at + 1] = memory.distance[a, i] / sight_range
     out[a, at + 2] = (memory.x[i] - memory.x[a]) / sight_range
@@ -252,7 +251,7 @@ def _write_place(
 def _write_allies(
     layout: Layout, units: ClientUnits, memory: Memory, last_actions: Ints, at: int, out: Rows
 ) -> int:
-    """A row per other agent, zeros where it is dead or out of sight. Gives the next column."""
+    """A row for each other agent, zeros where it is not visible. Gives the next column."""
     kinds, shields, bits = layout.kinds, layout.ally_shields, layout.type_bits
     width = (
         4
@@ -302,7 +301,7 @@ def _write_allies(
 
 @inlined
 def _write_own(layout: Layout, units: ClientUnits, at: int, out: Rows) -> None:
-    """Each agent's own health, shield, capabilities, place, view and type."""
+    """Each agent's own health, shield, capabilities, position, view direction and type."""
     height, width = layout.walkable.shape
     for a in range(layout.n_agents):
         if units.health[a] <= 0:

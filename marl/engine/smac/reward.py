@@ -1,9 +1,9 @@
-"""Who has won, and the reward: both SMAC clients', on the units before and after a step.
+"""The outcome of a battle and the reward of a step, as in both SMAC clients.
 
 Sources: oxwhirl/smac @d6aab33 and oxwhirl/smacv2 @577ab5a, starcraft2.py (reward_battle,
 update_units, only_medivac_left, step). A unit is dead when its health is 0; its vitality is
-health + shield. max_reward is taken from the units of each battle, where the clients keep that of
-the first battle they ever played.
+health + shield. max_reward is computed from the units of each battle; the clients keep that of the
+first battle they ever played.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from marl.engine.compiled.jit import compiled
 from marl.engine.compiled.reference import reference
 from marl.engine.facts.scenario import Scenario
-from marl.engine.smac.layout import HEALER, ClientUnits
+from marl.engine.smac.layout import ClientUnits
 from marl.engine.smac.options import Options, check_options, values_by_name
 from marl.engine.world import Floats, Ints, UnitTypes
 from marl.errors import EnvError
@@ -32,8 +32,11 @@ class RewardRules(NamedTuple):
 
     n_agents: int
     vitality_max: Floats  # [K]
-    healer: int  # the type index whose units alone cannot go on fighting; -1 = none
-    lone_healer_loses: bool  # v1: enemies are beaten when one healer is left; v2: none but healers
+    heals: Ints  # [K] 1: units of this type heal, and alone they cannot go on fighting
+    has_healers: bool
+    lone_healer_loses: (
+        bool  # v1: enemies are beaten when one healer is left; v2: when healers alone are left
+    )
     reward_sparse: bool
     reward_only_positive: bool
     reward_deaths_only: bool
@@ -49,12 +52,13 @@ class RewardRules(NamedTuple):
 def make_reward_rules(scenario: Scenario, types: UnitTypes, options: Options) -> RewardRules:
     """The rewards of `scenario` under `options`."""
     check_options(options)
-    values, quirks, names = values_by_name(options), options.quirks, scenario.unit_names
+    values, quirks, heals = values_by_name(options), options.quirks, types.heal_rate > 0
     scaled = options.reward_scale and (not options.reward_sparse or quirks.sparse_reward_scaled)
     values |= {
         "n_agents": scenario.count("ally"),
         "vitality_max": types.health + types.shield,
-        "healer": names.index(HEALER) if HEALER in names else -1,
+        "heals": heals.astype(np.int64),
+        "has_healers": bool(heals.any()),
         "lone_healer_loses": options.client == "v1",
         "reward_scale_rate": options.reward_scale_rate if scaled else 0.0,
         "regeneration_pays": options.client == "v1" and quirks.regeneration_pays,
@@ -88,34 +92,34 @@ def max_reward(scenario: Scenario, types: UnitTypes, options: Options) -> float:
 
 @compiled
 def outcome(rules: RewardRules, kind: Ints, health: Floats) -> int:
-    """LOST, WON, DRAWN (nobody is left) or RUNNING, in the clients' order.
+    """LOST, WON, DRAWN (no unit is left) or RUNNING, tested in the clients' order.
 
-    kind, health: [N], agents first. Where there are medivacs, agents without any other unit have
-    lost, even if no enemy is left.
+    kind, health: [N], agents first. In battles with medivacs, agents of which medivacs alone are
+    left have lost, even if no enemy is left.
     """
-    healer, n_agents = rules.healer, rules.n_agents
+    has_healers, n_agents = rules.has_healers, rules.n_agents
     allies, enemies = 0, 0
     ally_healers, enemy_healers = 0, 0
     for i in range(health.size):
         if health[i] > 0:
             if i < n_agents:
                 allies += 1
-                ally_healers += kind[i] == healer
+                ally_healers += rules.heals[kind[i]]
             else:
                 enemies += 1
-                enemy_healers += kind[i] == healer
-    if (allies == 0 and enemies > 0) or (healer >= 0 and allies == ally_healers):
+                enemy_healers += rules.heals[kind[i]]
+    if (allies == 0 and enemies > 0) or (has_healers and allies == ally_healers):
         return LOST
     if allies > 0 and enemies == 0:
         return WON
-    if healer >= 0 and enemies == enemy_healers and (enemies == 1 or not rules.lone_healer_loses):
+    if has_healers and enemies == enemy_healers and (enemies == 1 or not rules.lone_healer_loses):
         return WON
     return DRAWN if allies == 0 and enemies == 0 else RUNNING
 
 
 @compiled
 def count_dead(health: Floats, first: int, last: int) -> int:
-    """Dead units among first..last-1."""
+    """The number of dead units among first..last-1."""
     dead = 0
     for i in range(first, last):
         dead += health[i] == 0

@@ -1,4 +1,4 @@
-"""The state: all that happens in a battle, for both SMAC clients; and the agents' capabilities.
+"""The global state of both SMAC clients, and the agents' capabilities.
 
 Sources: oxwhirl/smac @d6aab33 and oxwhirl/smacv2 @577ab5a, starcraft2.py (get_state_dict,
 get_state, get_capabilities).
@@ -16,7 +16,7 @@ from marl.engine.world import Ints
 
 @inlined
 def health_fraction(layout: Layout, units: ClientUnits, i: int) -> float:
-    """Agent i's health as a fraction; what is left until it dies, with the health capability."""
+    """Agent i's health, 0..1; with the health capability the part above its health level."""
     share = units.health[i] / layout.kinds[units.kind[i]].health_max
     if not layout.stochastic_health:
         return share
@@ -27,7 +27,7 @@ def health_fraction(layout: Layout, units: ClientUnits, i: int) -> float:
 def write_agent_capabilities(
     layout: Layout, units: ClientUnits, a: int, at: int, row: NDArray[np.float32]
 ) -> int:
-    """row[at:]: agent a's attack probability and health level, where the battles have them.
+    """row[at:]: agent a's attack probability and health level, as far as they are capabilities.
 
     Gives the next column.
     """
@@ -51,7 +51,7 @@ def write_state(
 ) -> None:
     """out [S]: agents, enemies, last actions, time; or all observations (obs_instead_of_state).
 
-    obs: [A,O] of the same units; last_actions: [A], -1 = none yet.
+    obs: [A,O] of the same moment; last_actions: [A], -1 = none yet.
     """
     if layout.obs_instead_of_state:
         for at in range(out.size):
@@ -71,7 +71,7 @@ def write_state(
 
 @inlined
 def _write_agents(layout: Layout, units: ClientUnits, out: NDArray[np.float32]) -> int:
-    """A row per agent, zeros for the dead. Gives the next column."""
+    """A row for each agent, zeros for the dead. Gives the next column."""
     height, width = layout.walkable.shape
     columns = 4 + layout.ally_shields + layout.stochastic_attack + layout.stochastic_health
     columns += 2 * (layout.n_fov_actions > 0) + layout.type_bits
@@ -100,7 +100,7 @@ def _write_agents(layout: Layout, units: ClientUnits, out: NDArray[np.float32]) 
 
 @inlined
 def _write_enemies(layout: Layout, units: ClientUnits, first: int, out: NDArray[np.float32]) -> int:
-    """A row per enemy from column `first` on, zeros for the dead. Gives the next column."""
+    """A row for each enemy from column `first` on, zeros for the dead. Gives the next column."""
     height, width = layout.walkable.shape
     columns = 3 + layout.enemy_shields + layout.type_bits
     for j in range(layout.n_enemies):

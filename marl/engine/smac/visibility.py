@@ -1,4 +1,4 @@
-"""Who sees and reaches whom: ranges, view cones, and SMAC v2's memory of the enemies found.
+"""Visibility and range: sight and shoot ranges, view cones, SMACv2's memory of enemies found.
 
 Sources: oxwhirl/smac @d6aab33 and oxwhirl/smacv2 @577ab5a, starcraft2.py (get_obs_agent,
 is_position_in_cone, get_true_avail_agent_actions, step).
@@ -21,15 +21,15 @@ LEAST_DX = 1e-7  # v2's EPS: slopes are taken over at least this much
 
 
 class Memory(NamedTuple):
-    """What agents know of the enemies (v2), and the room for looking (v1 and v2)."""
+    """The enemies that agents have found (v2), and scratch arrays (v1 and v2)."""
 
-    tag: Ints  # [M] the agent that found the enemy; NO_UNIT = nobody has
+    tag: Ints  # [M] the agent that found the enemy; NO_UNIT = none has
     seen: NDArray[np.bool_]  # [M,A] the agents that may see it since then
     order: Ints  # [A] the order in which the agents look
-    draws: Floats  # [D] numbers to use instead of the battle's own; usually D = 0
-    last_x: Floats  # [M] where the enemy was when it was last alive after a step
+    draws: Floats  # [D] numbers to use instead of the battle's generator; usually D = 0
+    last_x: Floats  # [M] the enemy's position after the last step that it survived
     last_y: Floats
-    x: Floats  # [N] where the living are
+    x: Floats  # [N] positions of the living
     y: Floats
     distance: Floats  # [A,N] centre to centre
     visible: NDArray[np.bool_]  # [A,M] enemies that an agent sees now
@@ -71,7 +71,7 @@ def memory_of(memory: Memory, e: int) -> Memory:
 
 @inlined
 def measure(layout: Layout, units: ClientUnits, memory: Memory) -> None:
-    """Fill memory.x, .y and .distance: the dead are infinitely far away, and so is oneself."""
+    """Fill memory.x, .y and .distance: infinite for the dead, and from an agent to itself."""
     x, y, distance = memory.x, memory.y, memory.distance
     n_units = units.health.size
     for i in range(n_units):
@@ -91,7 +91,7 @@ def measure(layout: Layout, units: ClientUnits, memory: Memory) -> None:
 
 @inlined
 def sees(layout: Layout, units: ClientUnits, a: int, distance: float, x: float, y: float) -> bool:
-    """Whether living agent a sees what is at (x, y): strictly in range, or in its cone."""
+    """Whether living agent a sees (x, y): strictly in sight range; or in range and in its cone."""
     sight_range = layout.kinds[units.kind[a]].sight_range
     if layout.n_fov_actions:
         return distance <= sight_range and is_in_cone(layout, units, a, x, y)
@@ -100,7 +100,7 @@ def sees(layout: Layout, units: ClientUnits, a: int, distance: float, x: float, 
 
 @inlined
 def reaches(layout: Layout, units: ClientUnits, distance: Floats, a: int, i: int) -> bool:
-    """Whether unit i is where living agent a may shoot at it, or heal it."""
+    """Whether unit i is within living agent a's shoot range, and in its view cone if it has one."""
     if distance[a, i] <= layout.kinds[units.kind[a]].shoot_range:
         return layout.n_fov_actions == 0 or is_in_cone(layout, units, a, units.x[i], units.y[i])
     return False
@@ -108,7 +108,7 @@ def reaches(layout: Layout, units: ClientUnits, distance: Floats, a: int, i: int
 
 @compiled
 def is_in_cone(layout: Layout, units: ClientUnits, a: int, x: float, y: float) -> bool:
-    """Whether (x, y) lies in the direction that agent a looks in, distance aside."""
+    """Whether (x, y) lies in agent a's view cone, at any distance."""
     dx, dy = x - units.x[a], y - units.y[a]
     fov_x, fov_y = units.fov_x[a], units.fov_y[a]
     if not layout.cone_folds_directions:
@@ -123,7 +123,7 @@ def is_in_cone(layout: Layout, units: ClientUnits, a: int, x: float, y: float) -
 
 @inlined
 def target_of(layout: Layout, units: ClientUnits, a: int, j: int) -> int:
-    """The unit that living agent a attacks by target action j, or heals; NO_UNIT = none such.
+    """The unit that living agent a attacks or heals by target action j; NO_UNIT = none.
 
     A healer's targets are the agents that do not heal themselves.
     """
@@ -139,7 +139,7 @@ def target_of(layout: Layout, units: ClientUnits, a: int, j: int) -> int:
 
 @compiled
 def forget_all(memory: Memory) -> None:
-    """As an episode starts, nobody has found an enemy, and no order of looking is left over."""
+    """Begin an episode: no enemy is found, and the agents look in the order of their indices."""
     memory.tag[:] = NO_UNIT
     memory.seen[:] = False
     for a in range(memory.order.size):
@@ -148,7 +148,7 @@ def forget_all(memory: Memory) -> None:
 
 @compiled
 def forget_dead(layout: Layout, units: ClientUnits, memory: Memory) -> None:
-    """After a step: what dead agents found is lost, and the dead enemies are."""
+    """After a step, forget the enemies that dead agents had found, and the dead enemies."""
     for a in range(layout.n_agents):
         if units.health[a] <= 0:
             for j in range(layout.n_enemies):
@@ -164,7 +164,7 @@ def forget_dead(layout: Layout, units: ClientUnits, memory: Memory) -> None:
 
 @compiled
 def shuffle_order(order: Ints, rng: Rng) -> None:
-    """A fresh random order in which the agents look. rng: [1], the battle's random numbers."""
+    """Shuffle the order in which the agents look. rng: [1], the battle's generator."""
     for last in range(order.size - 1, 0, -1):
         other = below(rng, last + 1)
         order[last], order[other] = order[other], order[last]
@@ -172,10 +172,10 @@ def shuffle_order(order: Ints, rng: Rng) -> None:
 
 @compiled
 def look(layout: Layout, units: ClientUnits, memory: Memory, rng: Rng) -> None:
-    """v2: the agents look in memory.order, find enemies, and memory.visible is what each sees.
+    """v2: the agents look in memory.order and find enemies; writes memory.visible.
 
-    memory.distance: as `measure` leaves it. Whoever finds an enemy sees it from then on, the
-    others each with a chance of prob_obs_enemy: a number of memory.draws, in turn, or of `rng`.
+    memory.distance: from `measure`. The agent that finds an enemy sees it from then on; each other
+    agent may see it with probability prob_obs_enemy, drawn from memory.draws, in turn, or `rng`.
     """
     used = 0
     for j in range(layout.n_enemies):
@@ -195,7 +195,7 @@ def look(layout: Layout, units: ClientUnits, memory: Memory, rng: Rng) -> None:
 def _look_around(
     layout: Layout, units: ClientUnits, memory: Memory, rng: Rng, a: int, used: int
 ) -> int:
-    """One agent's look at the enemies. Gives how many of memory.draws are used by now."""
+    """Agent a looks at all enemies. Gives how many of memory.draws have been used."""
     hidden = 0  # enemies below this index are hidden
     for j in range(layout.n_enemies):
         i = layout.n_agents + j
@@ -221,7 +221,7 @@ def _look_around(
 
 @inlined
 def _find(layout: Layout, memory: Memory, rng: Rng, a: int, j: int, used: int) -> int:
-    """Agent a finds enemy j; the others may see it each by chance. Gives the draws used by now."""
+    """Agent a finds enemy j; each other agent may see it by chance. Gives the draws used."""
     chance = layout.prob_obs_enemy
     memory.tag[j] = a
     memory.seen[j, a] = True
@@ -244,7 +244,7 @@ def _find(layout: Layout, memory: Memory, rng: Rng, a: int, j: int, used: int) -
 def write_visibility(
     layout: Layout, units: ClientUnits, distance: Floats, out: NDArray[np.bool_]
 ) -> None:
-    """out [A,N]: the client's get_visibility_matrix; range alone decides, cones do not.
+    """out [A,N]: the client's get_visibility_matrix, by sight range alone, without cones.
 
     Of two agents the one of lower index decides for both.
     """

@@ -1,1 +1,1 @@
-"""What SMACv2 draws for each episode: teams, start positions, traits."""
+"""SMACv2's draws of an episode: teams, start positions, capabilities."""

@@ -1,4 +1,4 @@
-"""What several of the distributions of SMACv2 refuse, with the field's name first."""
+"""Checks that several distributions of SMACv2 share; a refusal begins with the field's name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def check_items(items: Sequence[object], test_mode: bool) -> None:
-    """There is something to draw from, and it is drawn."""
+    """Refuse empty items, and test_mode, which takes them in turn instead of drawing."""
     if not items:
         raise ValueError("items: is empty; give at least one")
     if test_mode:
@@ -16,20 +16,20 @@ def check_items(items: Sequence[object], test_mode: bool) -> None:
         )
 
 
-def check_lengths(items: Sequence[Sequence[object]], count: int, what: str) -> None:
-    """Every item has `count` entries; `what` is the name of that number."""
+def check_lengths(items: Sequence[Sequence[object]], count: int, name: str) -> None:
+    """Refuse items of another length than `count`; `name` is that of the number."""
     for item in items:
         if len(item) != count:
-            raise ValueError(f"items: {list(item)} has {len(item)} entries, {what} is {count}")
+            raise ValueError(f"items: {list(item)} has {len(item)} entries, {name} is {count}")
 
 
 def check_probability(name: str, value: float) -> None:
-    """A number from 0 to 1; NaN is none."""
+    """Refuse numbers outside 0..1, and NaN."""
     if not 0.0 <= value <= 1.0:
         raise ValueError(f"{name}: {value:g} is not within 0..1")
 
 
 def check_enemies(repeated: int | None, n_enemies: int) -> None:
-    """The client's files may repeat the number of enemies; it must be the same."""
+    """Refuse a repeated number of enemies that differs; the client's files repeat it."""
     if repeated is not None and repeated != n_enemies:
         raise ValueError(f"n_enemies: {repeated}, but there are {n_enemies}; leave it out")

@@ -1,8 +1,8 @@
-"""SMACv2's battles: which units an episode has and where, drawn from the episode's seed alone.
+"""SMACv2's battles: an episode's teams, positions and traits, drawn from its seed alone.
 
-Names, options and supports as in oxwhirl/smacv2 @577ab5a (wrapper.py, distributions.py). It differs
-in one thing: the client's draws follow from no seed, ours from the episode's, whatever was played
-before and beside it. Numpy's generators draw them, so they are the same for the same numpy.
+Names, options and supports as in oxwhirl/smacv2 @577ab5a (wrapper.py, distributions.py). One
+difference: the client's draws follow from no seed, ours from the episode's, whatever other episodes
+are played. They come from numpy's generators, so the same numpy gives the same draws.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ from marl.errors import EnvError, FieldError
 FILE = "smacv2.yaml"
 SECTION = "capability_config"
 SIZED = re.compile(r"([a-z]+)_([1-9]\d*)_vs_([1-9]\d*)")
-OPEN_SIZED = "10gen_"  # the client's own names: the sizes stand in capability_config
+OPEN_SIZED = "10gen_"  # the client's own names; the sizes are in capability_config
 PATTERN = "<race>_<agents>_vs_<enemies>"
 
 
 @dataclass(frozen=True)
 class CapabilityConfig:
-    """What is drawn for an episode, as the client's capability_config has it; None: not at all."""
+    """The distributions of an episode, as in the client's capability_config; None: not drawn."""
 
-    n_units: int | None = None  # None: as the map's name says
+    n_units: int | None = None  # None: from the map's name
     n_enemies: int | None = None
     team_gen: TeamGen = WeightedTeams()
-    start_positions: StartPositions | None = None  # None: each side at its one default place
-    attack: AgentNumbers | None = None  # probability that an attack order is given
-    health: AgentNumbers | None = None  # share of its health at which an agent dies
-    enemy_mask: EnemyMask | None = None  # 1: this enemy's health and type are hidden
+    start_positions: StartPositions | None = None  # None: each side at its default position
+    attack: AgentNumbers | None = None  # probability of an attack order to be given
+    health: AgentNumbers | None = None  # fraction of its health at which an agent dies
+    enemy_mask: EnemyMask | None = None  # 1: the agent does not observe the enemy's health and type
 
     def __post_init__(self) -> None:
         for name, count in (("n_units", self.n_units), ("n_enemies", self.n_enemies)):
@@ -73,18 +73,18 @@ class Smacv2Facts(NamedTuple):
 
 @dataclass(frozen=True)
 class Generation:
-    """A race, two team sizes and what to draw: everything that an episode follows from."""
+    """A race, two team sizes and the distributions: an episode follows from these and its seed."""
 
-    name: str  # as the map was asked for
+    name: str  # the map's, as it was asked for
     race: Race
     n_units: int
     n_enemies: int
-    config: CapabilityConfig  # the race's types filled in
+    config: CapabilityConfig  # with the race's unit types filled in
     facts: Smacv2Facts
 
     @property
     def unit_names(self) -> tuple[str, ...]:
-        """The race's unit types as maps/units.yaml has them, alphabetically: the type index."""
+        """The race's unit types as named in maps/units.yaml, alphabetically: the type index."""
         return tuple(sorted(name.capitalize() for name in self.race.unit_types))
 
     @property
@@ -93,7 +93,7 @@ class Generation:
         return tuple(name.capitalize() for name in self.race.unit_types)
 
     def scenario(self) -> Scenario:
-        """The battles for the engine: each seed deploys other units."""
+        """The scenario for the engine, which deploys other units for each seed."""
         return Scenario(
             name=self.name,
             map_type=self.race.map_type,
@@ -110,11 +110,11 @@ class Generation:
         )
 
     def deploy(self, seed: int) -> Deployment:
-        """What the episode of this seed has."""
+        """The units of the episode of this seed."""
         return self.draw(np.random.default_rng(int(seed)))
 
     def draw(self, rng: np.random.Generator) -> Deployment:
-        """An episode's draws. Teams come first, so no other option changes a seed's teams."""
+        """Draw an episode. Teams are drawn first, so no other option changes a seed's teams."""
         config, sizes = self.config, (self.n_units, self.n_enemies)
         teams = config.team_gen.draw(rng, *sizes)
         if config.start_positions is None:
@@ -145,7 +145,7 @@ class Generation:
 def make_generation(map_name: str, config: CapabilityConfig, maps: Path = MAPS) -> Generation:
     """The battles of `map_name`: <race>_<n>_vs_<m>, or 10gen_<race> and the sizes in `config`.
 
-    Refuses an unknown name (EnvError) and options that do not fit (FieldError).
+    Refuses unknown names (EnvError) and options that do not fit (FieldError).
     """
     facts = load_facts(maps)
     race, in_name = _parse(map_name, facts)
@@ -163,7 +163,7 @@ def make_generation(map_name: str, config: CapabilityConfig, maps: Path = MAPS) 
 
 @contextmanager
 def _field(name: str) -> Iterator[None]:
-    """A ValueError inside becomes a refusal of the option `name`."""
+    """Turn a ValueError inside into a refusal of the option `name`."""
     try:
         yield
     except ValueError as error:
@@ -171,13 +171,13 @@ def _field(name: str) -> Iterator[None]:
 
 
 def map_names(facts: Smacv2Facts) -> list[str]:
-    """The published names, and the client's own."""
+    """The published maps, and the client's own names."""
     sized = [f"{race}_{n}_vs_{m}" for race in facts.races for n, m in facts.team_sizes]
     return [*sized, *(OPEN_SIZED + race for race in facts.races)]
 
 
 def _parse(name: str, facts: Smacv2Facts) -> tuple[Race, tuple[int | None, int | None]]:
-    """The race and the sizes that the name says."""
+    """The race and the team sizes of a map's name; a size is None where the name has none."""
     if name.startswith(OPEN_SIZED) and name.removeprefix(OPEN_SIZED) in facts.races:
         return facts.races[name.removeprefix(OPEN_SIZED)], (None, None)
     match = SIZED.fullmatch(name)
@@ -193,7 +193,7 @@ def _parse(name: str, facts: Smacv2Facts) -> tuple[Race, tuple[int | None, int |
 
 
 def _count(map_name: str, field: str, in_name: int | None, given: int | None) -> int:
-    """How many units a side has: the name says it or the option does, and never two numbers."""
+    """A side's number of units, from the map's name or the option; refuses two different ones."""
     if in_name is None and given is None:
         raise FieldError(
             f"{SECTION}.{field}", f"map={map_name} leaves it open; set it, or use map={PATTERN}"
@@ -211,13 +211,13 @@ def load_facts(maps: Path = MAPS) -> Smacv2Facts:
     file = YamlFile.read(maps / FILE)
     keys = ["source", "episode_limit", "terrain", "default_places", "races"]
     file.keys(file.content, "", [*keys, "published_team_sizes"])
-    file.text(file.content["source"], "source")
+    file.string(file.content["source"], "source")
     places = file.mapping(file.content["default_places"], "default_places")
     file.keys(places, "default_places", SIDES)
     races = file.mapping(file.content["races"], "races")
     return Smacv2Facts(
         episode_limit=file.whole(file.content["episode_limit"], "episode_limit", low=1),
-        terrain=load_terrain(file.text(file.content["terrain"], "terrain"), maps),
+        terrain=load_terrain(file.string(file.content["terrain"], "terrain"), maps),
         default_places={s: file.point(places[s], f"default_places.{s}") for s in SIDES},
         races={name: _race(file, name, races[name]) for name in races},
         team_sizes=tuple(_team_sizes(file)),
@@ -231,7 +231,7 @@ def _race(file: YamlFile, name: str, value: object) -> Race:
 
     def names(key: str) -> tuple[str, ...]:
         items = file.items(entry[key], f"{field}.{key}")
-        return tuple(file.text(item, f"{field}.{key}").lower() for item in items)
+        return tuple(file.string(item, f"{field}.{key}").lower() for item in items)
 
     weights = file.items(entry["weights"], f"{field}.weights")
     numbers = tuple(float(w) for w in weights if isinstance(w, int | float))
@@ -240,7 +240,7 @@ def _race(file: YamlFile, name: str, value: object) -> Race:
     race = Race(
         name=name,
         letter=file.choice(entry["race"], f"{field}.race", RACES),
-        map_type=file.text(entry["map_type"], f"{field}.map_type"),
+        map_type=file.string(entry["map_type"], f"{field}.map_type"),
         unit_types=names("unit_types"),
         weights=numbers,
         exception_unit_types=names("exception_unit_types"),

@@ -1,8 +1,8 @@
-"""Where units start: the distributions that an episode of SMACv2 draws its places from.
+"""Start positions: the distributions that an episode of SMACv2 draws them from.
 
-Names, fields and supports are those of oxwhirl/smacv2 @577ab5a, distributions.py; the numbers come
-from the generator that `draw` is given, where the client's come from generators that nobody seeds.
-A class refuses what makes no sense by itself (ValueError), `check` what does not fit the sizes.
+Names, fields and supports are those of oxwhirl/smacv2 @577ab5a, distributions.py. `draw` takes the
+random generator; the client's generators are never seeded. A class refuses contradictory fields
+(ValueError), `check` a misfit with the team sizes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ REFLECT_MARGIN = 1.0  # that agents keep from the middle, so that the teams do n
 
 
 class Places(NamedTuple):
-    """Where each unit is asked to stand, x and y: ally [A,2], enemy [M,2]."""
+    """The position drawn for each unit, x and y: ally [A,2], enemy [M,2]."""
 
     ally: NDArray[np.float64]
     enemy: NDArray[np.float64]
@@ -30,11 +30,11 @@ class Places(NamedTuple):
 
 @dataclass(frozen=True)
 class _OnMap:
-    """Places on a map of map_x by map_y."""
+    """Positions on a map of map_x by map_y."""
 
     map_x: float = 32.0
     map_y: float = 32.0
-    n_enemies: int | None = None  # must be capability_config.n_enemies where it is given
+    n_enemies: int | None = None  # if given, the same as capability_config.n_enemies
 
     def __post_init__(self) -> None:
         for name, side in (("map_x", self.map_x), ("map_y", self.map_y)):
@@ -44,7 +44,7 @@ class _OnMap:
                 )
 
     def check(self, n_units: int, n_enemies: int) -> None:
-        """The number of enemies is not said in two ways."""
+        """A given n_enemies is that of the battle."""
         check_enemies(self.n_enemies, n_enemies)
 
 
@@ -55,7 +55,7 @@ class ReflectPosition(_OnMap):
     dist_type: ClassVar[str] = "reflect_position"
 
     def draw(self, rng: np.random.Generator, n_units: int, n_enemies: int) -> Places:
-        """One place a unit."""
+        """A position for each unit."""
         return reflected(rng, n_units, n_enemies, self.map_x, self.map_y)
 
 
@@ -66,7 +66,7 @@ class Surrounded(_OnMap):
     dist_type: ClassVar[str] = "surrounded"
 
     def draw(self, rng: np.random.Generator, n_units: int, n_enemies: int) -> Places:
-        """One place a unit."""
+        """A position for each unit."""
         return surrounded(rng, n_units, n_enemies, self.map_x, self.map_y)
 
 
@@ -82,7 +82,7 @@ class SurroundedAndReflect(_OnMap):
         check_probability("p", self.p)
 
     def draw(self, rng: np.random.Generator, n_units: int, n_enemies: int) -> Places:
-        """One place a unit."""
+        """A position for each unit."""
         place = surrounded if rng.random() >= self.p else reflected
         return place(rng, n_units, n_enemies, self.map_x, self.map_y)
 
@@ -90,7 +90,7 @@ class SurroundedAndReflect(_OnMap):
 def reflected(
     rng: np.random.Generator, n_units: int, n_enemies: int, map_x: float, map_y: float
 ) -> Places:
-    """Agents uniform in x < map_x / 2 - 1, enemy i at agent i's place mirrored in x = map_x / 2.
+    """Agents uniform in x < map_x / 2 - 1, enemy i where agent i is mirrored in x = map_x / 2.
 
     Enemies without a counterpart are uniform in the eastern half.
     """

@@ -1,8 +1,8 @@
-"""Who fights: the distributions that an episode of SMACv2 draws its teams from.
+"""Teams: the distributions that an episode of SMACv2 draws its unit types from.
 
-Names, fields and supports are those of oxwhirl/smacv2 @577ab5a, distributions.py; the numbers come
-from the generator that `draw` is given, where the client's come from generators that nobody seeds.
-A class refuses what makes no sense by itself (ValueError), `check` what does not fit the sizes.
+Names, fields and supports are those of oxwhirl/smacv2 @577ab5a, distributions.py. `draw` takes the
+random generator; the client's generators are never seeded. A class refuses contradictory fields
+(ValueError), `check` a misfit with the team sizes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SUM_TOLERANCE = 1e-8
 
 @dataclass(frozen=True)
 class Race:
-    """What a race brings to SMACv2; names of unit types as the client has them, in lower case."""
+    """A race of SMACv2; names of unit types as in the client, in lower case."""
 
     name: str  # terran, protoss or zerg
     letter: str  # T, P or Z
@@ -34,7 +34,7 @@ class Race:
     exception_unit_types: tuple[str, ...]
 
     def check(self, field: str, names: Sequence[str]) -> None:
-        """All of `names` are unit types of this race."""
+        """Refuse names that are no unit types of this race."""
         for name in names:
             if name not in self.unit_types:
                 hint = nearest_or_all(name, self.unit_types)
@@ -50,18 +50,18 @@ class Teams(NamedTuple):
 
 @dataclass(frozen=True)
 class WeightedTeams:
-    """Every unit's type drawn by itself, with weights; enemies copy the agents.
+    """Each unit's type drawn on its own, with weights; enemies copy the agents.
 
-    More enemies than agents: a team of the difference is drawn by the same rule and added. Fewer:
-    the first ones. A team of exception_unit_types alone is drawn again. Without unit_types the
-    three come from the race.
+    If there are more enemies than agents, the difference is drawn by the same rule and added; if
+    fewer, the first ones are taken. A team of exception_unit_types alone is drawn again. Without
+    unit_types all three fields are those of the race.
     """
 
     dist_type: ClassVar[str] = "weighted_teams"
     unit_types: tuple[str, ...] | None = None
     weights: tuple[float, ...] | None = None
     exception_unit_types: tuple[str, ...] | None = None
-    observe: bool = True  # whether agents see each other's types
+    observe: bool = True  # whether agents observe each other's types
 
     def __post_init__(self) -> None:
         if self.unit_types is None:
@@ -79,7 +79,7 @@ class WeightedTeams:
         _check_exceptions(drawn, self.exception_unit_types or ())
 
     def of(self, race: Race) -> WeightedTeams:
-        """The same with the race's own types where none are given."""
+        """These teams, with the unit types of `race` where none are given."""
         race.check("unit_types", self.unit_types or ())
         race.check("exception_unit_types", self.exception_unit_types or ())
         if self.unit_types is not None:
@@ -89,7 +89,7 @@ class WeightedTeams:
         )
 
     def check(self, n_units: int, n_enemies: int) -> None:
-        """Any sizes will do."""
+        """All team sizes fit."""
 
     def draw(self, rng: np.random.Generator, n_units: int, n_enemies: int) -> Teams:
         """Teams of the given sizes."""
@@ -99,7 +99,7 @@ class WeightedTeams:
 
     @cached_property
     def _bounds(self) -> list[float]:
-        """The upper end of each type's share of 0..1."""
+        """The upper end of each type's interval of 0..1."""
         assert self.weights is not None
         sums = list(itertools.accumulate(self.weights))
         return [upper / sums[-1] for upper in sums]
@@ -132,7 +132,7 @@ class AllTeams:
             _check_exceptions(self.unit_types, self.exception_unit_types or ())
 
     def of(self, race: Race) -> AllTeams:
-        """The same with the race's own types where none are given."""
+        """These teams, with the unit types of `race` where none are given."""
         race.check("unit_types", self.unit_types or ())
         race.check("exception_unit_types", self.exception_unit_types or ())
         if self.unit_types is not None:
@@ -140,7 +140,7 @@ class AllTeams:
         return AllTeams(race.unit_types, _own_exceptions(self, race), self.observe)
 
     def check(self, n_units: int, n_enemies: int) -> None:
-        """The enemies copy the agents, so there are as many."""
+        """Refuse teams of different sizes: the enemies copy the agents."""
         _check_equal_sizes(self.dist_type, n_units, n_enemies)
 
     def draw(self, rng: np.random.Generator, n_units: int, n_enemies: int) -> Teams:
@@ -159,7 +159,7 @@ class AllTeams:
 class FixedTeams:
     """One of `items` (lists of unit types) in a random order, for both sides.
 
-    The client gives such a team to neither side and then waits for units in vain.
+    The client itself creates no units of such a team and waits for them forever.
     """
 
     dist_type: ClassVar[str] = "fixed"
@@ -171,12 +171,12 @@ class FixedTeams:
         check_items(self.items, self.test_mode)
 
     def of(self, race: Race) -> FixedTeams:
-        """The same; its types are the race's."""
+        """These teams; their types must be those of `race`."""
         race.check("items", [name for item in self.items for name in item])
         return self
 
     def check(self, n_units: int, n_enemies: int) -> None:
-        """Every item is as long as both teams."""
+        """Refuse items that are not as long as both teams."""
         _check_equal_sizes(self.dist_type, n_units, n_enemies)
         check_lengths(self.items, n_units, "n_units")
 

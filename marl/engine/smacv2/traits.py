@@ -1,8 +1,8 @@
-"""What agents are dealt: accuracies, health levels and masks of an episode of SMACv2.
+"""Traits of SMACv2's agents: attack probabilities, health levels and enemy masks.
 
-Names, fields and supports are those of oxwhirl/smacv2 @577ab5a, distributions.py; the numbers come
-from the generator that `draw` is given, where the client's come from generators that nobody seeds.
-A class refuses what makes no sense by itself (ValueError), `check` what does not fit the sizes.
+Names, fields and supports are those of oxwhirl/smacv2 @577ab5a, distributions.py. `draw` takes the
+random generator; the client's generators are never seeded. A class refuses contradictory fields
+(ValueError), `check` a misfit with the team sizes.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from marl.engine.smacv2.checks import check_enemies, check_items, check_lengths,
 
 @dataclass(frozen=True)
 class PerAgentUniform:
-    """A number for each agent, uniform between the bounds (lists of one, as in the client)."""
+    """A number for each agent, uniform between the bounds (lists of length 1, as in the client)."""
 
     dist_type: ClassVar[str] = "per_agent_uniform"
     lower_bound: tuple[float] = (0.0,)
     upper_bound: tuple[float] = (1.0,)
-    observe: bool = True  # whether agents see each other's number
+    observe: bool = True  # whether agents observe each other's number
 
     def __post_init__(self) -> None:
         check_probability("lower_bound", self.lower_bound[0])
@@ -36,11 +36,11 @@ class PerAgentUniform:
 
     @property
     def highest(self) -> float:
-        """The largest number that may be drawn."""
+        """The largest number that can be drawn."""
         return self.upper_bound[0]
 
     def check(self, n_units: int, n_enemies: int) -> None:
-        """Any sizes will do."""
+        """All team sizes fit."""
 
     def draw(self, rng: np.random.Generator, n_units: int, n_enemies: int) -> NDArray[np.float64]:
         """[A]."""
@@ -63,7 +63,7 @@ class FixedNumbers:
 
     @property
     def highest(self) -> float:
-        """The largest number that may be drawn."""
+        """The largest number that can be drawn."""
         return max(max(item) for item in self.items)
 
     def check(self, n_units: int, n_enemies: int) -> None:
@@ -77,20 +77,20 @@ class FixedNumbers:
 
 @dataclass(frozen=True)
 class Mask:
-    """Which enemies' health and type are hidden from which agents: 1 is hidden.
+    """The enemies whose health and type an agent does not observe: 1 hides them.
 
-    As in the client, mask_probability is that of a 0, so of *not* hiding.
+    As in the client, mask_probability is the probability of a 0, so of *not* hiding.
     """
 
     dist_type: ClassVar[str] = "mask"
     mask_probability: float = 0.5
-    n_enemies: int | None = None  # must be capability_config.n_enemies where it is given
+    n_enemies: int | None = None  # if given, the same as capability_config.n_enemies
 
     def __post_init__(self) -> None:
         check_probability("mask_probability", self.mask_probability)
 
     def check(self, n_units: int, n_enemies: int) -> None:
-        """The number of enemies is not said in two ways."""
+        """A given n_enemies is that of the battle."""
         check_enemies(self.n_enemies, n_enemies)
 
     def draw(self, rng: np.random.Generator, n_units: int, n_enemies: int) -> NDArray[np.uint8]:

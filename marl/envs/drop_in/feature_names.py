@@ -1,8 +1,8 @@
-"""What each column of an observation and of a state is, in the words of the official clients.
+"""Names of the columns of observations and states, as the official clients call them.
 
 Sources: oxwhirl/smac @d6aab33 (ally_state_attr_names, enemy_state_attr_names) and oxwhirl/smacv2
 @577ab5a (build_obs_feature_names, build_state_feature_names), starcraft2.py. v1 has no names for
-observations and states; its columns are called as v2's.
+observations and states; its columns are named as v2's.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ GAP = "unused"  # the column that stays 0: Quirks.timestep_leaves_a_gap
 
 
 def agent_features(layout: Layout) -> list[str]:
-    """get_env_info's agent_features: as many as an agent has columns in the state.
+    """get_env_info's agent_features, one for each column of an agent in the state.
 
-    As in the client, the view's direction stands before the capabilities here, and after attack
-    probability and health level in the state.
+    As in the client, the view direction comes before the capabilities here, in the state after
+    attack probability and health level.
     """
     names = ["health", "energy/cooldown", "rel_x", "rel_y"]
     names += ["shield"] * layout.ally_shields
@@ -29,13 +29,13 @@ def agent_features(layout: Layout) -> list[str]:
 
 
 def enemy_features(layout: Layout) -> list[str]:
-    """get_env_info's enemy_features: one for each column that an enemy has in the state."""
+    """get_env_info's enemy_features, one for each column of an enemy in the state."""
     names = ["health", "rel_x", "rel_y"] + ["shield"] * layout.enemy_shields
     return [*names, *_bits("type", layout)]
 
 
 def state_feature_names(layout: Layout) -> list[str]:
-    """One for each column of the state; not for a state of observations (obs_instead_of_state)."""
+    """A name for each column of the state, without obs_instead_of_state."""
     names: list[str] = []
     for a in range(layout.n_agents):
         columns = ["health", "cooldown", "relative_x", "relative_y"]
@@ -54,9 +54,9 @@ def state_feature_names(layout: Layout) -> list[str]:
 
 
 def obs_feature_names(layout: Layout, gap: bool) -> list[str]:
-    """One for each column of agent 0's observation; other agents see agent 0 in another's place.
+    """A name for each column of agent 0's observation; others have agent 0 in another's place.
 
-    gap: whether a column stays 0 before the time step's.
+    gap: whether a column that stays 0 comes before the time step's.
     """
     names: list[str] = []
     if layout.obs_starcraft:
@@ -70,14 +70,14 @@ def obs_feature_names(layout: Layout, gap: bool) -> list[str]:
 
 
 def move_row(layout: Layout) -> list[str]:
-    """The columns about where the agent may go, and the ground around it."""
+    """The columns of the possible moves and the ground around."""
     names = [f"move_action_{direction}" for direction in MOVES]
     names += [f"pathing_grid_{n}" for n in range(N_PATHING * layout.obs_pathing_grid)]
     return names + [f"terrain_height_{n}" for n in range(N_HEIGHTS * layout.obs_terrain_height)]
 
 
 def enemy_row(j: int, layout: Layout) -> list[str]:
-    """The columns about enemy j."""
+    """The columns of enemy j."""
     columns = ["shootable", "distance", "relative_x", "relative_y"]
     columns += (["health"] + ["shield"] * layout.enemy_shields) * layout.obs_all_health
     names = [f"enemy_{column}_{j}" for column in columns]
@@ -85,7 +85,7 @@ def enemy_row(j: int, layout: Layout) -> list[str]:
 
 
 def ally_row(a: int, layout: Layout) -> list[str]:
-    """The columns about another agent, a."""
+    """The columns of another agent, a."""
     columns = ["visible", "distance", "relative_x", "relative_y"]
     columns += (["health"] + ["shield"] * layout.ally_shields) * layout.obs_all_health
     columns += _capabilities(layout)
@@ -95,7 +95,7 @@ def ally_row(a: int, layout: Layout) -> list[str]:
 
 
 def own_row(layout: Layout) -> list[str]:
-    """The columns about the agent itself."""
+    """The columns of the agent itself."""
     columns = (["health"] + ["shield"] * layout.ally_shields) * layout.obs_own_health
     columns += _capabilities(layout)
     columns += ["pos_x", "pos_y"] * layout.obs_own_pos

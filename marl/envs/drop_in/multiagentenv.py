@@ -1,4 +1,4 @@
-"""What marl.envs.smac_api and smacv2_api share: one battle behind the official clients' methods.
+"""The base of marl.envs.smac_api and smacv2_api: one battle, with the official clients' methods.
 
 Sources: oxwhirl/smac @d6aab33 and oxwhirl/smacv2 @577ab5a, starcraft2.py.
 """
@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine.scripts import heuristic as scripts
+from marl.engine.scripts.heuristic import heuristic
 from marl.engine.smac import visibility
 from marl.engine.smac.layout import ClientUnits
 from marl.engine.world import NO_UNIT
@@ -27,7 +27,7 @@ State = NDArray[np.float32]  # [S]
 
 
 class MultiAgentEnv:
-    """What the classes of both clients have in common: one battle, and the counts of all."""
+    """The methods that both clients' classes share: one battle, and statistics of all."""
 
     continuing_episode: bool
     heuristic_ai: bool
@@ -35,7 +35,7 @@ class MultiAgentEnv:
     map_name: str
 
     def __init__(self, given: Mapping[str, Any], env: SmacEnv) -> None:
-        """given: the constructor's keywords. env: the one battle, its options `keeping_limit`."""
+        """given: the constructor's keywords. env: the one battle, its limit truncates."""
         self._env, self._battles = env, env.battles
         self._layout, self._record = env.battles.rules.layout, env.battles.record
         for name, value in given.items():
@@ -61,7 +61,7 @@ class MultiAgentEnv:
         self._gap = layout.obs_timestep_number and not layout.is_v2
 
     def reset(self) -> tuple[Observations, State]:
-        """Begin the next battle; the observations and the state."""
+        """Begin the next battle; its first observations and state."""
         return self._begin(self._next_seeds())
 
     def _next_seeds(self) -> NDArray[np.uint64]:
@@ -75,7 +75,7 @@ class MultiAgentEnv:
         return self.get_obs(), self.get_state()
 
     def step(self, actions: Any) -> tuple[float, bool, dict[str, Any]]:
-        """One action for each agent: reward, whether the episode is over, and how it stands."""
+        """One action for each agent: reward, whether the episode is over, info."""
         self._require_battle()
         record = self._record
         if record.terminated[0] or record.truncated[0]:
@@ -84,9 +84,7 @@ class MultiAgentEnv:
             raise EnvError(f"step: got {len(actions)} actions for {self.n_agents} agents")
         if self.heuristic_ai:
             units, targets, orders = self._battles.world.units, self._targets, self._orders
-            scripts.heuristic(
-                self._scene, bool(self.heuristic_rest), units, record.avail, targets, orders
-            )
+            heuristic(self._scene, bool(self.heuristic_rest), units, record.avail, targets, orders)
             for a, order in enumerate(orders[0]):
                 actions[a] = int(order)
             self._env.command(orders)
@@ -107,21 +105,21 @@ class MultiAgentEnv:
         return float(record.reward[0]), over, info
 
     def get_obs(self) -> Observations:
-        """What each agent sees."""
+        """The observations of all agents."""
         return [self.get_obs_agent(a) for a in range(self.n_agents)]
 
     def get_obs_agent(self, agent_id: int) -> NDArray[np.float32]:
-        """What one agent sees, [O]."""
+        """An agent's observation, [O]."""
         self._require_battle()
         return self._record.obs[0, agent_id].copy()
 
     def get_state(self) -> State:
-        """Everything that happens, [S]."""
+        """The state, [S]."""
         self._require_battle()
         return self._record.state[0].copy()
 
     def get_state_dict(self) -> dict[str, Any]:
-        """The state in parts: allies, enemies, and last_action and timestep where they are in."""
+        """The state in parts: allies, enemies, and where it has them last_action and timestep."""
         layout, state = self._layout, self.get_state()
         if layout.obs_instead_of_state:
             raise EnvError("get_state_dict: with obs_instead_of_state=True the state has no parts")
@@ -149,7 +147,7 @@ class MultiAgentEnv:
         return self._record.avail[0, agent_id].astype(int).tolist()
 
     def get_visibility_matrix(self) -> NDArray[np.bool_]:
-        """[A,N] whether agent a has unit i in sight, by distance alone; agents first."""
+        """[A,N] whether unit i is within agent a's sight range; agents first."""
         self._require_battle()
         visible = np.zeros((self.n_agents, self.n_agents + self.n_enemies), dtype=np.bool_)
         visibility.write_visibility(
@@ -158,17 +156,17 @@ class MultiAgentEnv:
         return visible
 
     def _client_units(self) -> ClientUnits:
-        """What the client sees of the battle's units."""
+        """The battle's units as the client reads them."""
         units, traits = self._battles.world.units[0], self._battles.traits
         names = ClientUnits._fields[: len(ClientUnits._fields) - len(traits)]
         return ClientUnits(*(units[name] for name in names), *(array[0] for array in traits))
 
     def unit_shoot_range(self, agent_id: int) -> float:
-        """How far the agent may shoot or heal, centre to centre."""
+        """The range within which the agent may shoot or heal, centre to centre."""
         return self._kind(agent_id)["shoot_range"]
 
     def unit_sight_range(self, agent_id: int) -> float:
-        """How far the agent sees, centre to centre."""
+        """The range within which the agent sees, centre to centre."""
         return self._kind(agent_id)["sight_range"]
 
     def _kind(self, agent_id: int) -> Any:
@@ -184,19 +182,19 @@ class MultiAgentEnv:
         return self._layout.obs_dim - self._gap
 
     def get_obs_move_feats_size(self) -> int:
-        """Columns of an observation about where the agent may go."""
+        """Columns of an observation for the possible moves."""
         return len(feature_names.move_row(self._layout))
 
     def get_obs_enemy_feats_size(self) -> tuple[int, int]:
-        """Enemies, and columns of an observation about each."""
+        """Enemies, and columns of an observation for each."""
         return self.n_enemies, len(feature_names.enemy_row(0, self._layout))
 
     def get_obs_ally_feats_size(self) -> tuple[int, int]:
-        """The other agents, and columns of an observation about each."""
+        """The other agents, and columns of an observation for each."""
         return self.n_agents - 1, len(feature_names.ally_row(0, self._layout))
 
     def get_obs_own_feats_size(self) -> int:
-        """Columns of an observation about the agent itself; in v1 with the one that stays 0."""
+        """Columns of an observation for the agent itself; in v1 with the one that stays 0."""
         if not self._layout.obs_starcraft:
             return self._layout.capability_dim
         return len(feature_names.own_row(self._layout)) + self._gap
@@ -216,11 +214,11 @@ class MultiAgentEnv:
         return len(feature_names.enemy_features(self._layout))
 
     def get_obs_feature_names(self) -> list[str]:
-        """One for each column of agent 0's observation."""
+        """A name for each column of agent 0's observation."""
         return feature_names.obs_feature_names(self._layout, self._gap)
 
     def get_state_feature_names(self) -> list[str]:
-        """One for each column of the state."""
+        """A name for each column of the state."""
         if self._layout.obs_instead_of_state:
             raise EnvError(
                 "get_state_feature_names: with obs_instead_of_state=True the state is all "
@@ -241,7 +239,7 @@ class MultiAgentEnv:
         }
 
     def get_stats(self) -> dict[str, float]:
-        """The counts of all battles that have ended; "battles_draw" are the timeouts."""
+        """Statistics of all battles that have ended; "battles_draw" are the timeouts."""
         return {
             "battles_won": self.battles_won,
             "battles_game": self.battles_game,
@@ -264,7 +262,7 @@ class MultiAgentEnv:
         raise EnvError(f"save_replay: {NO_REPLAY}")
 
     def close(self) -> None:
-        """Let go of the battle."""
+        """End the worker threads of the battle."""
         self._env.close()
 
     def _require_battle(self) -> None:

@@ -1,7 +1,7 @@
-"""An official client inside its worker: makes it, plays it, and notices when its game is lost.
+"""An official client inside its worker: creation, play, detection of a lost game.
 
 A client whose game crashes launches another and reports a lost battle: `step` gives
-`(0, True, {})` and `force_restarts` goes up. Such a battle says nothing about the agents.
+`(0, True, {})` and `force_restarts` goes up. Such a battle is no result of the agents.
 Sources: oxwhirl/smac @d6aab33 and oxwhirl/smacv2 @577ab5a, starcraft2.py.
 """
 
@@ -21,11 +21,11 @@ NUMPY_SEEDS = 2**32  # its global generator takes seeds below this
 
 
 class GameLostError(Exception):
-    """The battle broke off: what it reported is no result."""
+    """The battle broke off: its report is no result."""
 
 
 class RefusedError(Exception):
-    """The client can't be made; another try gives the same."""
+    """The client can't be created, and another attempt would fail too."""
 
 
 class Client:
@@ -35,14 +35,14 @@ class Client:
         self.env, self.saves_replay = env, saves_replay
         self.played = False
         self._restarts = int(env.force_restarts)
-        # Otherwise a lost game is launched anew inside `step`, which takes long and hides it.
+        # Else the client launches a lost game anew inside `step`: slow, and the loss is hidden.
         env.full_restart = self._lost
 
     def _lost(self) -> NoReturn:
         raise GameLostError("the game ended or broke its connection")
 
     def sizes(self) -> dict[str, int]:
-        """What an EnvSpec needs."""
+        """The sizes of an EnvSpec."""
         env = self.env
         return {
             "n_agents": int(env.n_agents),
@@ -53,7 +53,7 @@ class Client:
         }
 
     def reset(self, seed: int, episode: Mapping[str, Any] | None) -> None:
-        """Begin a battle. seed: of what the client itself draws; episode: SMACv2's own draws."""
+        """Begin a battle. seed: of the client's own draws; episode: SMACv2's episode_config."""
         random.seed(seed)
         np.random.seed(seed % NUMPY_SEEDS)
         if episode is None:
@@ -63,7 +63,7 @@ class Client:
         self._require_same_game()
 
     def step(self, actions: Sequence[int]) -> dict[str, Any]:
-        """One joint action; what it brought. GameLostError if the game went down."""
+        """One joint action; its results. GameLostError if the game ended."""
         reward, over, info = self.env.step(list(actions))
         self._require_same_game()
         self.played = True
@@ -82,7 +82,7 @@ class Client:
     def look(self) -> bytes:
         """State [S] and observations [A,O] as float32, then the mask [A,U] as bytes of 0 and 1.
 
-        In the order in which PyMARL asks for them; SMACv2's observations may be asked for once.
+        In PyMARL's order of calls; SMACv2's get_obs may be called once a step.
         """
         state = np.asarray(self.env.get_state(), dtype=np.float32)
         avail = np.asarray(self.env.get_avail_actions(), dtype=np.uint8)
@@ -90,7 +90,7 @@ class Client:
         return state.tobytes() + obs.tobytes() + avail.tobytes()
 
     def close(self) -> None:
-        """End the game; before it, where that was asked for, let the client write its replay."""
+        """End the game, after the client has written its replay if it saves replays."""
         try:
             if self.saves_replay and self.played:
                 # Its own names are the same for all workers that end within a second.
@@ -112,10 +112,10 @@ def drawn(episode: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def make_client(request: Mapping[str, Any]) -> Client:
-    """The client that the request describes; RefusedError, with what to do, where it can't be.
+    """The client of the request; RefusedError, with what to do, where it can't be created.
 
     request: "module" and "name" of the client's class, "source" (a checkout to import it from, or
-    null), "options" (its keywords), "map" (to look for among the game's files, or null),
+    null), "options" (its keywords), "map" (must be among the game's files; or null),
     "saves_replay" (when it is closed; absent: no).
     """
     allow_shuffle_with_function()
@@ -138,7 +138,7 @@ def make_client(request: Mapping[str, Any]) -> Client:
 
 
 def _require_game(map_name: str, version: str | None) -> None:
-    """The game and the map's file are where the client will look for them."""
+    """Refuse a request whose game or map file is not where the client looks for it."""
     maps, run_configs = (
         importlib.import_module(f"pysc2.{part}") for part in ("maps", "run_configs")
     )

@@ -1,12 +1,12 @@
 """Battles of the game itself behind the VecEnv contract, one worker process for each.
 
-It differs from other environments in what it can promise:
+Differences from other environments:
 
 - An episode does not follow from its seed: the game draws its own random numbers. The seed decides
-  what the clients draw (all of SMACv2's teams and places, as with backend=engine), and a worker's
-  first episode seeds its game.
+  the clients' draws (all of SMACv2's teams and positions, as with backend=engine), and the first
+  episode of a worker seeds its game.
 - An episode may break off, because a worker or its game crashed, hung or grew too large. It ends as
-  truncated and is `broken`: whoever collects it must drop it.
+  truncated and is `broken`: the runner must drop it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NO_OP = 0
 
 @dataclass(frozen=True)
 class GamePlan:
-    """Which client plays which battles. draw: SMACv2's episode_config of an episode's seed."""
+    """The client and its battles. draw: SMACv2's episode_config from an episode's seed."""
 
     name: str  # of the spec, e.g. sc2-game/3m
     python: str
@@ -48,7 +48,7 @@ class GameEnv:
         self.num_envs = num_envs
         self._plan, self._game = plan, game
         self._supervisor = Supervisor(game, plan.python, [{**plan.make}] * num_envs)
-        # Also when nobody calls `close`, and when the interpreter ends.
+        # Also without a call of `close`, and when the interpreter ends.
         self._finalizer = weakref.finalize(self, self._supervisor.close)
         self._dropped = 0
         sizes = self._first_sizes()
@@ -86,7 +86,7 @@ class GameEnv:
     def reset(self, seeds: NDArray[np.uint64]) -> None:
         """Start battle e from seeds[e]; battles from len(seeds) on stay idle (ended).
 
-        Replaces workers that are gone, old or large first. EnvError where that keeps failing.
+        Replaces dead, old and large workers first. EnvError where that keeps failing.
         """
         workers = self._supervisor.workers[: len(seeds)]
         self._running[:], self._broken[:] = False, False
@@ -113,7 +113,7 @@ class GameEnv:
         seconds = self._game.launch_seconds if launching else self._game.call_seconds
         for index, message in self._supervisor.answers(alive, seconds).items():
             self._supervisor.workers[index].episodes += 1
-            self._show(index, message)
+            self._take_observation(index, message)
             self._running[index] = True
 
     def observe(self) -> Observation:
@@ -139,24 +139,24 @@ class GameEnv:
         return step
 
     def _take(self, e: int, message: Message) -> None:
-        """What a step brought."""
+        """Take over the results of a step."""
         header, step = message[0], self._step
         step.reward[e] = header["reward"]
         step.terminated[e], step.truncated[e] = header["terminated"], header["truncated"]
         for name, values in self._outcomes.items():
             values[e] = header[name]
-        self._show(e, message)
+        self._take_observation(e, message)
         if step.terminated[e] or step.truncated[e]:
             self._running[e] = False
             self._supervisor.workers[e].finished()
 
-    def _show(self, e: int, message: Message) -> None:
-        """Take the state, the observations and the mask that a message carries."""
+    def _take_observation(self, e: int, message: Message) -> None:
+        """Take over the state, the observations and the mask of a message."""
         obs, state, avail = (array[e] for array in self._observation)
         raw = message[1]
         if len(raw) != state.nbytes + obs.nbytes + avail.nbytes:
             raise EnvError(
-                f"{self.spec.name}: the client shows {len(raw)} bytes where its sizes say "
+                f"{self.spec.name}: the client sent {len(raw)} bytes, but its sizes make "
                 f"{state.nbytes + obs.nbytes + avail.nbytes}"
             )
         first, second = state.nbytes, state.nbytes + obs.nbytes
@@ -182,11 +182,11 @@ class GameEnv:
         return self._outcomes
 
     def broken(self) -> NDArray[np.bool_]:
-        """Episodes that broke off since the last reset, [E]: they are no results."""
+        """Episodes that broke off since the last reset, [E]; they are no results."""
         return self._broken
 
     def incidents(self) -> dict[str, float]:
-        """How often workers were replaced and episodes dropped since the start."""
+        """Counts of replaced workers and dropped episodes since the start."""
         return {
             "env_restarts": float(self._supervisor.restarts),
             "env_recycled": float(self._supervisor.recycled),

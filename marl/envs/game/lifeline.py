@@ -1,7 +1,7 @@
-"""Processes that end with the one that started them, however that ended. Linux only.
+"""Processes that end with their parent, however it ended. Linux only.
 
-Elsewhere nothing is arranged here: a worker still ends when the training's end of its socket
-closes, and whoever ends a worker ends its whole session (see process.py).
+Elsewhere a worker still ends when the training's end of its socket closes, and ending a worker
+ends its whole session (see process.py).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 
 LINUX = sys.platform.startswith("linux")
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
-# Becomes the program after it, under the same process id: argv is the parent's id, the program ...
-# Run before the program rather than in the forked child: threads make code there unsafe.
+# Replaces itself by the program, under the same process id; argv: the parent's id, the program ...
+# A wrapper and not code in the forked child, which threads make unsafe.
 WRAPPER = (
     "import ctypes, os, sys; "
     f"ctypes.CDLL(None).prctl({PR_SET_PDEATHSIG}, {int(signal.SIGKILL)}, 0, 0, 0); "
@@ -46,6 +46,6 @@ class DependentPopen(subprocess.Popen):
 def bind_children() -> None:
     """Every process that this one starts from now on through subprocess ends with it.
 
-    The clients start the game without such care, and a game that lost its client runs on for ever.
+    The clients start the game without this, and a game without its client would run on forever.
     """
     subprocess.Popen = DependentPopen  # type: ignore[misc]

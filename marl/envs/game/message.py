@@ -1,6 +1,6 @@
 """Messages between the training and a worker: a JSON header and raw numbers, over a socket.
 
-No pickle: the two ends may have other versions of Python and numpy.
+No pickle: the two ends may differ in their versions of Python and numpy.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import socket
 import struct
 from typing import Any
 
-LENGTH = struct.Struct("<II")  # bytes of the header and of what follows it
-LARGEST = 1 << 28  # bytes; more means that the other end does not speak this
+LENGTH = struct.Struct("<II")  # bytes of the header and of the raw numbers
+LARGEST = 1 << 28  # bytes; a longer message is garbled
 CHUNK = 1 << 16
 
 Message = tuple[dict[str, Any], bytes]  # header, raw numbers
 
 
 class GarbledError(Exception):
-    """What arrived is no message."""
+    """The bytes received are no message."""
 
 
 def encode(header: dict[str, Any], raw: bytes = b"") -> bytes:
@@ -28,14 +28,14 @@ def encode(header: dict[str, Any], raw: bytes = b"") -> bytes:
 
 
 class Inbox:
-    """Puts messages together from the pieces that arrive."""
+    """Assembles messages from received chunks."""
 
     def __init__(self) -> None:
         self._pending = bytearray()
 
-    def feed(self, piece: bytes) -> list[Message]:
-        """The messages that this piece completes, in order."""
-        self._pending += piece
+    def feed(self, chunk: bytes) -> list[Message]:
+        """The messages that this chunk completes, in order."""
+        self._pending += chunk
         messages: list[Message] = []
         while (message := self._take()) is not None:
             messages.append(message)
@@ -63,8 +63,8 @@ class Inbox:
 
 
 def receive(connection: socket.socket, inbox: Inbox) -> list[Message]:
-    """The messages completed by the next piece; EOFError once the other end is gone."""
-    piece = connection.recv(CHUNK)
-    if not piece:
+    """The messages completed by the next chunk; EOFError once the other end is gone."""
+    chunk = connection.recv(CHUNK)
+    if not chunk:
         raise EOFError
-    return inbox.feed(piece)
+    return inbox.feed(chunk)

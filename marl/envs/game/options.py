@@ -1,4 +1,4 @@
-"""Options of backend=game: how its worker processes are made and watched."""
+"""Options of backend=game: its worker processes and their limits."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from marl.config.schema import option
 
 @dataclass(frozen=True)
 class GameConfig:
-    """The section `game` of the SMAC environments; means nothing to backend=engine."""
+    """The section `game` of the SMAC environments; backend=engine ignores it."""
 
-    # The Python that has the official client; null: this one.
+    # The Python with the official client; null: this one.
     python: str | None = None
     # A checkout of oxwhirl/smac or smacv2; null: SMAC_SOURCE or SMACV2_SOURCE, else as installed.
     source: str | None = None
@@ -21,10 +21,12 @@ class GameConfig:
     # When a game is closed, its client writes an .SC2Replay of all its battles into the game's
     # Replays/ folder.
     save_replays: bool = False
-    launch_seconds: float = option(180.0, above=0)  # until the first battle of a worker stands
-    call_seconds: float = option(60.0, above=0)  # longest answer to any later call
-    silence_seconds: float = option(30.0, above=2)  # a worker that shows no life for so long hangs
-    attempts: int = option(6, low=1)  # failures of one worker in a row that end the run
+    launch_seconds: float = option(180.0, above=0)  # until a worker's first battle has begun
+    call_seconds: float = option(60.0, above=0)  # longest wait for the answer to a later call
+    silence_seconds: float = option(30.0, above=2)  # without a heartbeat: the worker hangs
+    attempts: int = option(6, low=1)  # failures of one worker in a row, after which the run ends
     back_off_seconds: float = option(1.0, low=0)  # before the second attempt; doubles each time
-    memory_mb: int = option(6000, low=1)  # of a worker and its game, renewed between battles
+    memory_mb: int = option(
+        6000, low=1
+    )  # of a worker and its game; a larger one is renewed between battles
     recycle_episodes: int = option(500, low=1)  # battles after which a worker is renewed

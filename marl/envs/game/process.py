@@ -1,7 +1,7 @@
-"""A worker's processes, seen from the training: started, watched, and ended, its game with it.
+"""The process of a worker, on the training's side: start, messages, end.
 
-Each worker leads a session of its own. So Ctrl-C does not reach it, its memory can be summed up
-with its game's, and ending the session ends both and nothing else.
+Each worker leads a session of its own. So Ctrl-C does not reach it, its memory can be added to its
+game's, and ending the session ends both and nothing else.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from marl.envs.game.message import Inbox, Message, encode, receive
 
 PACKAGE = Path(marl.__file__).parent
 LOG_TAIL = 2000  # bytes
-# Binds the worker to the training before anything else, then imports this package, by its place
-# rather than through sys.path: the worker's Python must not find the training's other packages.
+# Binds the worker to the training, then imports this package, by its path and not through sys.path:
+# the worker's Python must not find the training's other packages.
 BOOT = """
 import importlib.util, sys
 folder, parent, descriptor = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
@@ -39,7 +39,7 @@ main(descriptor)
 
 
 class WorkerProcess:
-    """One worker from its start to its end. The thread that starts it must outlive it."""
+    """One worker process. The thread that starts it must outlive it."""
 
     def __init__(self, python: str, name: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=f"marl-{name}-"))  # the game's too: TMPDIR
@@ -68,22 +68,22 @@ class WorkerProcess:
 
     @property
     def log_path(self) -> Path:
-        """What the worker and its game print."""
+        """The output of the worker and its game."""
         return self.folder / "worker.log"
 
     def send(self, request: dict[str, object]) -> None:
-        """Hand over a request; OSError where the worker is gone or does not read."""
+        """Send a request; OSError where the worker is gone or does not read."""
         self.connection.sendall(encode(request))
 
     def messages(self) -> list[Message]:
-        """What has arrived by now; EOFError or ConnectionError once the worker is gone."""
+        """The messages received so far; EOFError or ConnectionError once the worker is gone."""
         try:
             return receive(self.connection, self._inbox)
         except BlockingIOError:
             return []
 
     def log_tail(self) -> str:
-        """The end of what was printed, in one line."""
+        """The last lines of the output, in one line."""
         try:
             with open(self.log_path, "rb") as log:
                 log.seek(max(0, self.log_path.stat().st_size - LOG_TAIL))
@@ -93,10 +93,10 @@ class WorkerProcess:
         return " | ".join(line.strip() for line in lines[-3:])
 
     def end(self) -> None:
-        """Kill the worker and its game, at once; safe to repeat."""
+        """Kill the worker and its game at once; safe to repeat."""
         if self._process.returncode is not None:
             return
-        # Before `wait`: until then the number of the session can't belong to anyone else.
+        # Before `wait`: until then the session's id can't be reused.
         with suppress(ProcessLookupError):
             os.killpg(self.session, signal.SIGKILL)
         self._process.wait()
@@ -110,7 +110,7 @@ def memory_of_sessions() -> dict[int, int]:
     page = os.sysconf("SC_PAGE_SIZE")
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
-            # After the name in brackets, which may hold anything: state, ppid, pgrp, session ...
+            # After the name in brackets, of any characters: state, ppid, pgrp, session ...
             fields = entry.read_bytes().rpartition(b")")[2].split()
         except OSError:  # it ended meanwhile
             continue

@@ -1,7 +1,7 @@
-"""Keeps workers alive: launches them, waits for their answers no longer than agreed, ends them.
+"""Supervision of the workers: launch, answers within time limits, replacement.
 
-A worker that is late, silent, gone, too large, or whose client lost its game is ended as a whole,
-its game with it, and another takes its place at the next reset.
+A worker that is late, silent, gone, too large, or whose client lost its game is ended together
+with its game, and another takes its place at the next reset.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ logger = logging.getLogger(__name__)
 
 MEGABYTE = 1 << 20
 LONGEST_BACK_OFF = 60.0  # seconds
-TICK = 0.2  # seconds between looks at the clocks
+TICK = 0.2  # seconds between two checks of the limits
 CLOSE_SECONDS = 5.0
-MEMORY_SECONDS = 1.0  # between looks at the memory within battles
-FAR_TOO_LARGE = 1.5  # times the limit, at which a battle is not waited for
+MEMORY_SECONDS = 1.0  # between two checks of the memory within battles
+FAR_TOO_LARGE = 1.5  # times the limit: ends the worker within a battle
 
 
 class Worker:
-    """The place of one worker, whoever fills it. request: the `make` of its client."""
+    """One worker and its processes, one after another. request: the `make` of its client."""
 
     def __init__(self, index: int, game: GameConfig, request: Mapping[str, Any]) -> None:
         self.index, self.game, self.request = index, game, request
         self.process: WorkerProcess | None = None
-        self.episodes = 0  # begun by the present process
-        self.failures = 0  # in a row, without a battle between that was played to its end
+        self.episodes = 0  # begun by the current process
+        self.failures = 0  # in a row, since the last battle that was played to its end
         self.reason = ""  # of the last failure
         self._not_before = 0.0
 
     def launch(self, python: str) -> None:
-        """Start a process, after the pause that earlier failures call for."""
+        """Start a process, after the pause that follows repeated failures."""
         assert self.process is None
         time.sleep(max(0.0, self._not_before - time.monotonic()))
         self.process = WorkerProcess(python, f"game-{self.index}")
         self.episodes = 0
 
     def send(self, request: Mapping[str, Any]) -> None:
-        """Hand over a request; that the worker is gone shows when its answer is waited for."""
+        """Send a request; a worker that is gone is noticed when its answer is awaited."""
         assert self.process is not None
         try:
             self.process.send(dict(request))
@@ -54,13 +54,13 @@ class Worker:
             logger.debug("worker %d takes no requests", self.index)
 
     def end(self) -> None:
-        """End the process, whatever it does."""
+        """End the process at once."""
         process, self.process = self.process, None
         if process is not None:
             process.end()
 
     def fail(self, reason: str) -> None:
-        """Note a failure and end the process."""
+        """Count a failure and end the process."""
         tail = self.process.log_tail() if self.process is not None else ""
         self.end()
         self.failures += 1
@@ -70,24 +70,24 @@ class Worker:
         self._not_before = time.monotonic() + min(pause, LONGEST_BACK_OFF)
 
     def finished(self) -> None:
-        """A battle was played to its end."""
+        """Count a battle that was played to its end."""
         self.failures = 0
 
 
 class Supervisor:
-    """The workers of one environment, and what happened to them."""
+    """The workers of one environment, and the counts of their replacements."""
 
     def __init__(self, game: GameConfig, python: str, requests: Sequence[Mapping[str, Any]]):
         self.game, self.python = game, python
         self.workers = [Worker(i, game, request) for i, request in enumerate(requests)]
         self.restarts = 0  # workers replaced because something broke
         self.recycled = 0  # workers replaced because they were old or large
-        self._memory_seen = 0.0  # when
+        self._memory_checked = 0.0  # time.monotonic()
 
     def ready(self, workers: Sequence[Worker]) -> tuple[dict[int, dict[str, Any]], list[Worker]]:
-        """Give those of `workers` that have not played yet a process and the client they ask for.
+        """Give those of `workers` that have not played yet a process and a client.
 
-        Returns the sizes that each new client gave, by worker, and the workers that failed.
+        Returns the sizes of each new client, by worker, and the workers that failed.
         """
         fresh = [w for w in workers if w.process is None or w.episodes == 0]
         for worker in fresh:
@@ -101,7 +101,7 @@ class Supervisor:
         )
 
     def recycle(self, workers: Sequence[Worker]) -> None:
-        """End the workers that are old or large; they are between two battles."""
+        """End old and large workers, between two battles."""
         memory = memory_of_sessions()
         for worker in workers:
             if worker.process is None:
@@ -118,18 +118,18 @@ class Supervisor:
                 self.recycled += 1
 
     def answers(self, workers: Sequence[Worker], seconds: float) -> dict[int, Message]:
-        """The answer of each worker that gave one in time, by its index; the others have failed.
+        """The answers that arrive in time, by the workers' indices; the other workers have failed.
 
-        EnvError where a worker refuses: another one would too.
+        EnvError where a worker refuses: any other would too.
         """
         waiting = {worker.process.connection: worker for worker in workers if worker.process}
         begun = time.monotonic()
-        heard = dict.fromkeys(waiting, begun)
+        last_message = dict.fromkeys(waiting, begun)
         answers: dict[int, Message] = {}
         while waiting:
             for connection in wait(list(waiting), TICK):
                 worker = waiting[connection]  # type: ignore[index]
-                heard[connection] = time.monotonic()  # type: ignore[index]
+                last_message[connection] = time.monotonic()  # type: ignore[index]
                 outcome = self._read(worker)
                 if outcome is not None:
                     del waiting[connection]  # type: ignore[arg-type]
@@ -143,8 +143,8 @@ class Supervisor:
                 why = ""
                 if now - begun > seconds:
                     why = f"no answer within {seconds:g} s"
-                elif now - heard[connection] > self.game.silence_seconds:
-                    why = f"no sign of life for {self.game.silence_seconds:g} s"
+                elif now - last_message[connection] > self.game.silence_seconds:
+                    why = f"no heartbeat for {self.game.silence_seconds:g} s"
                 elif worker in too_large:
                     why = f"more than {FAR_TOO_LARGE:g} x game.memory_mb"
                 if why:
@@ -153,7 +153,7 @@ class Supervisor:
         return answers
 
     def _read(self, worker: Worker) -> Message | str | None:
-        """The worker's answer, or why it has failed; None while it has not answered yet."""
+        """The worker's answer, or the reason of its failure; None while there is neither."""
         assert worker.process is not None
         try:
             for header, raw in worker.process.messages():
@@ -179,15 +179,15 @@ class Supervisor:
             )
 
     def _too_large(self, now: float, workers: Any) -> list[Worker]:
-        if now - self._memory_seen < MEMORY_SECONDS:
+        if now - self._memory_checked < MEMORY_SECONDS:
             return []
-        self._memory_seen = now
+        self._memory_checked = now
         memory = memory_of_sessions()
         limit = FAR_TOO_LARGE * self.game.memory_mb * MEGABYTE
         return [w for w in workers if w.process and memory.get(w.process.session, 0) > limit]
 
     def close(self, workers: Sequence[Worker] | None = None) -> None:
-        """Ask the workers to end their games, then end them; all of them unless some are given."""
+        """Ask the workers to end their games, then end the workers; None: all of them."""
         workers = self.workers if workers is None else workers
         alive = {w.process.connection: w for w in workers if w.process}
         for worker in alive.values():

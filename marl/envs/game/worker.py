@@ -1,8 +1,8 @@
-"""A worker process: one official client, told what to do over a socket.
+"""A worker process: one official client, controlled over a socket.
 
 Started by process.py. Requests are {"do": "make" | "reset" | "step" | "close", ...}; each has one
-answer: {"ok": true, ...}, {"broken": reason} where the battle can't go on, or {"refused": reason}
-where it never can. While a request takes long, {"beat": true} says that the process lives.
+answer: {"ok": true, ...}, {"broken": reason} where this battle can't go on, or {"refused": reason}
+where no battle can. During a long request {"beat": true} is the heartbeat.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from marl.envs.game.lifeline import bind_children
 from marl.envs.game.message import Inbox, encode, receive
 
 BEAT_SECONDS = 1.0
-WORDS = 600  # characters of a reason
+REASON_LENGTH = 600  # characters of a reason
 
 
 class Worker:
-    """Answers requests until the other end is gone."""
+    """Answers requests until the training closes its end."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
@@ -31,13 +31,13 @@ class Worker:
         self._busy = threading.Event()
 
     def serve(self) -> None:
-        """The whole life of the process."""
+        """Answer requests; returns when the process shall end."""
         threading.Thread(target=self._beat, daemon=True).start()
         inbox = Inbox()
         while True:
             try:
                 messages = receive(self.connection, inbox)
-            except (EOFError, ConnectionError):  # the training is gone, or wants no more
+            except (EOFError, ConnectionError):  # the training is gone, or has closed its end
                 self._close()
                 return
             for request, _ in messages:
@@ -55,9 +55,9 @@ class Worker:
             return {"broken": str(lost)}, b""
         except RefusedError as refused:
             return {"refused": str(refused)}, b""
-        except Exception as error:  # whatever a client raises, this battle is over
+        except Exception as error:  # a client may raise anything; the battle is over
             traceback.print_exc()
-            return {"broken": f"{type(error).__name__}: {error}"[:WORDS]}, b""
+            return {"broken": f"{type(error).__name__}: {error}"[:REASON_LENGTH]}, b""
 
     def _do(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         what = request["do"]
@@ -89,12 +89,12 @@ class Worker:
         with self._sending:
             try:
                 self.connection.sendall(encode(header, raw))
-            except OSError:  # the other end is gone: the next receive says so
+            except OSError:  # the training is gone: the next receive raises
                 return
 
 
 def main(descriptor: int) -> None:
-    """Serve the socket that was handed over."""
+    """Serve the inherited socket. descriptor: its file descriptor."""
     bind_children()
     sys.setswitchinterval(0.05)  # the beat is the only other thread
     Worker(socket.socket(fileno=descriptor)).serve()

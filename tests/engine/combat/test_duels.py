@@ -17,11 +17,10 @@ import numpy as np
 import pytest
 from arena import TYPES, Arena
 
-from marl.engine.world import UnitTypes, make_unit_types
+from marl.engine.world import UnitTypes
 
-NO_DELAY = make_unit_types(
-    {**TYPES._asdict(), "delay_min": 0 * TYPES.period, "delay_max": 0 * TYPES.period},
-)
+NO_DELAY = UnitTypes(TYPES.table.copy())
+NO_DELAY.table["delay_min"] = NO_DELAY.table["delay_max"] = 0.0
 LONGEST = 400  # loops
 
 

@@ -41,7 +41,7 @@ def disarmed(*names: str) -> UnitTypes:
     """The unit types, those named without a weapon."""
     table = TYPES.table.copy()
     table["targets"][[NAMES.index(name) for name in names]] = 0
-    return TYPES._replace(targets=table["targets"].copy(), table=table)
+    return UnitTypes(table)
 
 
 def test_threats_come_before_the_harmless():
@@ -74,7 +74,7 @@ def test_a_medivac_counts_as_a_threat_though_it_has_no_weapon():
 def test_a_colossus_can_be_hit_in_both_planes():
     table = TYPES.table.copy()
     table["targets"][NAMES.index("Marine")] = 1 << PLANES.index("Air")
-    types = TYPES._replace(targets=table["targets"].copy(), table=table)
+    types = UnitTypes(table)
     arena = Arena([("Colossus", 14, 16), ("Stalker", 12, 16)], [("Marine", 10, 16)], types=types)
     assert arena.run(1).target[2] == 0
 

@@ -1,4 +1,4 @@
-"""Scenario files: the sizes that SMAC has, and what is said about a file that does not fit."""
+"""Scenario files: SMAC's sizes, and refusals of wrong files."""
 
 from __future__ import annotations
 
@@ -174,9 +174,9 @@ def test_a_field_that_does_not_fit_is_named_with_its_file(maps: Path, change: di
 
 ABSENT = object()
 NAN = float("nan")
-# Where in 3m.yaml, what stands there, and what is said.
+# The keys in 3m.yaml, the wrong value there, and the refusal.
 WRONG_MAP = [
-    (["source"], 7, "source: must be a text, not 7"),
+    (["source"], 7, "source: must be a string, not 7"),
     (["episode_limit"], "60", "episode_limit: must be a whole number from 1 to 1000000, not '60'"),
     (["races", "enemy"], ABSENT, "races.enemy: is missing"),
     (["groups"], ABSENT, "groups: is missing"),
@@ -194,7 +194,7 @@ WRONG_MAP = [
     (["groups", 0, "count"], 2.5, "groups[0].count: must be a whole number"),
     (["groups", 0, "count"], True, "groups[0].count: must be a whole number"),
     (["groups", 1, "side"], "foe", "groups[1].side: 'foe' is not one of ['ally', 'enemy']"),
-    (["groups", 0, "unit"], 48, "groups[0].unit: must be a text, not 48"),
+    (["groups", 0, "unit"], 48, "groups[0].unit: must be a string, not 48"),
     (["groups", 1, "at"], [9, 2], "groups[1].at: (9, 2) is not on walkable ground"),
     (["groups", 1, "at"], [40, 16], "groups[1].at: (40, 16) is not on walkable ground"),
     (["groups", 1, "at"], [-1, 16], "groups[1].at: (-1, 16) is not on walkable ground"),
@@ -224,7 +224,7 @@ WRONG_TERRAIN = [
     ([*STRIP, "rows"], ABSENT, "terrains.strip.rows: is missing"),
     ([*STRIP, "rows"], [], "terrains.strip.rows: rows must all be of one length"),
     ([*STRIP, "rows", 3], "...", "terrains.strip.rows: rows must all be of one length"),
-    ([*STRIP, "rows", 3], 32, "terrains.strip.rows: must be a text, not 32"),
+    ([*STRIP, "rows", 3], 32, "terrains.strip.rows: must be a string, not 32"),
     ([*STRIP, "rows", 3], "~" * 32, "terrains.strip.rows: has ['~']; cells are"),
     ([*STRIP, "heights"], ["88", "88"], "terrains.strip.heights: must be a grid of the same size"),
     ([*STRIP, "colour"], "red", "terrains.strip.colour: unknown key"),

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import yaml
 
-from marl.engine.facts.units import SECTIONS, UNITS_FILE, load_unit_types
+from marl.engine.facts.units import UNITS_FILE, Sweep, load_unit_types
 from marl.errors import EnvError
 
 
@@ -58,7 +59,7 @@ def test_types_come_in_the_order_asked_for_in_arrays_and_records():
         (
             "weapon.fires_moving",
             True,
-            "Marine.weapon.damage_point: must be 0 for what fires_moving",
+            "Marine.weapon.damage_point: must be 0 with fires_moving",
         ),
         ("weapon.delay_min", 1, "units.Marine.weapon.delay_min: must not exceed delay_max"),
         ("weapon.bonus", {"Heavy": 4}, "units.Marine.weapon.bonus: 'Heavy' is not one of"),
@@ -80,7 +81,7 @@ def test_a_missile_of_two_hits_is_refused(tmp_path):
 
 
 def test_a_beam_that_hits_later_than_a_unit_can_remember_is_refused(tmp_path):
-    path = changed(tmp_path, "Colossus", "weapon.sweep", dict.fromkeys(SECTIONS["sweep"], 0.5))
+    path = changed(tmp_path, "Colossus", "weapon.sweep", {item.name: 0.5 for item in fields(Sweep)})
     with pytest.raises(EnvError, match=r"Colossus\.weapon\.sweep\.delay: must be at most 0\.4375"):
         load_unit_types(["Marine"], path)
 

@@ -8,9 +8,10 @@ import pytest
 from marl.engine.facts.scenario import Scenario, load_scenario
 from marl.engine.facts.units import load_unit_types
 from marl.engine.smac.layout import Layout, make_layout, view_directions
-from marl.engine.smac.options import Options, Shown
+from marl.engine.smac.options import Options, Smacv2Options
 from marl.engine.smac.reward import max_reward
 from marl.engine.smacv2.generation import CapabilityConfig, make_generation
+from marl.engine.smacv2.traits import PerAgentUniform
 
 # map obs state actions, obs with obs_last_action, state without state_last_action, max_reward;
 # oxwhirl/smac @d6aab33, default options
@@ -50,8 +51,7 @@ V2_ROWS = """
 """
 
 
-def layout_of(scenario: Scenario, **values: object) -> Layout:
-    options = Options(**values)  # type: ignore[arg-type]
+def layout_of(scenario: Scenario, options: Options) -> Layout:
     return make_layout(scenario, load_unit_types(scenario.unit_names), options)
 
 
@@ -59,8 +59,8 @@ def layout_of(scenario: Scenario, **values: object) -> Layout:
 def test_v1_sizes(row: str):
     name, *numbers = row.split()
     scenario = load_scenario(name)
-    layout = layout_of(scenario)
-    others = layout_of(scenario, obs_last_action=True, state_last_action=False)
+    layout = layout_of(scenario, Options())
+    others = layout_of(scenario, Options(obs_last_action=True, state_last_action=False))
     sizes = [layout.obs_dim, layout.state_dim, layout.n_actions, others.obs_dim, others.state_dim]
     most = max_reward(scenario, load_unit_types(scenario.unit_names), Options())
     assert [*sizes, most] == [int(number) for number in numbers]
@@ -73,7 +73,7 @@ def test_v2_sizes(row: str, race: str):
     scenario = make_generation(f"{race}_{n_units}_vs_{n_enemies}", CapabilityConfig()).scenario()
     sizes = []
     for conic_fov in (False, True):
-        layout = layout_of(scenario, client="v2", obs_own_pos=True, conic_fov=conic_fov)
+        layout = layout_of(scenario, Smacv2Options(obs_own_pos=True, conic_fov=conic_fov))
         sizes += [layout.obs_dim, layout.state_dim, layout.n_actions]
     at = 3 if race == "protoss" else 0
     assert sizes == numbers[at : at + 3] + numbers[at + 6 : at + 9]
@@ -81,16 +81,17 @@ def test_v2_sizes(row: str, race: str):
 
 def test_terran_agents_that_outnumber_the_enemies_have_a_heal_for_each():
     scenario = make_generation("terran_6_vs_4", CapabilityConfig()).scenario()
-    assert layout_of(scenario, client="v2").n_actions == 6 + 6
+    assert layout_of(scenario, Smacv2Options()).n_actions == 6 + 6
     scenario = make_generation("zerg_6_vs_4", CapabilityConfig()).scenario()
-    assert layout_of(scenario, client="v2").n_actions == 6 + 4
+    assert layout_of(scenario, Smacv2Options()).n_actions == 6 + 4
 
 
 def test_capabilities_have_their_columns_whether_seen_or_not():
     scenario = make_generation("zerg_5_vs_5", CapabilityConfig()).scenario()
-    plain = layout_of(scenario, client="v2")
-    shown = Shown(attack=True, health=True)
-    wider = layout_of(scenario, client="v2", shown=shown)
+    plain = layout_of(scenario, Smacv2Options())
+    numbers = PerAgentUniform(upper_bound=(0.5,), observe=False)
+    config = CapabilityConfig(attack=numbers, health=numbers)
+    wider = layout_of(scenario, Smacv2Options(capability_config=config))
     assert wider.obs_dim - plain.obs_dim == 4 * 2 + 2  # four allies, and oneself
     assert wider.state_dim - plain.state_dim == 5 * 2
     assert wider.capability_dim == 5

@@ -81,7 +81,7 @@ def test_observation_of_marines():
     first += [1]  # own health
     assert_allclose(obs[0], first, rtol=1e-6)
     second = [1, 1, 1, 1, 1, 5 / 9, 3 / 9, -4 / 9, 0.2]
-    second += [0, 52**0.5 / 9, 6 / 9, -4 / 9, 1]  # 7.2 away: seen, out of reach
+    second += [0, 52**0.5 / 9, 6 / 9, -4 / 9, 1]  # 7.2 away: visible, out of range
     second += [0] * 5 + [1, 5 / 9, -3 / 9, -4 / 9, 1] + [0] * 5 + [18 / 45]
     assert_allclose(obs[1], second, rtol=1e-6)
     assert (obs[2] == 0).all()  # dead
@@ -211,19 +211,19 @@ def test_the_time_step_is_appended_after_a_column_that_stays_empty():
     assert timed.obs[:, 31].tolist() == [0.25] * 3  # 15 of 60, the dead too
 
 
-def test_the_time_step_needs_one_column_where_the_gap_is_mended():
-    mended = Options(obs_timestep_number=True, quirks=Quirks(timestep_leaves_a_gap=False))
-    timed = see("3m", MARINES, mended, None, 15)
+def test_the_time_step_needs_one_column_where_the_gap_is_fixed():
+    fixed = Options(obs_timestep_number=True, quirks=Quirks(timestep_leaves_a_gap=False))
+    timed = see("3m", MARINES, fixed, None, 15)
     assert timed.obs.shape[1] == 31
     assert timed.obs[:, 30].tolist() == [0.25] * 3
 
 
-def test_terrain_heights_are_read_upside_down_unless_mended():
+def test_terrain_heights_are_read_upside_down_unless_fixed():
     """The ravine: floor at 8, plateau at 10 from y 13 to 20, nothing below y 8 and above 23."""
     units = [("Colossus", 16.5, 12.5, 200, 150, 0), ("Colossus", *DEAD)]
     units += [("Zergling", *DEAD)] * 64
     floor, plateau, none = 191 / 255, 207 / 255, 127 / 255
-    mended = Options(obs_terrain_height=True, quirks=Quirks(height_grid_flipped=False))
+    fixed = Options(obs_terrain_height=True, quirks=Quirks(height_grid_flipped=False))
     # 4 north, 4 south, 4 east, 4 west, then 2 aside of (16,12): NE, SW, SE, NW, and (16,12) itself
     rows = [16, 8, 12, 12, 14, 10, 10, 14, 12]
     level = load_scenario("2c_vs_64zg").height
@@ -232,7 +232,7 @@ def test_terrain_heights_are_read_upside_down_unless_mended():
     right = [byte[level[y, x]] for y, x in zip(rows, columns, strict=True)]
     flipped = [byte[level[31 - y, x]] for y, x in zip(rows, columns, strict=True)]
     assert right != flipped
-    obs = see("2c_vs_64zg", units, mended).obs[0]
+    obs = see("2c_vs_64zg", units, fixed).obs[0]
     assert_allclose(obs[4:13], right, rtol=1e-6)
     obs = see("2c_vs_64zg", units, Options(obs_terrain_height=True)).obs[0]
     assert_allclose(obs[4:13], flipped, rtol=1e-6)
@@ -245,12 +245,12 @@ def test_heights_outside_the_map_are_one():
     assert obs[12 + 3] == 1.0  # 4 to the west is outside
 
 
-def test_enemy_types_stand_in_the_allies_columns_where_mended():
+def test_enemy_types_stand_in_the_allies_columns_where_fixed():
     obs = see("2s3z", MIXED, Options(quirks=Quirks(enemy_types_swapped=False))).obs[0]
     assert obs[4:12].tolist()[-2:] == [1, 0]  # an enemy stalker, like an own one
 
 
-def test_cooldowns_stay_below_one_where_the_limits_are_mended():
+def test_cooldowns_stay_below_one_where_the_limits_are_fixed():
     """A stalker's weapon: 1.44 s and up to 0.125 s more, 25.04 loops."""
     state = see("2s3z", MIXED, Options(quirks=Quirks(wrong_cooldown_limits=False))).state
     assert_allclose(state[1], 17.5 / 25.04, rtol=1e-6)
@@ -274,19 +274,19 @@ def test_a_medivac_may_heal_living_agents_in_reach_that_are_no_medivacs():
     avail = see("MMM", MEDIVACS).avail
     assert avail.shape == (10, 16)
     assert np.flatnonzero(avail[9, 6:]).tolist() == [0, 8]  # though neither is hurt
-    assert np.flatnonzero(avail[0, 6:]).tolist() == [0, 9]  # what a marauder may attack
+    assert np.flatnonzero(avail[0, 6:]).tolist() == [0, 9]  # a marauder's targets
     hurt = [(*MEDIVACS[0][:3], 100, 0, 5), *MEDIVACS[1:]]
-    mended = Options(quirks=Quirks(unhurt_can_be_healed=False))
-    assert np.flatnonzero(see("MMM", hurt, mended).avail[9, 6:]).tolist() == [0]
+    fixed = Options(quirks=Quirks(unhurt_can_be_healed=False))
+    assert np.flatnonzero(see("MMM", hurt, fixed).avail[9, 6:]).tolist() == [0]
 
 
 def test_a_medivac_sees_who_can_be_healed_in_place_of_who_can_be_attacked():
     obs = see("MMM", MEDIVACS).obs[9]
     # Enemy 0 is in reach, and so is agent 0; enemy 9 is in reach, agent 9 is the medivac itself.
     assert [obs[4], obs[4 + 9 * 8]] == [1, 0]
-    mended = see("MMM", MEDIVACS, Options(quirks=Quirks(heals_shown_as_attacks=False))).obs[9]
-    assert mended[4] == 0
-    assert_allclose(mended[5:], obs[5:])
+    fixed = see("MMM", MEDIVACS, Options(quirks=Quirks(heals_shown_as_attacks=False))).obs[9]
+    assert fixed[4] == 0
+    assert_allclose(fixed[5:], obs[5:])
 
 
 def test_the_state_shows_a_medivac_s_energy():
@@ -295,10 +295,10 @@ def test_the_state_shows_a_medivac_s_energy():
     assert_allclose(state[63:70], [0.5, 50 / 200, -2 / 32, 0, 0, 0, 1], rtol=1e-6)
 
 
-def test_moves_are_tested_all_the_way_where_mended():
+def test_moves_are_tested_all_the_way_where_fixed():
     units = [("Marine", 16.0, 22.9, 45, 0, 0), *[("Marine", *DEAD)] * 5]
-    mended = Options(quirks=Quirks(moves_tested_half_way=False))
-    assert not see("3m", units, mended).avail[0, 2]  # the wall begins at y 24
+    fixed = Options(quirks=Quirks(moves_tested_half_way=False))
+    assert not see("3m", units, fixed).avail[0, 2]  # the wall begins at y 24
     assert see("3m", units).avail[0, 2]
 
 

@@ -1,4 +1,4 @@
-"""Rewards and outcomes on facts before and after a step, by hand."""
+"""Rewards and outcomes by hand, from the units before and after a step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from marl.engine.facts.scenario import load_scenario
 from marl.engine.facts.units import load_unit_types
 from marl.engine.smac.layout import ClientUnits
-from marl.engine.smac.options import Options, Quirks
+from marl.engine.smac.options import Options, Quirks, Smacv2Options
 from marl.engine.smac.reward import (
     DRAWN,
     LOST,
@@ -25,14 +25,14 @@ CLIPPED = Quirks(regeneration_pays=False)
 DEATHS = {"reward_only_positive": False, "reward_deaths_only": True}
 
 
-def rules_of(name: str = "3m", **values: object) -> RewardRules:
+def rules_of(name: str = "3m", client: type[Options] = Options, **values: object) -> RewardRules:
     scenario = load_scenario(name)
-    options = Options(**values)  # type: ignore[arg-type]
+    options = client(**values)  # type: ignore[arg-type]
     return make_reward_rules(scenario, load_unit_types(scenario.unit_names), options)
 
 
 def units_of(kind: list[int], health: list[float], shield: list[float]) -> ClientUnits:
-    """Only what rewards depend on counts; [N] each."""
+    """Units of which only kind, health and shield matter; [N] each."""
     rest = np.zeros(len(kind))
     return ClientUnits(
         np.array(kind),
@@ -91,14 +91,14 @@ MARINE = [0.0, 0.0, 1.0, *[0.0] * 7]
 def test_medivacs_alone_cannot_fight_on(allies: list[float], enemies: list[float], code: int):
     kind, health = np.array(MMM * 2), np.array(allies + enemies)
     assert outcome(rules_of("MMM"), kind, health) == code
-    assert outcome(rules_of("MMM", client="v2"), kind, health) == code
+    assert outcome(rules_of("MMM", Smacv2Options), kind, health) == code
 
 
 def test_two_last_medivacs_are_beaten_in_v2_only():
     kind = np.array([1] * 10 + [2] * 10)
     health = np.array([*MARINE, *([0.0] * 8), 1.0, 1.0])
     assert outcome(rules_of("MMM"), kind, health) == RUNNING
-    assert outcome(rules_of("MMM", client="v2"), kind, health) == WON
+    assert outcome(rules_of("MMM", Smacv2Options), kind, health) == WON
 
 
 def test_dense_reward_is_damage_and_kills():
@@ -114,14 +114,14 @@ def test_what_the_agents_suffer_counts_half_where_rewards_may_be_negative():
     assert reward(of, before, after) == pytest.approx((34 - (35 + 45 + 10) / 2) / SCALE)
 
 
-def test_regeneration_pays_in_v1_unless_mended():
+def test_regeneration_pays_in_v1_unless_fixed():
     kind, health, shield = [0] * 3 + [1] * 3, [80, 80, 80, 100, 100, 100], [80, 80, 80, 11, 50, 50]
     units = units_of(kind, health, shield)
     before = np.array([160.0, 160, 160, 110, 150, 150])  # one enemy shield grew by 1
     for values, paid in (
         ({}, 1.0),
         ({"quirks": CLIPPED}, 0.0),
-        ({"client": "v2"}, 0.0),
+        ({"client": Smacv2Options}, 0.0),
         ({"reward_only_positive": False}, -1.0),
     ):
         got = step_reward(rules_of("3s_vs_3z", **values), units, before, RUNNING)
@@ -144,8 +144,8 @@ def test_sparse_reward_is_the_outcome_scaled_like_the_rest():
     assert reward(of, *healths, LOST) == pytest.approx(-1 / SCALE)
     assert reward(of, *healths, DRAWN) == 0
     assert reward(rules_of(reward_sparse=True, reward_scale=False), *healths, WON) == 1
-    mended = rules_of(reward_sparse=True, quirks=Quirks(sparse_reward_scaled=False))
-    assert reward(mended, *healths, WON) == 1
+    fixed = rules_of(reward_sparse=True, quirks=Quirks(sparse_reward_scaled=False))
+    assert reward(fixed, *healths, WON) == 1
 
 
 def test_rewards_for_deaths_only_are_deaths_and_the_win():
@@ -181,13 +181,12 @@ def test_a_scale_of_zero_or_below_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "reason"),
     [
         ({"reward_deaths_only": True}, "needs reward_only_positive=False"),
-        ({"conic_fov": True}, "conic_fov: an option of SMAC v2's client"),
-        ({"client": "v2", "obs_starcraft": False}, "leaves nothing to observe"),
+        ({"client": Smacv2Options, "obs_starcraft": False}, "leaves nothing to observe"),
     ],
 )
-def test_options_that_do_not_go_together_are_refused(values: dict[str, object], told: str):
-    with pytest.raises(EnvError, match=told):
+def test_options_that_do_not_go_together_are_refused(values: dict[str, object], reason: str):
+    with pytest.raises(EnvError, match=reason):
         rules_of(**values)

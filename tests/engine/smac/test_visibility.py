@@ -1,4 +1,4 @@
-"""Who sees whom in SMAC v2: ranges, cones and the memory of enemies found, by hand."""
+"""SMACv2's visibility by hand: ranges, cones and the memory of enemies found."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from numpy.testing import assert_allclose
 from marl.engine.facts.units import load_unit_types
 from marl.engine.smac import observation, visibility
 from marl.engine.smac.layout import ClientUnits, Layout, empty_traits, make_layout
-from marl.engine.smac.options import Options, Quirks, Shown
+from marl.engine.smac.options import Quirks, Smacv2Options
 from marl.engine.smac.visibility import Memory, empty_memory
 from marl.engine.smacv2.generation import CapabilityConfig, make_generation
+from marl.engine.smacv2.teams import WeightedTeams
+from marl.engine.smacv2.traits import PerAgentUniform
 from marl.engine.world import NO_UNIT
 
 NO_RANDOM = np.zeros(1, dtype=np.uint64)
@@ -24,7 +26,7 @@ FAR = (30.0, 30.0)
 
 
 class Scene(NamedTuple):
-    """Marines of a 2 v 3 battle, and what is made of them."""
+    """Marines of a 2 v 3 battle, with their layout and memory."""
 
     layout: Layout
     units: ClientUnits
@@ -50,7 +52,7 @@ def scene(allies: list[Place], enemies: list[Place], kind: str = "Marine", **val
     race = "protoss" if kind in ("Stalker", "Zealot", "Colossus") else "terran"
     scenario = make_generation(f"{race}_{size}", CapabilityConfig()).scenario()
     types = load_unit_types(scenario.unit_names)
-    layout = make_layout(scenario, types, Options(client="v2", **values))
+    layout = make_layout(scenario, types, Smacv2Options(**values))
     n_units = len(allies) + len(enemies)
     index = scenario.unit_names.index(kind)
     x, y = (np.array(column, dtype=float) for column in zip(*allies, *enemies, strict=True))
@@ -80,7 +82,7 @@ def test_an_enemy_nobody_has_found_hides_all_of_lower_index():
     assert got.look().tolist() == [[1, 1, 0], [1, 1, 0]]  # once found, it hides nobody
 
 
-def test_an_unseen_enemy_hides_itself_alone_where_mended():
+def test_an_unseen_enemy_hides_itself_alone_where_fixed():
     got = scene([(10, 16), (11, 16)], [(14, 16), (15, 16), FAR], quirks=ROW_ONLY)
     assert got.look().tolist() == [[1, 1, 0], [1, 1, 0]]
 
@@ -126,8 +128,8 @@ def test_a_dead_enemy_is_noticed_where_it_was_last_seen_alive():
     visibility.forget_dead(got.layout, got.units, got.memory)
     got.units.x[2] = 5.0  # near, but enemy 2's place is not
     assert got.look().tolist() == [[0, 0, 0], [0, 0, 0]]
-    mended = Quirks(dead_must_be_noticed=False)
-    fine = scene([(1, 16), (2, 16)], [(5, 16), (15, 16), (16, 16)], quirks=mended)
+    fixed = Quirks(dead_must_be_noticed=False)
+    fine = scene([(1, 16), (2, 16)], [(5, 16), (15, 16), (16, 16)], quirks=fixed)
     fine.units.health[3:] = 0.0
     assert fine.look().tolist() == [[1, 0, 0], [1, 0, 0]]
 
@@ -135,8 +137,8 @@ def test_a_dead_enemy_is_noticed_where_it_was_last_seen_alive():
 def test_fully_observable_shows_even_the_far_but_not_past_an_unseen_one():
     places = [(10, 16), (11, 16)], [(14, 16), FAR, (16, 16)]
     assert scene(*places, fully_observable=True).look().tolist() == [[0, 0, 1]] * 2
-    mended = scene(*places, fully_observable=True, quirks=ROW_ONLY)
-    assert mended.look().tolist() == [[1, 1, 1]] * 2
+    fixed = scene(*places, fully_observable=True, quirks=ROW_ONLY)
+    assert fixed.look().tolist() == [[1, 1, 1]] * 2
 
 
 @pytest.mark.parametrize(
@@ -165,7 +167,7 @@ def test_without_an_action_mask_all_living_enemies_may_be_chosen():
     avail = np.ones((1, got.layout.n_actions), dtype=np.bool_)
     got.memory.visible[:] = True
     observation.write_observations(got.layout, got.units, got.memory, avail, np.array([-1]), 0, obs)
-    assert [obs[0, 4], obs[0, 4 + 8]] == [1, 0]  # the rows still say what is in reach
+    assert [obs[0, 4], obs[0, 4 + 8]] == [1, 0]  # the rows still tell which enemy is in range
 
 
 def test_a_cone_of_thirty_degrees_to_the_east():
@@ -181,7 +183,7 @@ def test_a_cone_of_thirty_degrees_to_the_east():
 
 
 def test_the_client_s_cone_folds_over():
-    """It also shows the west to who looks east, and 100 degrees to who looks to 60."""
+    """An agent that looks east also sees the west, one that looks to 60 degrees sees 100."""
     places = [(16 + 5 * math.cos(a), 16 + 5 * math.sin(a)) for a in np.radians([50, 100, 180])]
     true = Quirks(unseen_hides_lower_ones=False, cone_folds_directions=False)
     for quirks, at_0, at_60 in ((ROW_ONLY, [0, 0, 1], [1, 1, 0]), (true, [0, 0, 0], [1, 0, 0])):
@@ -201,11 +203,13 @@ def test_turning_the_view_is_no_order():
 
 
 def test_capabilities_of_others_are_zero_where_they_are_not_observed():
-    """The own block has them always; with a health level, health is what is left until death."""
+    """The own block always has them; with a health level, health is the part above it."""
     places = [(10, 16), (12, 16)], [FAR]
     for seen in (True, False):
-        shown = Shown(True, seen, True, seen, seen)
-        got = scene(*places, shown=shown)
+        numbers = PerAgentUniform(upper_bound=(0.5,), observe=seen)
+        team_gen = WeightedTeams(observe=seen)
+        config = CapabilityConfig(team_gen=team_gen, attack=numbers, health=numbers)
+        got = scene(*places, capability_config=config)
         got.units.attack_probability[:] = 0.25, 0.75
         got.units.health_level[:] = 0.5, 0.2
         got.units.health[:2] = 36.0, 18.0  # of 45: 0.8 and 0.4
@@ -222,7 +226,7 @@ def test_capabilities_of_others_are_zero_where_they_are_not_observed():
         assert_allclose(obs[0, 22:], [0.6, 0.25, 0.5, 1, 0, 0], rtol=1e-6)
 
 
-def test_a_reset_looks_once_before_what_is_shown_unless_mended():
+def test_a_reset_looks_once_before_what_is_shown_unless_fixed():
     """The first look finds the enemies, whatever the order; the second one shows them to all."""
     places = [(5, 16), (12, 16)], [(9, 16), (10, 16), (20, 16)]
     for twice, found in ((True, [True] * 3), (False, [False] * 3)):

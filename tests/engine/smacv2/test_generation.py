@@ -33,7 +33,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 
 def near(share: float, expected: float, count: int) -> bool:
-    """Whether `share` of `count` draws is within four standard errors of what is expected."""
+    """Whether `share` of `count` draws is within four standard errors of the expectation."""
     return abs(share - expected) < 4 * np.sqrt(expected * (1 - expected) / count)
 
 

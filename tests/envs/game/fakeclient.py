@@ -20,7 +20,7 @@ class GoneError(Exception):
 
 
 class StarCraft2Env:
-    """Battles of `length` steps; action 2 pays. trouble: what happens in step `at`, once."""
+    """Battles of `length` steps; action 2 pays. trouble: the failure in step `at`, once."""
 
     def __init__(self, map_name="fake", seed=0, length=5, trouble="", at=2, once="", silent=False):
         self.n_agents, self.episode_limit, self.map_name = AGENTS, length, map_name

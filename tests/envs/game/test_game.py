@@ -1,4 +1,4 @@
-"""backend=game on a fake client: what breaks is dropped, counted and replaced, and all ends."""
+"""backend=game on a fake client: broken episodes, replaced workers, the end of all processes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PAY = 2  # the action that pays
 
 
 def play(env: VecEnv, *values: int) -> list[float]:
-    """One episode for each seed, all agents at what pays; the sums of rewards."""
+    """One episode for each seed, all agents at the action that pays; the returns."""
     env.reset(seeds_of(*values))
     total = np.zeros(env.num_envs)
     running = np.arange(env.num_envs) < len(values)
@@ -103,10 +103,10 @@ def test_a_killed_process_breaks_its_own_episode_and_no_other(victim: str):
     ("trouble", "options", "game"),
     [
         ("game dies", {}, {}),
-        ("game dies", {"silent": True}, {}),  # (0, True, {}): what the client calls a lost battle
+        ("game dies", {"silent": True}, {}),  # (0, True, {}): the client's lost battle
         ("raises", {}, {}),
         ("hangs", {}, {"call_seconds": 0.3}),
-        ("stops", {}, {"silence_seconds": 2.1}),  # SIGSTOP: no answer, and no sign of life
+        ("stops", {}, {"silence_seconds": 2.1}),  # SIGSTOP: no answer, and no heartbeat
         ("grows", {}, {"memory_mb": 130}),
     ],
 )
@@ -153,7 +153,7 @@ def test_old_workers_are_renewed_between_battles_and_that_is_no_restart():
 
 def test_large_workers_are_renewed_between_battles():
     env = fake_env(1, GameConfig(memory_mb=1))
-    env._supervisor._memory_seen = time.monotonic() + 60  # not within the battles
+    env._supervisor._memory_checked = time.monotonic() + 60  # not within the battles
     play(env, 1)
     play(env, 1)
     assert env.incidents()["env_recycled"] == 2  # it was too large before the first battle too
