@@ -210,8 +210,8 @@ def order_agents(
 ) -> None:
     """The first part of a step: order the agents, and mark the weak ones for `run_part`.
 
-    Who is weak follows from the last observation, as in the client. actions: [A]; marked: [A],
-    written.
+    An agent is weak by its health at the last observation, as in the client. actions: [A];
+    marked: [A], written.
     """
     layout = rules.layout
     apply_actions(

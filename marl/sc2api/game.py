@@ -80,9 +80,9 @@ class Game:
             answer = Response(error=[str(error)])
         return self._close(answer, request)
 
-    def failure(self, text: str) -> bytes:
+    def failure(self, message: str) -> bytes:
         """The answer with an error."""
-        return self._close(Response(error=[text]), None)
+        return self._close(Response(error=[message]), None)
 
     def _close(self, answer: Response | bytes, request: Request | None) -> bytes:
         """The answer's bytes with status and id appended; concatenated messages are merged."""
@@ -288,9 +288,9 @@ class Game:
         return answer
 
 
-def readable(text: str | bytes) -> str:
+def readable(value: str | bytes) -> str:
     """A message's string; protobuf gives bytes if a client wrote no UTF-8."""
-    return text if isinstance(text, str) else text.decode("utf-8", "replace")
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
 
 
 OPPOSITE = {

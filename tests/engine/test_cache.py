@@ -1,4 +1,4 @@
-"""The folders that keep compiled functions: one for each state of the sources, not for ever."""
+"""The cache folders of compiled functions: one for each state of the sources, removed when stale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Films: what the recorder keeps, what the file holds, and files from strangers."""
+"""Films: the recorder, the file, and malformed files."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def run_loops_and_kill(
 ) -> None:
     """Run `loops` game loops; the units marked by 1 die after `kill_after` of them.
 
-    marked: [M], the first M units. Nobody is killed unless 0 <= kill_after < loops.
+    marked: [M], the first M units. None is killed unless 0 <= kill_after < loops.
     """
     if kill_after < 0 or kill_after >= loops:
         run_loops(field, enemy_script, units, rng, clock, loops)
