@@ -14,7 +14,6 @@ if sys.argv[1:2] == ["doctor"] and __name__ == "__main__":
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
 
 warnings.filterwarnings("ignore", message="pkg_resources is deprecated")  # sacred imports it
 
@@ -22,7 +21,6 @@ from sacred import Experiment  # noqa: E402
 from sacred.run import Run  # noqa: E402
 
 from marl.cli.main import main  # noqa: E402
-from marl.cli.resolve import open_folder  # noqa: E402
 from marl.config.files import dump  # noqa: E402
 from marl.log.sacred_sink import SacredSink, prepare, run_command  # noqa: E402
 from marl.run.folder import SACRED  # noqa: E402
@@ -31,20 +29,10 @@ from marl.run.plan import Plan  # noqa: E402
 
 def execute(plan: Plan, options: Mapping[str, object]) -> None:
     """Run the plan's command as a sacred command. options: sacred's own."""
-    plan = replace(plan, folder=open_folder(plan))
-    prepare()
-    experiment = Experiment("marl", save_git_info=False)
-    experiment.add_config(dict(plan.values))
-
-    @experiment.command
-    def train(_run: Run) -> object:
-        """Learn."""
-        from marl.run.train import INTERRUPTED, train
-
-        summary = train(replace(plan, sinks=(SacredSink(_run),)))
-        if summary.stopped == INTERRUPTED:
-            raise KeyboardInterrupt  # for sacred's record and the exit code; all is saved
-        return summary.evaluations[-1]
+    if plan.command == "train":
+        _train(plan, options)
+        return
+    experiment = _experiment(plan)
 
     @experiment.command(unobserved=True)
     def evaluate() -> object:
@@ -72,8 +60,34 @@ def execute(plan: Plan, options: Mapping[str, object]) -> None:
         """Every setting and where it was set."""
         print(dump(plan.values, plan.sources), end="")
 
-    record = plan.folder / SACRED if plan.command == "train" and plan.folder else None
-    run_command(experiment, plan.command, record, options)
+    run_command(experiment, plan.command, None, options)
+
+
+def _train(plan: Plan, options: Mapping[str, object]) -> None:
+    """Train as a sacred command, with sacred's record in the run folder."""
+    from marl.run.train import INTERRUPTED, Trainer
+    from marl.run.train import train as run_training
+
+    trainer = Trainer(plan)  # before sacred: what does not go together is refused here
+    experiment = _experiment(plan)
+
+    @experiment.command
+    def train(_run: Run) -> object:
+        """Learn."""
+        summary = run_training(trainer, (SacredSink(_run),))
+        if summary.stopped == INTERRUPTED:
+            raise KeyboardInterrupt  # for sacred's record and the exit code; all is saved
+        return summary.evaluations[-1]
+
+    run_command(experiment, plan.command, trainer.folder / SACRED, options)
+
+
+def _experiment(plan: Plan) -> Experiment:
+    """sacred's experiment with the plan's values."""
+    prepare()
+    experiment = Experiment("marl", save_git_info=False)
+    experiment.add_config(dict(plan.values))
+    return experiment
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ TRAININGS: dict[str, tuple[str, ...]] = {
     "iql": ON_3M,
     "vdn": ON_3M,
     "qmix": ON_3M,
-    "lagma": (*ON_3M, "intrinsic.start=500"),
+    "lagma": (*ON_3M, "bonus.start=500"),
     "dqn": ("gymnasium", "t_max=5000", "test_interval=2500", "test_episodes=4"),
     "qmix on sc2v2": ("sc2v2", "map=terran_5_vs_5", "t_max=2500", "test_interval=2500"),
 }
@@ -110,6 +110,8 @@ def _capabilities(race: str) -> dict[str, Any]:
 def training(name: str, settings: tuple[str, ...], tree: Path, folder: Path) -> dict[str, Any]:
     """The metrics and the weights that a training of `tree` came to."""
     env_config, *updates = settings
+    if (tree / "marl" / "intrinsic" / "latent_goal.py").exists():  # its keys of then
+        updates = [word.replace("bonus.", "intrinsic.") for word in updates]
     command = [
         sys.executable,
         "run.py",
@@ -186,7 +188,11 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
             shared = one.keys() & two.keys()
             changed = sorted(key for key in shared if one[key] != two[key])
             if changed:
-                lines.append(f"training {name}, line {row}: {', '.join(changed)} differ")
+                most = max(abs(one[key] - two[key]) / max(abs(one[key]), 1e-12) for key in changed)
+                lines.append(
+                    f"training {name}, from line {row} on: {', '.join(changed)} differ "
+                    f"(by {most:.0e} of their value there)"
+                )
                 break
         gone = {k for line in before["metrics"] for k in line}
         gone -= {k for line in after["metrics"] for k in line}

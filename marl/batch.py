@@ -2,13 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from marl.spec import EnvSpec
+from marl.spec import Discrete, EnvSpec
+
+# slot: before and after each step, [B,T+1,...]; step: [B,T,...]; episode: [B,...].
+Level = Literal["slot", "step", "episode"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One named tensor of a batch."""
+
+    name: str
+    level: Level
+    shape: tuple[int, ...]  # beyond B and T
+    dtype: torch.dtype
+
+    def empty(self, batch: int, steps: int) -> Tensor:
+        """Uninitialised storage for `batch` rows of `steps` steps."""
+        return torch.empty(*self.lead(batch, steps), *self.shape, dtype=self.dtype)
+
+    def lead(self, batch: int, steps: int) -> tuple[int, ...]:
+        """The shape's part that depends on the batch."""
+        return {"slot": (batch, steps + 1), "step": (batch, steps), "episode": (batch,)}[self.level]
+
+
+class Layout(Mapping[str, Column]):
+    """The columns of a batch by name, in order."""
+
+    def __init__(self, columns: Iterable[Column]) -> None:
+        self._columns: dict[str, Column] = {}
+        for column in columns:
+            if self._columns.setdefault(column.name, column) != column:
+                raise ValueError(f"two different columns are called {column.name!r}")
+
+    def __getitem__(self, name: str) -> Column:
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def names(self, *levels: Level) -> list[str]:
+        """The names of all columns of these levels."""
+        return [column.name for column in self.values() if column.level in levels]
+
+    def with_columns(self, columns: Iterable[Column]) -> Layout:
+        """The layout with further columns; those that it has already are the same."""
+        return Layout([*self.values(), *columns])
+
+
+WON = Column("won", "episode", (), torch.bool)  # ended in a win; for parts that ask for it
+
+
+def layout_of(spec: EnvSpec, extras: Iterable[Column] = ()) -> Layout:
+    """The columns of every batch of this environment's experience, and those that parts add."""
+    agents = (spec.n_agents,)
+    if isinstance(spec.action, Discrete):
+        action: tuple[int, ...] = agents
+        dtype = torch.int64
+        masks = [Column("avail", "slot", (*agents, spec.action.n), torch.bool)]
+    else:
+        action, dtype = (*agents, spec.action.dim), torch.float32
+        masks = []
+    columns = [
+        Column("obs", "slot", (*agents, spec.obs_dim), torch.float32),
+        Column("state", "slot", (spec.state_dim,), torch.float32),
+        *masks,
+        Column("actions", "step", action, dtype),
+        Column("reward", "step", (1,), torch.float32),
+        Column("terminated", "step", (1,), torch.bool),
+        Column("filled", "step", (1,), torch.bool),
+        Column("started", "episode", (), torch.bool),
+        Column("previous_actions", "episode", action, dtype),
+        Column("episode", "episode", (), torch.int64),
+    ]
+    return Layout(columns).with_columns(extras)
 
 
 @dataclass(frozen=True)
@@ -16,38 +93,76 @@ class EpisodeBatch:
     """B episodes (or slices of episodes) of up to T steps; a transition is a slice with T = 1.
 
     A step t has slots t (before it) and t + 1 (after it), so there is one slot more than steps.
-    Padding follows the last step of an episode: `filled` is False and everything else is zero.
+    Padding follows the last step of a row: `filled` is False and everything else is zero.
     `terminated` means that nothing follows, so no bootstrap; a time limit that the environment
-    does not count as an ending leaves it False.
+    does not count as an ending leaves it False. Parts may add columns: `batch["won"]`.
     """
 
-    obs: Tensor  # [B,T+1,A,O] float32
-    state: Tensor  # [B,T+1,S] float32
-    avail: Tensor  # [B,T+1,A,U] bool, the actions an agent may take
-    actions: Tensor  # [B,T,A] int64
-    reward: Tensor  # [B,T,1] float32, shared by the team
-    terminated: Tensor  # [B,T,1] bool
-    filled: Tensor  # [B,T,1] bool, True where a step really happened
-    previous_actions: Tensor  # [B,A] int64, taken before slot 0; -1 where slot 0 is a start
-    episode: Tensor  # [B] int64, running number of the episode
-    won: Tensor  # [B] bool, the episode ended in a win (False where wins are not reported)
+    layout: Layout
+    columns: Mapping[str, Tensor]
 
     @classmethod
-    def empty(cls, spec: EnvSpec, batch: int, steps: int) -> EpisodeBatch:
-        """Uninitialised storage for `batch` episodes of `steps` steps (memory is taken on use)."""
-        b, t, a = batch, steps, spec.n_agents
-        return cls(
-            obs=torch.empty(b, t + 1, a, spec.obs_dim),
-            state=torch.empty(b, t + 1, spec.state_dim),
-            avail=torch.empty(b, t + 1, a, spec.n_actions, dtype=torch.bool),
-            actions=torch.empty(b, t, a, dtype=torch.int64),
-            reward=torch.empty(b, t, 1),
-            terminated=torch.empty(b, t, 1, dtype=torch.bool),
-            filled=torch.zeros(b, t, 1, dtype=torch.bool),
-            previous_actions=torch.full((b, a), -1, dtype=torch.int64),
-            episode=torch.zeros(b, dtype=torch.int64),
-            won=torch.zeros(b, dtype=torch.bool),
-        )
+    def empty(cls, layout: Layout, batch: int, steps: int) -> EpisodeBatch:
+        """Uninitialised storage for `batch` rows of `steps` steps (memory is taken on use)."""
+        return cls(layout, {name: column.empty(batch, steps) for name, column in layout.items()})
+
+    @classmethod
+    def zeros(cls, layout: Layout, batch: int, steps: int) -> EpisodeBatch:
+        """`batch` rows of padding."""
+        return cls.empty(layout, batch, steps).map(lambda tensor: tensor.zero_())
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.columns[name]
+
+    @property
+    def obs(self) -> Tensor:
+        """[B,T+1,A,O] float32."""
+        return self.columns["obs"]
+
+    @property
+    def state(self) -> Tensor:
+        """[B,T+1,S] float32."""
+        return self.columns["state"]
+
+    @property
+    def avail(self) -> Tensor:
+        """[B,T+1,A,U] bool, the actions that an agent may take; of discrete actions alone."""
+        return self.columns["avail"]
+
+    @property
+    def actions(self) -> Tensor:
+        """[B,T,A] int64 of discrete actions, [B,T,A,D] float32 of continuous ones."""
+        return self.columns["actions"]
+
+    @property
+    def reward(self) -> Tensor:
+        """[B,T,1] float32, shared by the team."""
+        return self.columns["reward"]
+
+    @property
+    def terminated(self) -> Tensor:
+        """[B,T,1] bool."""
+        return self.columns["terminated"]
+
+    @property
+    def filled(self) -> Tensor:
+        """[B,T,1] bool, True where a step really happened."""
+        return self.columns["filled"]
+
+    @property
+    def started(self) -> Tensor:
+        """[B] bool, slot 0 is the start of an episode."""
+        return self.columns["started"]
+
+    @property
+    def previous_actions(self) -> Tensor:
+        """[B,A] or [B,A,D], taken before slot 0; zero where slot 0 is a start."""
+        return self.columns["previous_actions"]
+
+    @property
+    def episode(self) -> Tensor:
+        """[B] int64, running number of the episode."""
+        return self.columns["episode"]
 
     @property
     def size(self) -> int:
@@ -61,7 +176,7 @@ class EpisodeBatch:
 
     @property
     def lengths(self) -> Tensor:
-        """Steps that really happened in each episode, [B] int64."""
+        """Steps that really happened in each row, [B] int64."""
         return self.filled[..., 0].sum(1)
 
     @property
@@ -72,27 +187,58 @@ class EpisodeBatch:
 
     def map(self, function: Callable[[Tensor], Tensor]) -> EpisodeBatch:
         """The batch with `function` applied to every tensor."""
-        return EpisodeBatch(**{f.name: function(getattr(self, f.name)) for f in fields(self)})
+        columns = {name: function(tensor) for name, tensor in self.columns.items()}
+        return EpisodeBatch(self.layout, columns)
 
     def rows(self, start: int, stop: int) -> EpisodeBatch:
-        """Episodes start..stop-1, views."""
+        """Rows start..stop-1, views."""
         return self.map(lambda tensor: tensor[start:stop])
+
+    def take(self, rows: Tensor) -> EpisodeBatch:
+        """Copies of the rows of these indices, or of those that are True."""
+        return self.map(lambda tensor: tensor[rows])
 
     def to(self, device: torch.device) -> EpisodeBatch:
         """The batch on `device`; no copy where it is there already."""
         return self.map(lambda tensor: tensor.to(device))
 
     def trim(self) -> EpisodeBatch:
-        """The batch cut to its longest episode (at least one step)."""
+        """The batch cut to its longest row (at least one step)."""
         steps = max(1, int(self.lengths.max()))
         if steps == self.steps:
             return self
-        slots = {f: getattr(self, f)[:, : steps + 1] for f in SLOT_FIELDS}
-        each = {f: getattr(self, f)[:, :steps] for f in STEP_FIELDS}
-        rest = {f: getattr(self, f) for f in EPISODE_FIELDS}
-        return EpisodeBatch(**slots, **each, **rest)
+        width = {"slot": steps + 1, "step": steps}
+        cut = {
+            name: self[name][:, : width[column.level]] if column.level in width else self[name]
+            for name, column in self.layout.items()
+        }
+        return EpisodeBatch(self.layout, cut)
+
+    def with_steps(self, **columns: Tensor) -> EpisodeBatch:
+        """The batch with further columns of the level `step`, [B,T,...] each."""
+        extras = [
+            Column(name, "step", tuple(tensor.shape[2:]), tensor.dtype)
+            for name, tensor in columns.items()
+        ]
+        return EpisodeBatch(self.layout.with_columns(extras), {**self.columns, **columns})
 
 
-SLOT_FIELDS = ("obs", "state", "avail")
-STEP_FIELDS = ("actions", "reward", "terminated", "filled")
-EPISODE_FIELDS = ("previous_actions", "episode", "won")
+def single_steps(batch: EpisodeBatch) -> EpisodeBatch:
+    """Every real step of the batch as a row of its own, row by row: [N,1,...]."""
+    if batch.steps == 1 and bool(batch.filled.all()):
+        return batch
+    row, step = batch.filled[..., 0].nonzero(as_tuple=True)  # [N] each
+    columns: dict[str, Tensor] = {}
+    for name, column in batch.layout.items():
+        values = batch[name]
+        if column.level == "slot":
+            columns[name] = torch.stack([values[row, step], values[row, step + 1]], dim=1)
+        elif column.level == "step":
+            columns[name] = values[row, step][:, None]
+        else:
+            columns[name] = values[row]
+    inside = step > 0
+    before = batch.actions[row, (step - 1).clamp(min=0)]
+    columns["previous_actions"][inside] = before[inside]
+    columns["started"] &= ~inside
+    return EpisodeBatch(batch.layout, columns)

@@ -5,21 +5,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from marl.batch import EpisodeBatch
+from marl.batch import Column, EpisodeBatch, Layout
+from marl.seeding import EpisodeSeeds
 from marl.spec import EnvSpec
 
 Metrics = dict[str, Tensor]  # 0-d tensors; the loop alone turns them into numbers
 State = dict[str, Any]  # tensors, numbers, strings, and dicts and lists of them
 Channels = dict[str, Tensor]  # series to look at beside a battle, see marl/replay/channels.py
+Carry = dict[str, Tensor]  # what an actor remembers of running episodes, [B,...] each
+Samples = Mapping[str, EpisodeBatch]  # what one update learns from, by name
+BATCH = "batch"  # the sample's name where there is one
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,21 @@ class Progress:
     update: int = 0  # learner updates done before this one
 
 
+# Environments
+
+
 class Observation(NamedTuple):
     """What the environments show now; views that the next call overwrites."""
 
     obs: NDArray[np.float32]  # [E,A,O]
     state: NDArray[np.float32]  # [E,S]
-    avail: NDArray[np.bool_]  # [E,A,U]
+    avail: NDArray[np.bool_] | None  # [E,A,U]; None where actions are continuous
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """avail, of discrete actions alone."""
+        assert self.avail is not None
+        return self.avail
 
 
 class Step(NamedTuple):
@@ -58,14 +71,20 @@ class VecEnv(Protocol):
     spec: EnvSpec
     num_envs: int
 
-    def reset(self, seeds: NDArray[np.uint64]) -> None:
-        """Start episode i from seeds[i]; environments from len(seeds) on stay idle (ended)."""
+    def reset(self, seeds: NDArray[np.uint64], rows: NDArray[np.int64] | None = None) -> None:
+        """Start an episode from seeds[i] in environment rows[i]; the others go on untouched.
+
+        Without rows: in environment i; environments from len(seeds) on stay idle (ended).
+        """
 
     def observe(self) -> Observation:
         """The current observation of all E environments."""
 
-    def step(self, actions: NDArray[np.int64]) -> Step:
-        """Advance all running environments by one step. actions: [E,A]."""
+    def step(self, actions: NDArray[Any]) -> Step:
+        """Advance all running environments by one step.
+
+        actions: [E,A] int64, or [E,A,D] float32 of continuous ones, clipped to their bounds.
+        """
 
     def outcomes(self) -> dict[str, NDArray[np.float32]]:
         """Named results [E] of the episodes so far, e.g. battle_won; final once they ended."""
@@ -76,17 +95,25 @@ class VecEnv(Protocol):
 
 @runtime_checkable
 class Breakable(Protocol):
-    """What a VecEnv has besides if its episodes may break off for no reason of their own.
+    """A VecEnv whose episodes may break off for no reason of their own.
 
     For example because a process of the environment's crashed. Such an episode ends as truncated.
     Whoever collects episodes must drop it: nothing is learnt from it, and no mean counts it.
     """
 
     def broken(self) -> NDArray[np.bool_]:
-        """The episodes since the last reset that broke off, [E]."""
+        """The episodes since their last reset that broke off, [E]."""
 
     def incidents(self) -> dict[str, float]:
         """What went wrong since the start, by name of the metric; counts."""
+
+
+class EnvConfig(Protocol):
+    """An environment's options, a frozen dataclass, and how to make E copies of it."""
+
+    kind: ClassVar[str]
+
+    def build(self, num_envs: int, threads: int) -> VecEnv: ...
 
 
 class Player(Protocol):
@@ -102,57 +129,170 @@ class Player(Protocol):
         """Order all agents and advance all running episodes by one step."""
 
 
-class Controller(Protocol):
-    """Maps observations to per-agent action values; carries no memory of its own."""
-
-    def initial_carry(self, batch: int) -> Tensor:
-        """The recurrent carry before a first step, [B,A,H]."""
-
-    def step(self, obs: Tensor, last_actions: Tensor, carry: Tensor) -> tuple[Tensor, Tensor]:
-        """One slot: obs [B,A,O], last_actions [B,A] (-1 = none) -> values [B,A,U], carry."""
-
-    def unroll(self, batch: EpisodeBatch) -> Tensor:
-        """Values at all slots, [B,T+1,A,U]."""
+# Acting
 
 
-class Exploration(Protocol):
-    """Chooses actions from values."""
+class ObservationTensors(NamedTuple):
+    """An Observation on the device of an actor."""
 
-    def select(
-        self, values: Tensor, avail: Tensor, progress: Progress, rng: torch.Generator
-    ) -> Tensor:
-        """values [B,A,U], avail [B,A,U] -> actions [B,A], always available ones."""
+    obs: Tensor  # [B,A,O]
+    state: Tensor  # [B,S]
+    avail: Tensor | None  # [B,A,U]
+
+
+class Acted(NamedTuple):
+    """A joint action, and what goes with it."""
+
+    actions: Tensor  # [B,A] or [B,A,D]
+    carry: Carry
+    extras: dict[str, Tensor]  # the actor's own columns of this step, [B,...] each
+
+
+class Actor(Protocol):
+    """Chooses actions; remembers nothing itself, the carry goes in and comes out."""
+
+    columns: tuple[Column, ...]  # of its extras, level `step`
+
+    def initial_carry(self, batch: int) -> Carry:
+        """The carry before a first step, [B,...] each."""
+
+    def act(
+        self,
+        observation: ObservationTensors,
+        carry: Carry,
+        progress: Progress,
+        rng: torch.Generator,
+        greedy: bool = False,
+    ) -> Acted:
+        """Legal actions; greedy ones draw nothing from rng, which lives on the CPU."""
 
     def metrics(self, progress: Progress) -> dict[str, float]:
-        """What the schedule stands at, e.g. epsilon."""
+        """What its exploration stands at, e.g. epsilon."""
 
 
-class IntrinsicReward(Protocol):
-    """A bonus inside the TD target; it may learn from the batch first."""
+@dataclass(frozen=True)
+class Behaviour:
+    """An actor, and how it is asked."""
 
-    def prepare(self, batch: EpisodeBatch, progress: Progress) -> Metrics:
-        """Learn from the sampled batch (codebook, buffers); once per update, before bonus."""
+    actor: Actor
+    progress: Progress = Progress()
+    rng: torch.Generator = field(default_factory=torch.Generator)
+    greedy: bool = False
+    clock: str = ""  # the stopwatch's part that all of it counts for; "": acting and env apart
 
-    def bonus(self, batch: EpisodeBatch, bootstrap: Tensor) -> Tensor:
-        """Added to the target of each step. bootstrap: value of slot t + 1, [B,T,G] -> [B,T,G]."""
 
-    def metrics(self) -> Metrics:
-        """What the last bonus looked like."""
+class Controller(Protocol):
+    """One network for all agents: observations to an output for each agent and slot."""
 
-    def explain(self, batch: EpisodeBatch, bootstrap: Tensor) -> Channels:
-        """What it makes of one episode (B = 1, no padding), without learning from it."""
+    def initial_carry(self, batch: int) -> Carry:
+        """The carry before a first step, [B,...] each."""
+
+    def step(self, obs: Tensor, carry: Carry) -> tuple[Tensor, Tensor]:
+        """One slot: obs [B,A,O] -> outputs [B,A,U], hidden [B,A,H]."""
+
+    def unroll(self, batch: EpisodeBatch) -> Tensor:
+        """Outputs at all slots, [B,T+1,A,U]; zero in the padding."""
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """How episodes just played went: those that came through, K of the C asked for."""
+
+    returns: NDArray[np.float64]  # [K] sum of rewards
+    lengths: NDArray[np.int64]  # [K] steps
+    outcomes: dict[str, NDArray[np.float32]]  # [K] each, e.g. battle_won
+    truncated: NDArray[np.bool_]  # [K] cut off by a limit
+    intact: NDArray[np.bool_]  # [C] came through; all do where the environment can't break
+
+
+@dataclass(frozen=True)
+class Rollout(Episodes):
+    """Experience, and the episodes that ended in it."""
+
+    batch: EpisodeBatch  # views that the next collection overwrites
+    ended: NDArray[np.bool_]  # [B] whether the row's episode ended with it
+
+    @property
+    def steps(self) -> int:
+        """Environment steps in the batch."""
+        return int(self.batch.lengths.sum())
+
+
+class EpisodePlayer(Protocol):
+    """Plays whole episodes."""
+
+    env: VecEnv
+
+    def play(self, behaviour: Behaviour, seeds: NDArray[np.uint64]) -> Rollout:
+        """One episode for each seed (at most E of them), without those that broke off."""
+
+
+class Runner(Protocol):
+    """Collects experience from environments."""
+
+    def collect(self, behaviour: Behaviour, seeds: EpisodeSeeds) -> Rollout:
+        """The next experience, and the episodes that ended in it."""
+
+    def for_tests(self, build: Callable[[], VecEnv]) -> EpisodePlayer:
+        """Plays whole episodes between two collections; `build` makes an environment for that."""
+
+    def incidents(self) -> dict[str, float]:
+        """What went wrong in the environments since the start, by name of the metric; counts."""
 
     def state_dict(self) -> State: ...
 
     def load_state_dict(self, state: State) -> None: ...
 
 
-class EnvConfig(Protocol):
-    """An environment's options, a frozen dataclass, and how to make E copies of it."""
+# Learning
 
-    kind: ClassVar[str]
 
-    def build(self, num_envs: int, threads: int) -> VecEnv: ...
+class IntrinsicReward(Protocol):
+    """A bonus inside the TD target; it may learn from the batch first."""
+
+    columns: tuple[Column, ...]  # that it needs of a batch beyond the environment's
+
+    def __call__(
+        self, batch: EpisodeBatch, bootstrap: Tensor, progress: Progress
+    ) -> tuple[Tensor, Metrics]:
+        """Added to the target of each step: [B,T,G], or what broadcasts to it; and its metrics.
+
+        Once per update. bootstrap: value of slot t + 1, [B,T,G].
+        """
+
+    def state_dict(self) -> State: ...
+
+    def load_state_dict(self, state: State) -> None: ...
+
+
+class Learner(Protocol):
+    """Turns samples into better networks."""
+
+    @property
+    def parameters(self) -> Sequence[nn.Parameter]:
+        """All that it trains."""
+
+    def update(self, samples: Samples, progress: Progress) -> Metrics: ...
+
+    def state_dict(self) -> State: ...
+
+    def load_state_dict(self, state: State) -> None: ...
+
+
+@runtime_checkable
+class Explainable(Protocol):
+    """A learner that can show what it makes of one episode."""
+
+    def explain(self, batch: EpisodeBatch) -> Channels:
+        """Series of one episode (B = 1, no padding), without learning from it."""
+
+
+@runtime_checkable
+class ExplainableBonus(Protocol):
+    """A bonus that can show what it makes of one episode."""
+
+    def explain(self, batch: EpisodeBatch, bootstrap: Tensor) -> Channels:
+        """Series of one episode (B = 1, no padding), without learning from it."""
 
 
 class Quantizer(Protocol):
@@ -164,26 +304,32 @@ class Quantizer(Protocol):
         """states [...,S] -> code index [...], int64; no gradient."""
 
 
-class Learner(Protocol):
-    """Turns a sampled batch into better networks."""
-
-    def update(self, batch: EpisodeBatch, progress: Progress) -> Metrics: ...
-
-    def explain(self, batch: EpisodeBatch) -> Channels:
-        """What it makes of one episode (B = 1, no padding), without learning from it."""
-
-    def state_dict(self) -> State: ...
-
-    def load_state_dict(self, state: State) -> None: ...
+# Experience
 
 
 class Buffer(Protocol):
-    """Keeps episodes."""
+    """Keeps experience in rows: whole episodes, slices or single steps, the oldest first."""
 
-    def add(self, batch: EpisodeBatch) -> None: ...
+    layout: Layout
+    steps: int  # held in all rows together
+
+    def add(self, batch: EpisodeBatch) -> None:
+        """Keep every row; the oldest ones go where room is short."""
 
     def __len__(self) -> int:
-        """Episodes held."""
+        """Rows held."""
+
+    def episodes(self, rows: Tensor) -> EpisodeBatch:
+        """Copies of whole rows 0..len-1 (0 is the oldest), cut to the longest; rows: [B]."""
+
+    def locate(self, picks: Tensor) -> tuple[Tensor, Tensor]:
+        """Row and step of the picks-th held step, 0..steps-1 from the oldest on; [B] each."""
+
+    def slices(self, rows: Tensor, starts: Tensor, length: int) -> EpisodeBatch:
+        """Copies of `length` consecutive steps from each row, padded past its end; [B] each."""
+
+    def clear(self) -> None:
+        """Hold nothing."""
 
     def state_dict(self) -> State: ...
 
@@ -195,7 +341,27 @@ class Sampler(Protocol):
 
     def ready(self, buffer: Buffer) -> bool: ...
 
-    def sample(self, buffer: Buffer, rng: torch.Generator) -> EpisodeBatch: ...
+    def sample(self, buffer: Buffer, rng: torch.Generator) -> Samples: ...
+
+
+class Schedule(Protocol):
+    """Says how many updates are due for the experience that was collected."""
+
+    def kept(self, steps: int, ended: bool, ready: bool) -> int:
+        """Updates due once a row was kept. ended: with it an episode; ready: a batch is there."""
+
+    def collected(self) -> int:
+        """Updates due once all rows of a collection were kept."""
+
+    def elapsed(self, steps: int, updates: int) -> int:
+        """How far t_env moves with a collection of so many steps and the updates after it."""
+
+    def state_dict(self) -> State: ...
+
+    def load_state_dict(self, state: State) -> None: ...
+
+
+# Results
 
 
 class MetricSink(Protocol):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import is_dataclass
+
+from marl.algos.agent import RecipeConfig
+from marl.algos.ippo import IppoConfig
 from marl.algos.iql import IqlConfig
 from marl.algos.lagma import LagmaConfig
+from marl.algos.mappo import MappoConfig
 from marl.algos.qmix import QmixConfig
-from marl.algos.values import Agent, ValueRecipeConfig
 from marl.algos.vdn import VdnConfig
+from marl.errors import ConfigError
 from marl.scripted.players import (
     FocusFireConfig,
     HeuristicConfig,
@@ -14,23 +19,49 @@ from marl.scripted.players import (
     PlayerConfig,
     RandomConfig,
 )
+from marl.single_agent.actor_critic.ddpg import DdpgConfig
+from marl.single_agent.actor_critic.td3 import Td3Config
+from marl.single_agent.policy_gradient.ppo import PpoConfig
 from marl.single_agent.value.dqn import DqnConfig
 
-# What learns from experience.
-LEARNERS: dict[str, type[ValueRecipeConfig]] = {
+# Recipes that learn from experience.
+LEARNERS: dict[str, type[RecipeConfig]] = {
     "iql": IqlConfig,
     "vdn": VdnConfig,
     "qmix": QmixConfig,
     "lagma": LagmaConfig,
+    "ippo": IppoConfig,
+    "mappo": MappoConfig,
     "dqn": DqnConfig,
+    "ddpg": DdpgConfig,
+    "td3": Td3Config,
+    "ppo": PpoConfig,
 }
-# What plays by a script.
+# Recipes that play by a script.
 PLAYERS: dict[str, type[PlayerConfig]] = {
     "random": RandomConfig,
     "heuristic": HeuristicConfig,
     "focus_fire": FocusFireConfig,
     "kite": KiteConfig,
 }
-RECIPES: dict[str, type[ValueRecipeConfig] | type[PlayerConfig]] = {**LEARNERS, **PLAYERS}
 
-__all__ = ["LEARNERS", "PLAYERS", "RECIPES", "Agent"]
+
+def recipes() -> dict[str, type[RecipeConfig] | type[PlayerConfig]]:
+    """All of them by name."""
+    return {**LEARNERS, **PLAYERS}
+
+
+def register_recipe(name: str, config: type[RecipeConfig] | type[PlayerConfig]) -> None:
+    """Make `recipe: name` mean this dataclass; a PlayerConfig's subclass becomes a player.
+
+    ConfigError where the name is taken. Registering the same class again changes nothing.
+    """
+    known = recipes().get(name, config)
+    if known is not config:
+        raise ConfigError(f"recipe {name!r} is {known.__module__}.{known.__name__} already")
+    if not is_dataclass(config):
+        raise ConfigError(f"recipe {name!r}: {config.__name__} is no dataclass")
+    if issubclass(config, PlayerConfig):
+        PLAYERS[name] = config
+    else:
+        LEARNERS[name] = config

@@ -35,3 +35,19 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
+
+
+class EpisodeSeeds:
+    """The seeds of one stream's episodes, handed out in order."""
+
+    def __init__(self, seed: int, stream: int, following: int = 0) -> None:
+        """following: number of the episode that comes next."""
+        self.seed = seed
+        self.stream = stream
+        self.following = following
+
+    def take(self, count: int) -> NDArray[np.uint64]:
+        """The seeds of the next `count` episodes, [count]."""
+        seeds = episode_seeds(self.seed, self.stream, self.following, count)
+        self.following += count
+        return seeds

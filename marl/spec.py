@@ -4,6 +4,45 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Discrete:
+    """Actions 0..n-1; some may be unavailable at a step."""
+
+    n: int  # U
+
+
+@dataclass(frozen=True)
+class Continuous:
+    """Actions are vectors of D numbers; the environment clips them to its bounds."""
+
+    low: tuple[float, ...]  # [D]
+    high: tuple[float, ...]  # [D]
+
+    def __post_init__(self) -> None:
+        if len(self.low) != len(self.high) or not self.low:
+            raise ValueError(f"bounds of {len(self.low)} and {len(self.high)} numbers")
+        if not all(low < high for low, high in zip(self.low, self.high, strict=True)):
+            raise ValueError(f"each low must be below its high: {self.low}, {self.high}")
+        if not np.isfinite([*self.low, *self.high]).all():
+            raise ValueError(f"bounds must be finite: {self.low}, {self.high}")
+
+    @property
+    def dim(self) -> int:
+        """D, numbers in one agent's action."""
+        return len(self.low)
+
+    def clip(self, actions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The nearest actions within the bounds, [...,D]."""
+        low, high = np.array(self.low, np.float32), np.array(self.high, np.float32)
+        return np.clip(actions, low, high)
+
+
+Action = Discrete | Continuous
+
 
 @dataclass(frozen=True)
 class EnvSpec:
@@ -15,8 +54,20 @@ class EnvSpec:
 
     name: str
     n_agents: int  # A
-    n_actions: int  # U
+    action: Action  # of each agent
     obs_dim: int  # O
     state_dim: int  # S
     episode_limit: int  # most steps in one episode
     reports_win: bool = False
+
+    @property
+    def n_actions(self) -> int:
+        """U, of discrete actions alone."""
+        if not isinstance(self.action, Discrete):
+            raise TypeError(f"{self.name}: continuous actions have no number of actions")
+        return self.action.n
+
+    @property
+    def action_width(self) -> int:
+        """Numbers that describe one agent's action to a network: one-hot [U], or the vector [D]."""
+        return self.action.n if isinstance(self.action, Discrete) else self.action.dim

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1] / "marl"
 
 # The parts of marl/ from the top to the ground. What shares a line does not import each other.
 ORDER = [
+    {"api"},
     {"cli"},
     {"doctor", "watch", "registry"},
     {"run", "sc2api", "single_agent"},

@@ -11,16 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import nn
-
 from marl.algos.values import ValueRecipeConfig
-from marl.nets.mixers import Independent
-from marl.spec import EnvSpec
 
 
 @dataclass(frozen=True)
 class IqlConfig(ValueRecipeConfig):
-    """Independent Q-learning."""
-
-    def make_mixer(self, spec: EnvSpec) -> nn.Module:
-        return Independent()
+    """Independent Q-learning: no mixer."""

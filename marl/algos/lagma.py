@@ -14,36 +14,37 @@ does not parse). Executing is QMIX's: nothing of the below is needed to act.
 
 Where we differ from the paper (P) or the published code (C), and the option that goes back;
 configs/algs/lagma_official.yaml sets those marked *.
-- reconstruction: mean over the state's numbers, as C; P has the sum (codebook.recon_reduction).
+- reconstruction: mean over the state's numbers, as C; P has the sum
+  (bonus.codebook.recon_reduction).
 - J(t) with fewer codes than slots: floor(t K / T) in integers; C in floating point, which is off
   by one at times; its first version used code 0 alone.
-- J(t) when T does not divide K: the rest goes to the first slots, as C (codebook.leftovers).
-- T in J(t): the longest episode of the batch, as C (codebook.horizon: limit for all slots).
-- padding: never learnt from; C trains on it, stores its zero returns and codes (* padding).
-- the final state's return of 0 is not stored; C stores it (* intrinsic.final_slot).
+- J(t) when T does not divide K: the rest goes to the first slots, as C (bonus.codebook.leftovers).
+- T in J(t): the longest episode of the batch, as C (bonus.codebook.horizon: limit for all slots).
+- padding: never learnt from; C trains on it, stores its zero returns and codes (* bonus.padding).
+- the final state's return of 0 is not stored; C stores it (* bonus.final_slot).
 - windows of returns: the mean of what is there, as P, and a code without returns pays nothing;
-  C starts each with a return of 0 (* intrinsic.phantom_zero).
-- priority of a trajectory: its own return-to-go, as C; P has C_q (intrinsic.priority: cq), under
+  C starts each with a return of 0 (* bonus.phantom_zero).
+- priority of a trajectory: its own return-to-go, as C; P has C_q (bonus.priority: cq), under
   which all that start at one code in one update rank alike. A code without returns ranks as 0.
-- goal-reaching: any trajectory qualifies, as C; P speaks of goals (intrinsic.goal_only).
+- goal-reaching: any trajectory qualifies, as C; P speaks of goals (bonus.goal_only).
 - transitions into a slot that draws a new reference: judged by the one before, as P reads; C never
-  pays them, a fifth of all (* intrinsic.pay_on_resample).
+  pays them, a fifth of all (* bonus.pay_on_resample).
 - transitions into a terminal state: unpaid, its value is 0; C pays them
-  (* intrinsic.pay_on_terminal).
+  (* bonus.pay_on_terminal).
 - a trajectory may be its own reference, as C and P.
-- duplicates are kept, as C (intrinsic.dedup). Membership asks for the code anywhere in the stored
+- duplicates are kept, as C (bonus.dedup). Membership asks for the code anywhere in the stored
   rest of the episode, not only later than now, as C.
-- windows are filled every intrinsic.update_interval episodes, lists on every update, as C.
+- windows are filled every bonus.update_interval episodes, lists on every update, as C.
 - gradient clip of the VQ-VAE: at norm 10, after backward; C clips gradients that are still zero,
-  so never (* codebook.grad_clip: null).
+  so never (* bonus.codebook.grad_clip: null).
 - a code's vq gradient: plain; C divides it by how many states of a slot chose the code
-  (* codebook.gradient: per_code).
+  (* bonus.codebook.gradient: per_code).
 - Q in r_I: the double-Q value of the TD target itself, as C; P writes a maximum.
 - codes of stored trajectories and returns are not renewed as the codebook moves, as C.
 - drawing a trajectory: uniform, as C by default; C's other way takes raw priorities as weights,
-  ours their softmax (intrinsic.sampling).
+  ours their softmax (bonus.sampling).
 - checkpoints hold windows, lists, optimiser and counters; C's hold codebook and networks alone.
-- latent distances: the squared norm, as C and P; C's two others by name (codebook.loss).
+- latent distances: the squared norm, as C and P; C's two others by name (bonus.codebook.loss).
 - episodes may be collected in parallel; intervals count episodes, as C, which has one environment.
 - left out, all off in every published setting: value-predicting and time-fed decoders, a code for
   empty states, moving-average codes, UCB on C_q, paying the trajectory's priority, undiscounted
@@ -53,51 +54,16 @@ configs/algs/lagma_official.yaml sets those marked *.
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import torch
+from typing import Annotated
 
 from marl.algos.qmix import QmixConfig
-from marl.errors import ConfigError
-from marl.intrinsic.lagma.bonus import IntrinsicConfig, LatentGoalBonus, Padding
-from marl.protocols import IntrinsicReward
-from marl.quantizers.coverage import Coverage
-from marl.quantizers.vq import CodebookConfig, VectorQuantizer
-from marl.quantizers.vq_learner import VqLearner
-from marl.spec import EnvSpec
+from marl.intrinsic.config import BonusConfig
+from marl.intrinsic.kinds import BONUSES
+from marl.intrinsic.lagma.bonus import LagmaBonusConfig
 
 
 @dataclass(frozen=True)
 class LagmaConfig(QmixConfig):
-    """QMIX with a latent-goal bonus."""
+    """QMIX with a latent-goal bonus; `bonus.kind=lagma` puts it on any other mixer."""
 
-    codebook: CodebookConfig = CodebookConfig()
-    coverage: Coverage = "timestep"  # the codes that each slot pulls: its own J(t) | all | none
-    intrinsic: IntrinsicConfig = IntrinsicConfig()
-    padding: Padding = "masked"  # whether codebook, windows and lists see what follows an end
-
-    def check(self, spec: EnvSpec) -> None:
-        """ConfigError where LAGMA can't learn like that."""
-        super().check(spec)
-        if self.sampler.kind != "episodes":
-            raise ConfigError(
-                f"sampler.kind: LAGMA learns from whole episodes, not {self.sampler.kind!r}; "
-                "use 'episodes'"
-            )
-        if self.intrinsic.goal_only and not spec.reports_win:
-            raise ConfigError(
-                f"intrinsic.goal_only: {spec.name} does not report wins, so that no trajectory "
-                "would ever be kept; use False"
-            )
-
-    def make_bonus(self, spec: EnvSpec, device: torch.device) -> IntrinsicReward:
-        size = self.codebook
-        quantizer = VectorQuantizer(spec.state_dim, size.size, size.dim, size.hidden_dim)
-        vq = VqLearner(quantizer.to(device), self.codebook, self.coverage, spec.episode_limit + 1)
-        return LatentGoalBonus(
-            vq,
-            vq_interval=self.codebook.update_interval,
-            config=self.intrinsic,
-            padding=self.padding,
-            gamma=self.learner.gamma,
-            seed=int(torch.randint(2**62, ())),
-        )
+    bonus: Annotated[BonusConfig, BONUSES] = LagmaBonusConfig()

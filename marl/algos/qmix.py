@@ -10,31 +10,14 @@ hypernetworks of two layers for the weights (one in the paper).
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from torch import nn
+from typing import Annotated
 
 from marl.algos.values import ValueRecipeConfig
-from marl.config.schema import option
-from marl.nets.mixers import Qmix
-from marl.spec import EnvSpec
-
-
-@dataclass(frozen=True)
-class QmixMixerConfig:
-    """The monotone mixing network."""
-
-    embed_dim: int = option(32, low=1)  # width of the mixing layer
-    hypernet_dim: int = option(64, low=1)  # width of the networks that make its weights
-
-    def build(self, spec: EnvSpec) -> Qmix:
-        return Qmix(spec.n_agents, spec.state_dim, self.embed_dim, self.hypernet_dim)
+from marl.nets.mixers import MIXERS, MixerConfig, QmixMixerConfig
 
 
 @dataclass(frozen=True)
 class QmixConfig(ValueRecipeConfig):
     """Value decomposition by a monotone mix."""
 
-    mixer: QmixMixerConfig = QmixMixerConfig()
-
-    def make_mixer(self, spec: EnvSpec) -> nn.Module:
-        return self.mixer.build(spec)
+    mixer: Annotated[MixerConfig, MIXERS] = QmixMixerConfig()

@@ -9,17 +9,14 @@ double-Q, PyMARL's hyper-parameters.
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from torch import nn
+from typing import Annotated
 
 from marl.algos.values import ValueRecipeConfig
-from marl.nets.mixers import Vdn
-from marl.spec import EnvSpec
+from marl.nets.mixers import MIXERS, MixerConfig, VdnMixerConfig
 
 
 @dataclass(frozen=True)
 class VdnConfig(ValueRecipeConfig):
     """Value decomposition by a sum."""
 
-    def make_mixer(self, spec: EnvSpec) -> nn.Module:
-        return Vdn()
+    mixer: Annotated[MixerConfig, MIXERS] = VdnMixerConfig()

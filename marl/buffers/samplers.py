@@ -1,15 +1,15 @@
-"""What one update learns from: whole episodes, or slices of them."""
+"""What one update learns from: whole episodes, slices of them, or all that was collected."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 
-from marl.batch import EpisodeBatch
-from marl.buffers.episodes import EpisodeBuffer
 from marl.config.schema import option
+from marl.protocols import BATCH, Buffer, Sampler, Samples
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class EpisodeSamplerConfig:
     """Whole episodes, each drawn as often as any other."""
 
     kind: ClassVar[str] = "episodes"
+    whole_episodes: ClassVar[bool] = True
     batch_size: int = option(32, low=1)  # episodes
     start: int = option(0, low=0)  # steps that must be stored before the first update
 
@@ -39,6 +40,7 @@ class SliceSamplerConfig:
     """Slices of episodes, every stored step as often the first of one as any other."""
 
     kind: ClassVar[str] = "slices"
+    whole_episodes: ClassVar[bool] = False
     batch_size: int = option(32, low=1)  # slices
     length: int = option(1, low=1)  # steps of a slice; 1 = transitions
     start: int = option(0, low=0)  # steps that must be stored before the first update
@@ -57,7 +59,20 @@ class SliceSamplerConfig:
         return Slices(self.batch_size, self.length, self.start)
 
 
-SamplerConfig = EpisodeSamplerConfig | SliceSamplerConfig
+@dataclass(frozen=True)
+class EverythingConfig:
+    """All that the buffer holds, which is then empty."""
+
+    kind: ClassVar[str] = "everything"
+    whole_episodes: ClassVar[bool] = False
+    episodes_needed: ClassVar[int] = 1
+    steps_needed: ClassVar[int] = 1
+
+    def build(self) -> Everything:
+        return Everything()
+
+
+SamplerConfig = EpisodeSamplerConfig | SliceSamplerConfig | EverythingConfig
 
 
 class WholeEpisodes:
@@ -67,10 +82,10 @@ class WholeEpisodes:
         self.batch_size = batch_size
         self.start = start
 
-    def ready(self, buffer: EpisodeBuffer) -> bool:
+    def ready(self, buffer: Buffer) -> bool:
         return len(buffer) >= self.batch_size and buffer.steps >= self.start
 
-    def sample(self, buffer: EpisodeBuffer, rng: torch.Generator) -> EpisodeBatch:
+    def sample(self, buffer: Buffer, rng: torch.Generator) -> Samples:
         """[B,T,...], B = batch_size."""
         if len(buffer) < self.batch_size:
             raise ValueError(
@@ -78,7 +93,7 @@ class WholeEpisodes:
                 "lower sampler.batch_size or wait"
             )
         picks = torch.randperm(len(buffer), generator=rng)[: self.batch_size]
-        return buffer.episodes(buffer.held_rows()[picks])
+        return {BATCH: buffer.episodes(picks)}
 
 
 class Slices:
@@ -89,16 +104,41 @@ class Slices:
         self.length = length
         self.start = start
 
-    def ready(self, buffer: EpisodeBuffer) -> bool:
+    def ready(self, buffer: Buffer) -> bool:
         return buffer.steps >= max(self.start, self.batch_size)
 
-    def sample(self, buffer: EpisodeBuffer, rng: torch.Generator) -> EpisodeBatch:
+    def sample(self, buffer: Buffer, rng: torch.Generator) -> Samples:
         """[B,length,...], B = batch_size."""
         if buffer.steps < 1:
             raise ValueError("asked for slices of an empty replay; wait for a first episode")
-        rows = buffer.held_rows()
-        ends = buffer.row_lengths[rows].cumsum(0)  # [episodes]
         picks = torch.randint(buffer.steps, (self.batch_size,), generator=rng)
-        episodes = torch.searchsorted(ends, picks, right=True)
-        starts = picks - (ends[episodes] - buffer.row_lengths[rows[episodes]])
-        return buffer.slices(rows[episodes], starts, self.length)
+        return {BATCH: buffer.slices(*buffer.locate(picks), self.length)}
+
+
+class Everything:
+    """Takes all rows out of the buffer."""
+
+    def ready(self, buffer: Buffer) -> bool:
+        return len(buffer) > 0
+
+    def sample(self, buffer: Buffer, rng: torch.Generator) -> Samples:
+        """[B,T,...], B = the rows that were held."""
+        if not len(buffer):
+            raise ValueError("asked for the rows of an empty buffer; wait for a collection")
+        batch = buffer.episodes(torch.arange(len(buffer)))
+        buffer.clear()
+        return {BATCH: batch}
+
+
+class Several:
+    """One sample by each of several samplers, under their names."""
+
+    def __init__(self, samplers: Mapping[str, Sampler]) -> None:
+        self.samplers = dict(samplers)
+
+    def ready(self, buffer: Buffer) -> bool:
+        return all(sampler.ready(buffer) for sampler in self.samplers.values())
+
+    def sample(self, buffer: Buffer, rng: torch.Generator) -> Samples:
+        """In the order of the names' first mention; each sampler's own batch."""
+        return {name: sampler.sample(buffer, rng)[BATCH] for name, sampler in self.samplers.items()}

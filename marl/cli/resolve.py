@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from marl.cli.arguments import COMMANDS, EXAMPLE, TOOLS, Arguments
+from marl.cli.plugins import load_plugins
 from marl.config.files import (
     CODE,
     COMMAND_LINE,
@@ -22,8 +23,8 @@ from marl.config.files import (
 )
 from marl.config.schema import field_types, flatten, split_parse, to_mapping
 from marl.errors import ConfigError, nearest_or_all
-from marl.run.folder import create_folder, read_config, run_folder, write_config
-from marl.run.plan import Plan, RunConfig, pick_device
+from marl.run.folder import read_config, run_folder
+from marl.run.plan import Plan, RunConfig
 
 # Keys of config.yaml that name what the run is made of, and the flag that chooses each.
 # Everything else is a setting.
@@ -53,12 +54,14 @@ class Draft:
 def make_plan(arguments: Arguments) -> Plan:
     """Everything merged and parsed; nothing is written."""
     from marl.envs.registry import ENVS
-    from marl.registry import RECIPES
+    from marl.registry import recipes
 
     _check_command(arguments)
     draft = _recorded(arguments) or _fresh(arguments)
     layers = draft.layers
-    recipe_name = _registered(layers, "recipe", RECIPES, f"--config={draft.config}")
+    layers.values["plugins"] = load_plugins(layers.values.get("plugins"))
+    known = recipes()
+    recipe_name = _registered(layers, "recipe", known, f"--config={draft.config}")
     _check_recipe(arguments, recipe_name)
     env_name = _registered(layers, "env", ENVS, f"--env-config={draft.env_config}")
     _draw_seed(layers)
@@ -66,7 +69,7 @@ def make_plan(arguments: Arguments) -> Plan:
     parts: dict[str, type] = {
         "run": RunConfig,
         "env": ENVS[env_name],
-        "recipe": RECIPES[recipe_name],
+        "recipe": known[recipe_name],
     }
     parsed = split_parse(settings, parts, layers.sources, _elsewhere(env_name, recipe_name))
     names = {
@@ -76,6 +79,10 @@ def make_plan(arguments: Arguments) -> Plan:
         "env_config": draft.env_config,
     }
     values = dict(names) | {k: v for part in parsed.values() for k, v in to_mapping(part).items()}
+    if arguments.command == "replay" or parsed["run"].save_replay:
+        from marl.replay.trace import env_of
+
+        env_of(parsed["env"])  # refuses what can't be recorded
     if arguments.command == "train" and parsed["run"].resume is not None:
         _check_unchanged(values, run_folder(parsed["run"].resume, "resume"))
     return Plan(
@@ -91,35 +98,6 @@ def make_plan(arguments: Arguments) -> Plan:
         sources={key: layers.sources.get(key, CODE) for key in flatten(values)}
         | {"config": COMMAND_LINE, "env_config": COMMAND_LINE},
     )
-
-
-def open_folder(plan: Plan) -> Path | None:
-    """The run folder: a new one to train or replay in, or that of the run to go on with or play."""
-    if plan.command == "train" and plan.run.resume is not None:
-        folder = run_folder(plan.run.resume, "resume")
-        write_config(folder, plan)
-        return folder
-    if plan.command == "replay" or plan.run.save_replay:
-        from marl.replay.trace import env_of
-
-        env_of(plan.env)  # refuses what can't be recorded
-    if plan.command in PLAYS and plan.run.checkpoint is not None:
-        return run_folder(plan.run.checkpoint, "checkpoint")
-    if plan.command not in ("train", "replay"):
-        return None
-    assert plan.run.seed is not None
-    pick_device(plan.run.device)
-    env = plan.env.build(1, 1)
-    spec_name = env.spec.name
-    try:
-        if plan.command == "train":
-            plan.recipe.check(env.spec)
-    finally:
-        env.close()
-    run = plan.run
-    folder = create_folder(run.results_dir, spec_name, plan.config_name, plan.run.seed, run.label)
-    write_config(folder, plan)
-    return folder
 
 
 def _check_command(arguments: Arguments) -> None:
@@ -247,13 +225,13 @@ def _check_unchanged(values: Mapping[str, object], folder: Path) -> None:
 def _elsewhere(env_name: str, recipe_name: str) -> dict[str, str]:
     """Keys of the environments and recipes that were not chosen -> whose they are."""
     from marl.envs.registry import ENVS
-    from marl.registry import RECIPES
+    from marl.registry import recipes
 
     envs = [(cls, f"env {name}") for name, cls in ENVS.items() if name != env_name]
-    recipes = [(cls, f"recipe {name}") for name, cls in RECIPES.items() if name != recipe_name]
+    others = [(cls, f"recipe {name}") for name, cls in recipes().items() if name != recipe_name]
     chosen = f"this run has env {env_name} and recipe {recipe_name}"
     owners: dict[str, list[str]] = {}
-    for cls, owner in [*envs, *recipes]:
+    for cls, owner in [*envs, *others]:
         for key in field_types(cls):
             owners.setdefault(key, []).append(owner)
     return {key: f"{' or '.join(names)}; {chosen}" for key, names in owners.items()}

@@ -10,9 +10,10 @@ import types
 import typing
 from collections.abc import Collection, Mapping
 from dataclasses import Field, field, fields, is_dataclass
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from marl.config.hints import unknown_key, unknown_value
+from marl.config.kinds import Kinds
 from marl.config.values import check_bounds, literal, scalar, shown
 from marl.errors import ConfigError, FieldError
 
@@ -115,7 +116,7 @@ def to_mapping(config: object) -> dict[str, object]:
     out: dict[str, object] = {}
     for item in fields(config):  # type: ignore[arg-type]
         value = _plain(getattr(config, item.name))
-        if isinstance(value, dict) and len(_dataclasses_in(types_of[item.name])) > 1:
+        if isinstance(value, dict) and _is_tagged(types_of[item.name]):
             section = type(getattr(config, item.name))
             value = {tag_of(section): tag_value(section), **value}
         out[item.name] = value
@@ -140,9 +141,17 @@ def join(path: str, key: str) -> str:
 
 
 def field_types(cls: type) -> dict[str, Any]:
-    """Field name -> resolved type, for the fields that a user may set."""
-    hints = typing.get_type_hints(cls)
-    return {item.name: hints[item.name] for item in fields(cls) if item.init}
+    """Field name -> resolved type, or the Kinds of a section, of the fields that a user may set."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    return {item.name: _kinds_of(hints[item.name]) for item in fields(cls) if item.init}
+
+
+def _kinds_of(hint: Any) -> Any:
+    """The Kinds that a type is annotated with, else the type itself."""
+    if get_origin(hint) is not Annotated:
+        return hint
+    kinds = [item for item in get_args(hint)[1:] if isinstance(item, Kinds)]
+    return kinds[0] if kinds else get_args(hint)[0]
 
 
 def dotted_keys(cls: type, path: str = "") -> list[str]:
@@ -151,7 +160,7 @@ def dotted_keys(cls: type, path: str = "") -> list[str]:
     for name, kind in field_types(cls).items():
         dotted = join(path, name)
         sections = _dataclasses_in(kind) or ([kind] if is_dataclass(kind) else [])
-        out += [dotted, *([join(dotted, tag_of(sections[0]))] if len(sections) > 1 else [])]
+        out += [dotted, *([join(dotted, tag_of(sections[0]))] if _is_tagged(kind) else [])]
         out += [key for section in sections for key in dotted_keys(section, dotted)]
     return list(dict.fromkeys(out))  # once each, though members of a union share keys
 
@@ -201,6 +210,8 @@ def _convert(kind: Any, value: object, path: str, default: object = None) -> obj
     origin = get_origin(kind)
     if kind is Any or kind is object:
         return value
+    if isinstance(kind, Kinds):
+        return _convert_kind(_dataclasses_in(kind), value, path, default)
     if origin in (Union, types.UnionType):
         return _convert_union(kind, value, path, default)
     if origin is Literal:
@@ -224,8 +235,15 @@ def _section(keys: list[str], value: object, path: str) -> Mapping[str, object]:
 
 
 def _dataclasses_in(kind: Any) -> list[Any]:
-    """The dataclasses that a union may hold."""
+    """The dataclasses that a union or Kinds may hold."""
+    if isinstance(kind, Kinds):
+        return list(kind.members)
     return [member for member in get_args(kind) if is_dataclass(member)]
+
+
+def _is_tagged(kind: Any) -> bool:
+    """Whether a tag chooses between dataclasses."""
+    return isinstance(kind, Kinds) or len(_dataclasses_in(kind)) > 1
 
 
 def _convert_union(kind: Any, value: object, path: str, default: object) -> object:

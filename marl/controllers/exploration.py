@@ -1,4 +1,4 @@
-"""How actions are chosen from values while collecting, and greedily while testing."""
+"""Epsilon-greedy actors: the best available action, or with probability epsilon any of them."""
 
 from __future__ import annotations
 
@@ -7,21 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from marl.batch import Column
 from marl.config.schema import option
-from marl.protocols import Progress
-
-
-class Greedy:
-    """The best available action."""
-
-    def select(
-        self, values: Tensor, avail: Tensor, progress: Progress, rng: torch.Generator
-    ) -> Tensor:
-        """values [B,A,U], avail [B,A,U] bool -> actions [B,A]."""
-        return values.masked_fill(~avail, -torch.inf).argmax(-1)
-
-    def metrics(self, progress: Progress) -> dict[str, float]:
-        return {}
+from marl.controllers.shared import SharedController
+from marl.protocols import Acted, Carry, ObservationTensors, Progress
 
 
 @dataclass(frozen=True)
@@ -39,24 +28,50 @@ class EpsilonConfig:
 
 
 class EpsilonGreedy:
-    """Each agent on its own: with probability epsilon any available action, else the best one."""
+    """An actor on action values; each agent explores on its own."""
 
-    def __init__(self, config: EpsilonConfig) -> None:
-        self.config = config
-        self.greedy = Greedy()
+    columns: tuple[Column, ...] = ()
 
-    def select(
-        self, values: Tensor, avail: Tensor, progress: Progress, rng: torch.Generator
-    ) -> Tensor:
-        """values [B,A,U], avail [B,A,U] bool -> actions [B,A]. rng lives on the CPU."""
-        best = self.greedy.select(values, avail, progress, rng)
-        draws = torch.rand(2, *best.shape, generator=rng).to(values.device)
-        explores = draws[0] < self.config.at(progress.t_env)
-        rank = avail.cumsum(-1)  # 1 at the first available action, 2 at the second ...
-        count = rank[..., -1:]
-        chosen = (draws[1][..., None] * count).floor().to(rank.dtype) + 1  # uniform in 1..count
-        anything = (rank < chosen.clamp(max=count)).sum(-1)
-        return torch.where(explores, anything, best)
+    def __init__(self, controller: SharedController, epsilon: EpsilonConfig) -> None:
+        self.controller = controller
+        self.epsilon = epsilon
+
+    def initial_carry(self, batch: int) -> Carry:
+        return self.controller.initial_carry(batch)
+
+    def act(
+        self,
+        observation: ObservationTensors,
+        carry: Carry,
+        progress: Progress,
+        rng: torch.Generator,
+        greedy: bool = False,
+    ) -> Acted:
+        """actions [B,A]; rng lives on the CPU and is left alone by greedy ones."""
+        obs, _, avail = observation
+        assert avail is not None  # the recipe is for discrete actions
+        values, hidden = self.controller.step(obs, carry)
+        actions = best(values, avail)
+        if not greedy:
+            actions = explore(actions, avail, self.epsilon.at(progress.t_env), rng)
+        started = torch.zeros_like(carry["started"])
+        return Acted(actions, {"hidden": hidden, "actions": actions, "started": started}, {})
 
     def metrics(self, progress: Progress) -> dict[str, float]:
-        return {"epsilon": self.config.at(progress.t_env)}
+        return {"epsilon": self.epsilon.at(progress.t_env)}
+
+
+def best(values: Tensor, avail: Tensor) -> Tensor:
+    """The best available action. values [B,A,U], avail [B,A,U] bool -> [B,A]."""
+    return values.masked_fill(~avail, -torch.inf).argmax(-1)
+
+
+def explore(actions: Tensor, avail: Tensor, epsilon: float, rng: torch.Generator) -> Tensor:
+    """With probability epsilon any available action instead, [B,A]. avail [B,A,U] bool."""
+    draws = torch.rand(2, *actions.shape, generator=rng).to(actions.device)
+    explores = draws[0] < epsilon
+    rank = avail.cumsum(-1)  # 1 at the first available action, 2 at the second ...
+    count = rank[..., -1:]
+    chosen = (draws[1][..., None] * count).floor().to(rank.dtype) + 1  # uniform in 1..count
+    anything = (rank < chosen.clamp(max=count)).sum(-1)
+    return torch.where(explores, anything, actions)

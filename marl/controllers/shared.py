@@ -1,4 +1,4 @@
-"""One network for all agents, told which agent it speaks for."""
+"""One network for all agents; an input says which agent it stands for."""
 
 from __future__ import annotations
 
@@ -8,64 +8,97 @@ from torch.nn.functional import one_hot
 
 from marl.batch import EpisodeBatch
 from marl.nets.agents import AgentConfig
-from marl.nets.ragged import chunks, join
-from marl.spec import EnvSpec
+from marl.nets.ragged import Ragged
+from marl.protocols import Carry
+from marl.spec import Discrete, EnvSpec
+
+ALL = slice(None)
 
 
 class SharedController(nn.Module):
-    """Parameter sharing: the same agent network runs for each agent on its own observation."""
+    """Parameter sharing: the same agent network runs for each agent on its own observation.
 
-    def __init__(self, spec: EnvSpec, config: AgentConfig) -> None:
+    outputs: numbers for each agent and slot, action values by default.
+    """
+
+    def __init__(self, spec: EnvSpec, config: AgentConfig, outputs: int | None = None) -> None:
         super().__init__()
         self.n_agents = spec.n_agents
-        self.n_actions = spec.n_actions
+        self.action = spec.action
         self.agent_id = config.agent_id
         self.last_action = config.last_action
+        self.outputs = spec.n_actions if outputs is None else outputs
         input_dim = spec.obs_dim
-        input_dim += spec.n_actions if config.last_action else 0
+        input_dim += spec.action_width if config.last_action else 0
         input_dim += spec.n_agents if config.agent_id else 0
-        self.net = config.build(input_dim, spec.n_actions)
+        self.net = config.build(input_dim, self.outputs)
 
-    def initial_carry(self, batch: int) -> Tensor:
-        """Zeros, [B,A,H]."""
+    def initial_carry(self, batch: int) -> Carry:
+        """hidden: zeros [B,A,H]; actions: zeros, none was taken; started: True."""
         device = next(self.net.parameters()).device
-        return torch.zeros(batch, self.n_agents, self.net.carry_dim, device=device)
+        agents = (batch, self.n_agents)
+        if isinstance(self.action, Discrete):
+            actions = torch.zeros(agents, dtype=torch.int64, device=device)
+        else:
+            actions = torch.zeros(*agents, self.action.dim, device=device)
+        return {
+            "hidden": torch.zeros(*agents, self.net.carry_dim, device=device),
+            "actions": actions,
+            "started": torch.ones(batch, dtype=torch.bool, device=device),
+        }
 
-    def inputs(self, obs: Tensor, last_actions: Tensor) -> Tensor:
-        """obs [...,A,O], last_actions [...,A] with -1 for none -> [...,A,I]."""
+    def inputs(self, obs: Tensor, previous: Tensor, started: Tensor) -> Tensor:
+        """obs [...,A,O], previous actions [...,A] or [...,A,D], started [...] -> [...,A,I].
+
+        Where an episode has just started there was no previous action: zeros stand for it.
+        """
         parts = [obs]
         if self.last_action:
-            # Index 0 stands for "none" and is cut off, so that none becomes all zeros.
-            parts.append(one_hot(last_actions + 1, self.n_actions + 1)[..., 1:].to(obs.dtype))
+            if isinstance(self.action, Discrete):
+                previous = one_hot(previous, self.action.n)
+            parts.append((previous * ~started[..., None, None]).to(obs.dtype))
         if self.agent_id:
             ids = torch.eye(self.n_agents, dtype=obs.dtype, device=obs.device)
             parts.append(ids.expand(*obs.shape[:-1], self.n_agents))
         return torch.cat(parts, dim=-1) if len(parts) > 1 else obs
 
-    def step(self, obs: Tensor, last_actions: Tensor, carry: Tensor) -> tuple[Tensor, Tensor]:
-        """One slot: obs [B,A,O], last_actions [B,A], carry [B,A,H] -> values [B,A,U], carry."""
-        batch = obs.shape[0]
-        inputs = self.inputs(obs, last_actions).flatten(0, 1)  # [B*A,I]
-        values, carry = self.net(inputs[None], carry.flatten(0, 1))
-        shape = (batch, self.n_agents, -1)
-        return values[0].view(shape), carry.view(shape)
+    def step(self, obs: Tensor, carry: Carry) -> tuple[Tensor, Tensor]:
+        """One slot: obs [B,A,O] -> outputs [B,A,U], hidden [B,A,H]."""
+        shape = (obs.shape[0], self.n_agents, -1)
+        inputs = self.inputs(obs, carry["actions"], carry["started"]).flatten(0, 1)  # [B*A,I]
+        outputs, hidden = self.net(inputs[None], carry["hidden"].flatten(0, 1))
+        return outputs[0].view(shape), hidden.view(shape)
 
-    def unroll(self, batch: EpisodeBatch) -> Tensor:
-        """Values at all filled slots, [B,T+1,A,U], zero in the padding.
+    def unroll(self, batch: EpisodeBatch, slots: slice = ALL) -> Tensor:
+        """Outputs at all filled slots, [B,T+1,A,U], zero in the padding.
 
-        Every episode (or slice) starts with a blank carry. Sorted by falling length, a batch costs
-        little more than its filled slots.
+        Every episode (or slice) starts with blank hidden numbers. slots: those asked for; what a
+        network without memory does not need for them is not computed.
         """
-        last_actions = torch.cat([batch.previous_actions[:, None], batch.actions], dim=1)
-        slots = batch.slots_filled.sum(1)  # [B]
-        carry = self.initial_carry(batch.size)
-        pieces = []
-        for start, stop, rows in chunks(slots, batch.steps + 1):
-            part = slice(rows), slice(start, stop)
-            inputs = self.inputs(batch.obs[part], last_actions[part])  # [rows,T',A,I]
-            by_time = inputs.transpose(0, 1).flatten(1, 2)  # [T',rows*A,I]
-            values, carry = self.net(by_time, carry[:rows].flatten(0, 1))
-            carry = carry.view(rows, self.n_agents, -1)
-            shape = (stop - start, rows, self.n_agents, self.n_actions)
-            pieces.append(values.view(shape).transpose(0, 1))
-        return join(pieces, batch.size)
+        if self.net.recurrent:
+            return self._unroll(batch, ALL)[:, slots]
+        return self._unroll(batch, slots)
+
+    def seen(self, batch: EpisodeBatch) -> Tensor:
+        """What each agent's network is shown beside actions and numbers, [B,T+1,A,O]."""
+        return batch.obs
+
+    def _unroll(self, batch: EpisodeBatch, slots: slice) -> Tensor:
+        previous = torch.cat([batch.previous_actions[:, None], batch.actions], dim=1)
+        started = torch.zeros_like(batch.slots_filled)
+        started[:, 0] = batch.started
+
+        def run(hidden: Tensor, *parts: Tensor) -> tuple[Tensor, Tensor]:
+            """Some rows' consecutive slots: outputs [b,t,A,U], hidden [b,A,H]."""
+            inputs = self.inputs(*parts)  # [b,t,A,I]
+            rows, slots = inputs.shape[:2]
+            by_time = inputs.transpose(0, 1).flatten(1, 2)  # [t,b*A,I]
+            outputs, hidden = self.net(by_time, hidden.flatten(0, 1))
+            shape = (slots, rows, self.n_agents, self.outputs)
+            return outputs.view(shape).transpose(0, 1), hidden.view(rows, self.n_agents, -1)
+
+        filled = batch.slots_filled[:, slots]
+        ragged = Ragged(filled.sum(1), filled.shape[1])
+        hidden = self.initial_carry(batch.size)["hidden"]
+        parts = (self.seen(batch), previous, started)
+        return ragged.scan(run, hidden, *(part[:, slots] for part in parts))

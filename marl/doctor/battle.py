@@ -67,7 +67,7 @@ def record(env: VecEnv) -> list[dict[str, object]]:
     env.reset(np.array([SEED], dtype=np.uint64))
     shown: list[dict[str, object]] = []
     for _ in range(STEPS):
-        avail = env.observe().avail  # [1,A,U]
+        avail = env.observe().mask  # [1,A,U]
         actions = [generator.choice(np.flatnonzero(row)) for row in avail[0]]
         legal = bool(avail[0].any(axis=-1).all())
         step = env.step(np.array([actions], dtype=np.int64))

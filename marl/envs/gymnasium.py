@@ -1,4 +1,4 @@
-"""Gymnasium environments with discrete actions: one agent, which sees the whole state.
+"""Gymnasium environments: one agent, which sees the whole state.
 
 The environments are Python objects and are stepped one after another.
 """
@@ -8,24 +8,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
-from gymnasium.spaces import Box, Discrete, Space
+from gymnasium import spaces
+from gymnasium.spaces import Box, Space
 from numpy.typing import NDArray
 
 from marl.config.schema import option
 from marl.errors import EnvError
 from marl.protocols import Observation, Step
-from marl.spec import EnvSpec
+from marl.spec import Action, Continuous, Discrete, EnvSpec
 
 Encode = Callable[[object], NDArray[np.float32]]
+Decode = Callable[[NDArray[Any]], Any]
 
 
 @dataclass(frozen=True)
 class GymnasiumConfig:
-    """Any registered environment whose actions are Discrete."""
+    """Any registered environment whose actions are Discrete, or a Box with bounds."""
 
     kind: ClassVar[str] = "gymnasium"
     env_id: str = "CartPole-v1"
@@ -62,34 +64,39 @@ class GymnasiumEnv:
 
     def __init__(self, name: str, envs: list[gymnasium.Env]) -> None:
         first = envs[0]
-        n_actions, self._first_action = discrete_actions(name, first.action_space)
+        action, self._decode = decoder(name, first.action_space)
         obs_dim, self._encode = encoder(name, first.observation_space)
         assert first.spec is not None
         assert first.spec.max_episode_steps is not None
         limit = first.spec.max_episode_steps
         self.num_envs = len(envs)
-        self.spec = EnvSpec(name, 1, n_actions, obs_dim, obs_dim, limit)
+        self.spec = EnvSpec(name, 1, action, obs_dim, obs_dim, limit)
         self._envs = envs
         self._running = np.zeros(self.num_envs, dtype=np.bool_)  # [E]
         self._obs = np.zeros((self.num_envs, 1, obs_dim), dtype=np.float32)  # [E,1,O]
-        self._avail = np.ones((self.num_envs, 1, n_actions), dtype=np.bool_)  # [E,1,U]
+        self._avail: NDArray[np.bool_] | None = None
+        if isinstance(action, Discrete):
+            self._avail = np.ones((self.num_envs, 1, action.n), dtype=np.bool_)  # [E,1,U]
         self._reward = np.zeros(self.num_envs, dtype=np.float32)
         self._terminated = np.zeros(self.num_envs, dtype=np.bool_)
         self._truncated = np.zeros(self.num_envs, dtype=np.bool_)
 
-    def reset(self, seeds: NDArray[np.uint64]) -> None:
-        self._running[:] = np.arange(self.num_envs) < len(seeds)
-        for i, seed in enumerate(seeds):
+    def reset(self, seeds: NDArray[np.uint64], rows: NDArray[np.int64] | None = None) -> None:
+        if rows is None:
+            rows = np.arange(len(seeds))
+            self._running[:] = False
+        self._running[rows] = True
+        for i, seed in zip(rows.tolist(), seeds, strict=True):
             obs, _ = self._envs[i].reset(seed=int(seed))
             self._obs[i, 0] = self._encode(obs)
 
     def observe(self) -> Observation:
         return Observation(self._obs, self._obs[:, 0], self._avail)
 
-    def step(self, actions: NDArray[np.int64]) -> Step:
+    def step(self, actions: NDArray[Any]) -> Step:
         self._reward[:], self._terminated[:], self._truncated[:] = 0.0, False, False
         for i in np.flatnonzero(self._running):
-            action = self._first_action + int(actions[i, 0])
+            action = self._decode(actions[i, 0])
             obs, reward, terminated, truncated, _ = self._envs[i].step(action)
             self._obs[i, 0] = self._encode(obs)
             self._reward[i] = reward
@@ -107,9 +114,23 @@ class GymnasiumEnv:
             env.close()
 
 
+def decoder(name: str, space: Space) -> tuple[Action, Decode]:
+    """The actions of `space` as specs know them, and what makes an environment's action of one."""
+    if isinstance(space, spaces.Discrete):
+        n_actions, start = discrete_actions(name, space)
+        return Discrete(n_actions), lambda action: start + int(action)
+    if not isinstance(space, Box) or not space.is_bounded():
+        raise EnvError(
+            f"{name}: its actions are {space}; supported are Discrete and a Box with bounds"
+        )
+    low, high = (tuple(end.reshape(-1).tolist()) for end in (space.low, space.high))
+    bounds, shape, dtype = Continuous(low, high), space.shape, space.dtype
+    return bounds, lambda action: bounds.clip(action).reshape(shape).astype(dtype)
+
+
 def discrete_actions(name: str, space: Space) -> tuple[int, int]:
     """How many actions a Discrete space has, and the number it gives to the first."""
-    if not isinstance(space, Discrete):
+    if not isinstance(space, spaces.Discrete):
         raise EnvError(f"{name}: its actions are {space}; only Discrete ones are supported")
     return int(space.n), int(space.start)
 
@@ -121,7 +142,7 @@ def encoder(name: str, space: Space) -> tuple[int, Encode]:
     """
     if isinstance(space, Box):
         return int(np.prod(space.shape)), lambda obs: np.asarray(obs, np.float32).reshape(-1)
-    if isinstance(space, Discrete):
+    if isinstance(space, spaces.Discrete):
         one_hots, start = np.eye(int(space.n), dtype=np.float32), int(space.start)
         return int(space.n), lambda obs: one_hots[int(np.asarray(obs)) - start]
     raise EnvError(f"{name}: its observations are {space}; only Box and Discrete are supported")

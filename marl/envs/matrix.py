@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.protocols import Observation, Step
-from marl.spec import EnvSpec
+from marl.spec import Discrete, EnvSpec
 
 END = -1  # successor of a joint action after which nothing follows
 
@@ -80,7 +80,7 @@ class TableGame:
         n_tables, n_actions, n_agents = *payoff.shape[:2], payoff.ndim - 1
         best, longest = best_return(payoff, successor), longest_play(successor)
         self.num_envs = num_envs
-        self.spec = EnvSpec(name, n_agents, n_actions, n_tables, n_tables, longest)
+        self.spec = EnvSpec(name, n_agents, Discrete(n_actions), n_tables, n_tables, longest)
         self._payoff, self._successor, self._best = payoff, successor, best
         self._tables = np.vstack([np.eye(n_tables), np.zeros(n_tables)])  # row END is all zero
         self._table = np.zeros(num_envs, dtype=np.int64)  # [E]
@@ -88,10 +88,13 @@ class TableGame:
         self._returns = np.zeros(num_envs)  # [E]
         self._avail = np.ones((num_envs, n_agents, n_actions), dtype=np.bool_)  # [E,A,U]
 
-    def reset(self, seeds: NDArray[np.uint64]) -> None:
-        self._running[:] = np.arange(self.num_envs) < len(seeds)
-        self._table[: len(seeds)] = 0
-        self._returns[:] = 0.0
+    def reset(self, seeds: NDArray[np.uint64], rows: NDArray[np.int64] | None = None) -> None:
+        if rows is None:
+            rows = np.arange(len(seeds))
+            self._running[:] = False
+        self._running[rows] = True
+        self._table[rows] = 0
+        self._returns[rows] = 0.0
 
     def observe(self) -> Observation:
         state = self._tables[self._table].astype(np.float32)  # [E,S]

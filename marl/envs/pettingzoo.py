@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from gymnasium.spaces import Box, Dict, Discrete, Space
+from gymnasium import spaces
+from gymnasium.spaces import Box, Dict, Space
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
@@ -19,7 +20,7 @@ from marl.envs.gymnasium import discrete_actions, encoder
 from marl.envs.smac import Sc2Config
 from marl.errors import EnvError
 from marl.protocols import Observation, Step, VecEnv
-from marl.spec import EnvSpec
+from marl.spec import Discrete, EnvSpec
 
 Seen = dict[str, NDArray[Any]]  # observation [O] float32, action_mask [U] int8
 Present = Callable[[NDArray[np.bool_]], NDArray[np.bool_]]  # avail [A,U] -> [A]
@@ -74,7 +75,7 @@ class ParallelView(ParallelEnv[str, Seen, int]):
             for name in self.possible_agents
         }
         self.action_spaces: dict[str, Space] = {
-            name: Discrete(spec.n_actions) for name in self.possible_agents
+            name: spaces.Discrete(spec.n_actions) for name in self.possible_agents
         }
         self.state_space = Box(-np.inf, np.inf, (spec.state_dim,), np.float32)
         self._env, self._present = env, present
@@ -100,7 +101,7 @@ class ParallelView(ParallelEnv[str, Seen, int]):
         acting = self.agents
         joint, illegal = self._joint(actions)
         step = self._env.step(joint)
-        present = self._present(self._env.observe().avail[0])  # [A]
+        present = self._present(self._env.observe().mask[0])  # [A]
         ended, cut = bool(step.terminated[0]), bool(step.truncated[0])
         outcome = self._outcome() if ended or cut else {}
         terminated = {name: ended or not present[self._index[name]] for name in acting}
@@ -135,7 +136,7 @@ class ParallelView(ParallelEnv[str, Seen, int]):
             if name not in self._index:
                 raise ValueError(f"{name} is no agent; agents: {', '.join(self.possible_agents)}")
         n_actions = self._env.spec.n_actions
-        avail = self._env.observe().avail[0]
+        avail = self._env.observe().mask[0]
         joint = np.zeros((1, self._env.spec.n_agents), dtype=np.int64)
         illegal = set()
         for name in self.agents:
@@ -151,7 +152,8 @@ class ParallelView(ParallelEnv[str, Seen, int]):
         return joint, illegal
 
     def _see(self, names: Sequence[str]) -> dict[str, Seen]:
-        obs, _, avail = self._env.observe()
+        observation = self._env.observe()
+        obs, avail = observation.obs, observation.mask
         return {
             name: {
                 "observation": obs[0, self._index[name]].copy(),
@@ -235,7 +237,7 @@ class PettingZooEnv:
         self._has_state = hasattr(first, "state_space")
         shape = first.state_space.shape if self._has_state else (len(names), obs_dim)
         state_dim, self.num_envs = int(np.prod(shape)), len(envs)
-        self.spec = EnvSpec(name, len(names), n_actions, obs_dim, state_dim, limit)
+        self.spec = EnvSpec(name, len(names), Discrete(n_actions), obs_dim, state_dim, limit)
         self._envs, self._names, self._mean = envs, names, reward == "mean"
         self._encode = {agent: encode for agent, (_, encode) in encoders.items()}
         self._steps = np.zeros(self.num_envs, dtype=np.int64)
@@ -245,10 +247,13 @@ class PettingZooEnv:
         self._avail = np.zeros((self.num_envs, len(names), n_actions), dtype=np.bool_)
         self._avail[..., 0] = True  # never started: as if all had left
 
-    def reset(self, seeds: NDArray[np.uint64]) -> None:
-        self._running[:] = np.arange(self.num_envs) < len(seeds)
-        self._steps[:] = 0
-        for e, seed in enumerate(seeds):
+    def reset(self, seeds: NDArray[np.uint64], rows: NDArray[np.int64] | None = None) -> None:
+        if rows is None:
+            rows = np.arange(len(seeds))
+            self._running[:] = False
+        self._running[rows] = True
+        self._steps[rows] = 0
+        for e, seed in zip(rows.tolist(), seeds, strict=True):
             observations, _ = self._envs[e].reset(seed=int(seed))
             self._look(e, observations)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import is_dataclass
+
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
 from marl.envs.pettingzoo import PettingZooConfig
 from marl.envs.smac import Sc2Config
 from marl.envs.smacv2 import Smacv2Config
+from marl.errors import ConfigError
 from marl.protocols import EnvConfig
 
 ENVS: dict[str, type[EnvConfig]] = {
@@ -17,3 +20,16 @@ ENVS: dict[str, type[EnvConfig]] = {
     "gymnasium": GymnasiumConfig,
     "pettingzoo": PettingZooConfig,
 }
+
+
+def register_env(name: str, config: type[EnvConfig]) -> None:
+    """Make `env: name` mean this dataclass.
+
+    ConfigError where the name is taken. Registering the same class again changes nothing.
+    """
+    known = ENVS.get(name, config)
+    if known is not config:
+        raise ConfigError(f"environment {name!r} is {known.__module__}.{known.__name__} already")
+    if not is_dataclass(config):
+        raise ConfigError(f"environment {name!r}: {config.__name__} is no dataclass")
+    ENVS[name] = config

@@ -15,7 +15,7 @@ from marl.engine.smacv2.generation import OPEN_SIZED, SIZED
 from marl.envs.smac_options import ClientConfig
 from marl.errors import EnvError
 from marl.protocols import Observation, Step, VecEnv
-from marl.spec import EnvSpec
+from marl.spec import Discrete, EnvSpec
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class SmacEnv:
         self.spec = EnvSpec(
             name=f"{family}/{battles.scenario.name}",
             n_agents=layout.n_agents,
-            n_actions=layout.n_actions,
+            action=Discrete(layout.n_actions),
             obs_dim=layout.obs_dim,
             state_dim=layout.state_dim,
             episode_limit=battles.scenario.episode_limit,
@@ -56,9 +56,12 @@ class SmacEnv:
         self._observation = Observation(record.obs, record.state, record.avail)
         self._step = Step(record.reward, record.terminated, record.truncated)
 
-    def reset(self, seeds: NDArray[np.uint64]) -> None:
-        """Start battle e from seeds[e]; battles from len(seeds) on stay idle (ended)."""
-        self.battles.reset(seeds)
+    def reset(self, seeds: NDArray[np.uint64], rows: NDArray[np.int64] | None = None) -> None:
+        """Start battles from seeds[i]; without rows those from len(seeds) on stay idle (ended)."""
+        if rows is None:
+            self.battles.reset(seeds)
+        else:
+            self.battles.restart(seeds, rows)
 
     def observe(self) -> Observation:
         """Views that the next step or reset overwrites."""

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
 from torch import Tensor
 
-from marl.batch import EpisodeBatch
-from marl.protocols import Channels, Metrics, Progress, State
+from marl.batch import Column, EpisodeBatch
+from marl.intrinsic.config import BonusConfig
+from marl.protocols import Metrics, Progress, State
+from marl.spec import EnvSpec
+
+
+@dataclass(frozen=True)
+class NoBonusConfig(BonusConfig):
+    """The environment's reward alone."""
+
+    kind: ClassVar[str] = "none"
+
+    def build(self, spec: EnvSpec, gamma: float, device: torch.device) -> NoBonus:
+        return NoBonus()
 
 
 class NoBonus:
     """Adds nothing, learns nothing."""
 
-    def prepare(self, batch: EpisodeBatch, progress: Progress) -> Metrics:
-        return {}
+    columns: tuple[Column, ...] = ()
 
-    def bonus(self, batch: EpisodeBatch, bootstrap: Tensor) -> Tensor:
+    def __call__(
+        self, batch: EpisodeBatch, bootstrap: Tensor, progress: Progress
+    ) -> tuple[Tensor, Metrics]:
         """A 0-d zero, which broadcasts to the [B,T,G] of `bootstrap`."""
-        return bootstrap.new_zeros(())
-
-    def metrics(self) -> Metrics:
-        return {}
-
-    def explain(self, batch: EpisodeBatch, bootstrap: Tensor) -> Channels:
-        return {}
+        return bootstrap.new_zeros(()), {}
 
     def state_dict(self) -> State:
         return {}

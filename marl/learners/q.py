@@ -23,8 +23,17 @@ from marl.config.schema import option
 from marl.controllers.shared import SharedController
 from marl.learners.optimizers import OptimizerConfig, RmspropConfig
 from marl.learners.targets import greedy_actions, masked_mean, taken, td_targets
-from marl.nets.ragged import Chunk, chunks, map_chunks
-from marl.protocols import Channels, IntrinsicReward, Metrics, Progress, State
+from marl.nets.ragged import Ragged
+from marl.protocols import (
+    BATCH,
+    Channels,
+    ExplainableBonus,
+    IntrinsicReward,
+    Metrics,
+    Progress,
+    Samples,
+    State,
+)
 
 
 @dataclass(frozen=True)
@@ -59,50 +68,45 @@ class QLearner:
         self.optimizer = config.optimizer.build(self.parameters)
         self.last_target_update = 0
 
-    def update(self, batch: EpisodeBatch, progress: Progress) -> Metrics:
+    def update(self, samples: Samples, progress: Progress) -> Metrics:
         """One gradient step. Returns PyMARL's metrics, and those of the bonus."""
-        metrics = self.bonus.prepare(batch, progress)
-        loss, details = self.loss(batch)
+        loss, metrics = self.loss(samples[BATCH], progress)
         self.optimizer.zero_grad()
         loss.backward()
         clip = self.config.grad_norm_clip
         grad_norm = nn.utils.clip_grad_norm_(self.parameters, clip)
         self.optimizer.step()
         self._copy_targets_when_due(progress)
-        return {"loss": loss.detach(), "grad_norm": grad_norm, **details, **metrics}
+        return {"loss": loss.detach(), "grad_norm": grad_norm, **metrics}
 
-    def loss(self, batch: EpisodeBatch) -> tuple[Tensor, Metrics]:
+    def loss(self, batch: EpisodeBatch, progress: Progress) -> tuple[Tensor, Metrics]:
         """Mean squared TD error over the real steps, and what it is made of."""
-        order = batch.lengths.argsort(descending=True, stable=True)
-        rows = batch.map(lambda tensor: tensor[order])  # longest first: see marl/nets/ragged.py
-        parts = chunks(rows.lengths, rows.steps)
-        values = self.controller.unroll(rows)  # [B,T+1,A,U]
-        chosen = taken(values[:, :-1], rows.actions)  # [B,T,A]
-        joint = map_chunks(self.mixer, parts, chosen, rows.state[:, :-1])  # [B,T,G]
+        values = self.controller.unroll(batch)  # [B,T+1,A,U]
+        chosen = taken(values[:, :-1], batch.actions)  # [B,T,A]
+        joint = mix(self.mixer, chosen, batch.state[:, :-1], batch.lengths)  # [B,T,G]
         with torch.no_grad():
-            bootstrap = self._bootstrap(rows, values, parts)  # [B,T,G]
-            # The bonus knows the batch as it was sampled, in that order.
-            as_sampled = torch.empty_like(bootstrap).index_copy_(0, order, bootstrap)
-            bonus = self.bonus.bonus(batch, as_sampled).expand_as(bootstrap)[order]
-            targets = td_targets(rows.reward, rows.terminated, bootstrap, self.config.gamma, bonus)
+            bootstrap = self._bootstrap(batch, values)  # [B,T,G]
+        bonus, bonus_metrics = self.bonus(batch, bootstrap, progress)
+        gamma = self.config.gamma
+        targets = td_targets(batch.reward, batch.terminated, bootstrap, gamma, bonus)
         error = joint - targets
-        loss = masked_mean(error.square(), rows.filled)
+        loss = masked_mean(error.square(), batch.filled)
         with torch.no_grad():
-            n_agents = rows.actions.shape[-1]  # PyMARL divides both by it, joint value or not
+            n_agents = batch.actions.shape[-1]  # PyMARL divides both by it, joint value or not
             metrics = {
-                "td_error_abs": masked_mean(error.abs(), rows.filled),
-                "q_taken_mean": masked_mean(joint, rows.filled) / n_agents,
-                "target_mean": masked_mean(targets, rows.filled) / n_agents,
+                "td_error_abs": masked_mean(error.abs(), batch.filled),
+                "q_taken_mean": masked_mean(joint, batch.filled) / n_agents,
+                "target_mean": masked_mean(targets, batch.filled) / n_agents,
             }
-        return loss, {**metrics, **self.bonus.metrics()}
+        return loss, {**metrics, **bonus_metrics}
 
-    def _bootstrap(self, batch: EpisodeBatch, values: Tensor, parts: list[Chunk]) -> Tensor:
-        """Value of what follows each step, by the target networks, [B,T,G]."""
+    def _bootstrap(self, batch: EpisodeBatch, values: Tensor) -> Tensor:
+        """Value of the slot after each step, by the target networks, [B,T,G]."""
         target_values = self.target_controller.unroll(batch)[:, 1:]  # [B,T,A,U]
         chooser = values[:, 1:] if self.config.double_q else target_values
         actions = greedy_actions(chooser, batch.avail[:, 1:])
         best = taken(target_values, actions)  # [B,T,A]
-        return map_chunks(self.target_mixer, parts, best, batch.state[:, 1:])
+        return mix(self.target_mixer, best, batch.state[:, 1:], batch.lengths)
 
     @torch.no_grad()
     def explain(self, batch: EpisodeBatch) -> Channels:
@@ -111,16 +115,16 @@ class QLearner:
         q [T+1,A,U], NaN where an action is not available; q_total [T], of the actions taken (with
         independent agents their mean).
         """
-        parts = chunks(batch.lengths, batch.steps)
         values = self.controller.unroll(batch)  # [1,T+1,A,U]
         chosen = taken(values[:, :-1], batch.actions)
-        joint = map_chunks(self.mixer, parts, chosen, batch.state[:, :-1])  # [1,T,G]
-        bootstrap = self._bootstrap(batch, values, parts)
-        return {
+        joint = mix(self.mixer, chosen, batch.state[:, :-1], batch.lengths)  # [1,T,G]
+        channels = {
             "q": values.masked_fill(~batch.avail, torch.nan)[0],
             "q_total": joint.mean(-1)[0],
-            **self.bonus.explain(batch, bootstrap),
         }
+        if isinstance(self.bonus, ExplainableBonus):
+            channels |= self.bonus.explain(batch, self._bootstrap(batch, values))
+        return channels
 
     def _copy_targets_when_due(self, progress: Progress) -> None:
         by_episodes = self.config.target_update_unit == "episodes"
@@ -153,3 +157,11 @@ class QLearner:
         self.optimizer.load_state_dict(state["optimizer"])
         self.bonus.load_state_dict(state["bonus"])
         self.last_target_update = state["last_target_update"]
+
+
+def mix(mixer: nn.Module, values: Tensor, state: Tensor, lengths: Tensor) -> Tensor:
+    """mixer(values, state) at the real steps, zero elsewhere.
+
+    values [B,T,A], state [B,T,S], lengths [B] -> [B,T,G].
+    """
+    return Ragged(lengths, values.shape[1]).map(mixer, values, state)

@@ -1,23 +1,27 @@
-"""Agent networks: features of one agent at one slot -> a value for each action."""
+"""Agent networks: features of one agent at one slot -> its outputs, e.g. action values."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from marl.config.schema import option
 
+Activation = Literal["relu", "tanh"]
+ACTIVATIONS: dict[Activation, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
+
 
 class AgentNet(Protocol):
     """What a controller asks of an agent network; N is any number of independent rows."""
 
     carry_dim: int
+    recurrent: bool  # an output depends on earlier inputs
 
     def __call__(self, inputs: Tensor, carry: Tensor) -> tuple[Tensor, Tensor]:
-        """inputs [T,N,I], carry [N,H] before the first slot -> values [T,N,U], carry [N,H]."""
+        """inputs [T,N,I], carry [N,H] before the first slot -> outputs [T,N,U], carry [N,H]."""
 
 
 class RnnAgent(nn.Module):
@@ -26,12 +30,14 @@ class RnnAgent(nn.Module):
     The GRU runs fused over the whole sequence: same numbers as a cell in a loop, fewer calls.
     """
 
-    def __init__(self, input_dim: int, n_actions: int, hidden_dim: int) -> None:
+    recurrent = True
+
+    def __init__(self, input_dim: int, outputs: int, hidden_dim: int) -> None:
         super().__init__()
         self.carry_dim = hidden_dim
         self.encoder = nn.Linear(input_dim, hidden_dim)
         self.memory = nn.GRU(hidden_dim, hidden_dim)
-        self.head = nn.Linear(hidden_dim, n_actions)
+        self.head = nn.Linear(hidden_dim, outputs)
 
     def forward(self, inputs: Tensor, carry: Tensor) -> tuple[Tensor, Tensor]:
         hidden, last = self.memory(torch.relu(self.encoder(inputs)), carry[None])  # [T,N,H]
@@ -39,17 +45,21 @@ class RnnAgent(nn.Module):
 
 
 class MlpAgent(nn.Module):
-    """Linear - ReLU layers without memory; the carry is passed on untouched."""
+    """Linear layers without memory; the carry is passed on untouched."""
 
-    def __init__(self, input_dim: int, n_actions: int, hidden_dims: tuple[int, ...]) -> None:
+    recurrent = False
+
+    def __init__(
+        self, input_dim: int, outputs: int, hidden_dims: tuple[int, ...], activation: Activation
+    ) -> None:
         super().__init__()
         self.carry_dim = 1
         layers: list[nn.Module] = []
         width = input_dim
         for hidden_dim in hidden_dims:
-            layers += [nn.Linear(width, hidden_dim), nn.ReLU()]
+            layers += [nn.Linear(width, hidden_dim), ACTIVATIONS[activation]()]
             width = hidden_dim
-        self.layers = nn.Sequential(*layers, nn.Linear(width, n_actions))
+        self.layers = nn.Sequential(*layers, nn.Linear(width, outputs))
 
     def forward(self, inputs: Tensor, carry: Tensor) -> tuple[Tensor, Tensor]:
         return self.layers(inputs), carry
@@ -70,8 +80,8 @@ class RnnConfig(AgentInputs):
     kind: ClassVar[str] = "rnn"
     hidden_dim: int = option(64, low=1)  # width of the GRU and of the layer before it
 
-    def build(self, input_dim: int, n_actions: int) -> RnnAgent:
-        return RnnAgent(input_dim, n_actions, self.hidden_dim)
+    def build(self, input_dim: int, outputs: int) -> RnnAgent:
+        return RnnAgent(input_dim, outputs, self.hidden_dim)
 
 
 @dataclass(frozen=True)
@@ -80,9 +90,25 @@ class MlpConfig(AgentInputs):
 
     kind: ClassVar[str] = "mlp"
     hidden_dims: tuple[int, ...] = option((64, 64), low=1)  # widths of the layers
+    activation: Activation = "relu"
 
-    def build(self, input_dim: int, n_actions: int) -> MlpAgent:
-        return MlpAgent(input_dim, n_actions, self.hidden_dims)
+    def build(self, input_dim: int, outputs: int) -> MlpAgent:
+        return MlpAgent(input_dim, outputs, self.hidden_dims, self.activation)
 
 
 AgentConfig = RnnConfig | MlpConfig
+
+
+def make_orthogonal(net: nn.Module, last_gain: float) -> None:
+    """Orthogonal weights and zero biases: gain sqrt(2) within, `last_gain` for the outputs.
+
+    Usual for policy gradients: Andrychowicz et al. 2021, arXiv:2006.05990.
+    """
+    layers = [module for module in net.modules() if isinstance(module, nn.Linear | nn.GRU)]
+    for layer in layers:
+        gain = last_gain if layer is layers[-1] else 2.0**0.5
+        for name, parameter in layer.named_parameters():
+            if "bias" in name:
+                nn.init.zeros_(parameter)
+            else:
+                nn.init.orthogonal_(parameter, 1.0 if isinstance(layer, nn.GRU) else gain)

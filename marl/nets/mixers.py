@@ -5,9 +5,16 @@ G is A when agents learn alone and 1 when their values are mixed into one.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import elu
+
+from marl.config.kinds import Kinds
+from marl.config.schema import option
+from marl.spec import EnvSpec
 
 
 class Independent(nn.Module):
@@ -56,3 +63,49 @@ def _hypernet(state_dim: int, hidden_dim: int, out_dim: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(state_dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, out_dim)
     )
+
+
+@dataclass(frozen=True)
+class MixerConfig:
+    """A mixer's options; `kind` chooses the class."""
+
+    kind: ClassVar[str]
+
+    def build(self, spec: EnvSpec) -> nn.Module:
+        """The mixer: forward(values [B,T,A], state [B,T,S]) -> [B,T,G]."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class IndependentConfig(MixerConfig):
+    """No mixing: every agent learns its own value."""
+
+    kind: ClassVar[str] = "independent"
+
+    def build(self, spec: EnvSpec) -> nn.Module:
+        return Independent()
+
+
+@dataclass(frozen=True)
+class VdnMixerConfig(MixerConfig):
+    """The sum of the agents' values."""
+
+    kind: ClassVar[str] = "vdn"
+
+    def build(self, spec: EnvSpec) -> nn.Module:
+        return Vdn()
+
+
+@dataclass(frozen=True)
+class QmixMixerConfig(MixerConfig):
+    """The monotone mixing network."""
+
+    kind: ClassVar[str] = "qmix"
+    embed_dim: int = option(32, low=1)  # width of the mixing layer
+    hypernet_dim: int = option(64, low=1)  # width of the networks that make its weights
+
+    def build(self, spec: EnvSpec) -> nn.Module:
+        return Qmix(spec.n_agents, spec.state_dim, self.embed_dim, self.hypernet_dim)
+
+
+MIXERS = Kinds("mixer", MixerConfig, [IndependentConfig, VdnMixerConfig, QmixMixerConfig])

@@ -1,13 +1,14 @@
 """Work on episodes of different lengths without working on their padding.
 
-A batch sorted by falling length (the learner sorts it) has its real part in a staircase. It is cut
-along time into a few rectangles, each as many rows high as episodes still run in it. Packed
-sequences would be tighter, but torch runs those several times slower on a CPU.
+A batch sorted by falling length has its real part in a staircase. It is cut along time into a few
+rectangles, each as many rows high as episodes still run in it. Packed sequences would be tighter,
+but torch runs those several times slower on a CPU.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -56,11 +57,55 @@ def join(pieces: list[Tensor], rows: int) -> Tensor:
     return torch.cat(padded, dim=1) if len(padded) > 1 else padded[0]
 
 
-def map_chunks(
-    function: Callable[[Tensor, Tensor], Tensor], parts: list[Chunk], one: Tensor, two: Tensor
-) -> Tensor:
-    """function(one, two) where it matters: both [B,T,...], the result zero outside the chunks."""
-    pieces = [
-        function(one[:rows, start:stop], two[:rows, start:stop]) for start, stop, rows in parts
-    ]
-    return join(pieces, one.shape[0])
+class Ragged:
+    """Rows of different lengths, put into falling order for the work and back again after it."""
+
+    def __init__(self, lengths: Tensor, columns: int) -> None:
+        """lengths: [B] int64, each row's columns that hold something, at most `columns`."""
+        ends = lengths.tolist()
+        self.rows = len(ends)
+        self.order: Tensor | None = None  # [B]; None where they fall already
+        if any(one < two for one, two in pairwise(ends)):
+            self.order = lengths.argsort(descending=True, stable=True)
+            lengths = lengths[self.order]
+        self.parts = chunks(lengths, columns)
+
+    def sort(self, tensor: Tensor) -> Tensor:
+        """The longest row first; tensor: [B,...]."""
+        return tensor if self.order is None else tensor.index_select(0, self.order)
+
+    def restore(self, tensor: Tensor) -> Tensor:
+        """The rows in the order that they came in; tensor: [B,...], sorted."""
+        if self.order is None:
+            return tensor
+        return torch.empty_like(tensor).index_copy(0, self.order, tensor)
+
+    def map(self, function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+        """function(*tensors) [B,T,...] where rows hold something, zero elsewhere.
+
+        tensors: [B,T,...] each; function sees rectangles of them.
+        """
+        rows = [self.sort(tensor) for tensor in tensors]
+        pieces = [
+            function(*(tensor[:height, start:stop] for tensor in rows))
+            for start, stop, height in self.parts
+        ]
+        return self.restore(join(pieces, self.rows))
+
+    def scan(
+        self,
+        function: Callable[..., tuple[Tensor, Tensor]],
+        hidden: Tensor,
+        *tensors: Tensor,
+    ) -> Tensor:
+        """As `map`, from left to right: function(hidden, *tensors) -> results, hidden.
+
+        hidden: [B,...], the same for all rows before their first column.
+        """
+        rows = [self.sort(tensor) for tensor in tensors]
+        pieces = []
+        for start, stop, height in self.parts:
+            part = (tensor[:height, start:stop] for tensor in rows)
+            piece, hidden = function(hidden[:height], *part)
+            pieces.append(piece)
+        return self.restore(join(pieces, self.rows))

@@ -9,10 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from marl.envs.smac import SmacEnv
-from marl.protocols import EnvConfig, Learner, Player, VecEnv
+from marl.protocols import EnvConfig, Episodes, Explainable, Learner, Player, Rollout, VecEnv
 from marl.replay.film import Fact
 from marl.replay.trace import Trace, env_of
-from marl.runners.episodes import Episodes, Rollout
 from marl.runners.evaluation import script_once
 from marl.scripted.players import HeuristicPlayer, PlayerConfig, battles_of
 
@@ -30,7 +29,7 @@ def traces_of(
     traces = []
     for row, seed in enumerate(seeds):
         episode = rollout.batch.rows(row, row + 1).trim()
-        channels = learner.explain(episode.to(device))
+        channels = learner.explain(episode.to(device)) if isinstance(learner, Explainable) else {}
         traces.append(
             Trace(
                 env=env,

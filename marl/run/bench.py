@@ -9,7 +9,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -22,15 +22,15 @@ from marl import seeding
 from marl.algos.lagma import LagmaConfig
 from marl.algos.qmix import QmixConfig
 from marl.algos.values import ValueRecipeConfig
-from marl.batch import SLOT_FIELDS, STEP_FIELDS, EpisodeBatch
-from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy
+from marl.batch import EpisodeBatch
 from marl.engine.scripts.random_legal import random_legal_actions
 from marl.envs.smac import Sc2Config
-from marl.protocols import Progress
+from marl.protocols import BATCH, Behaviour, Progress
 from marl.run import machine
 from marl.run.plan import Plan
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.stopwatch import Stopwatch
+from marl.seeding import EpisodeSeeds
 
 MAPS = ("3s_vs_5z", "2s3z", "MMM2", "10m_vs_11m", "27m_vs_30m", "2c_vs_64zg")
 NUM_ENVS = (1, 8, 64, 1024)
@@ -130,7 +130,7 @@ def update_times(batch_size: int, seed: int) -> list[UpdateRow]:
     for name, recipe in recipes.items():
         seeding.seed_everything(seed)
         learner = recipe.build(spec, torch.device("cpu")).learner
-        runs[name] = partial(learner.update, batch)
+        runs[name] = partial(learner.update, {BATCH: batch})
     times: dict[str, list[float]] = {name: [] for name in runs}
     for update in range(20):  # LAGMA's periodic work falls due every 10th and 40th episode
         for name, run in runs.items():
@@ -149,13 +149,11 @@ def _full_batch(batch_size: int, seed: int) -> EpisodeBatch:
     """Real battles cut and repeated to fill every slot up to the episode limit."""
     env = Sc2Config(map=LEARNER_MAP).build(batch_size, 1)
     device = torch.device("cpu")
-    agent = QmixConfig().build(env.spec, device)
-    runner = EpisodeRunner(env, device, Stopwatch())
-    random = EpsilonGreedy(EpsilonConfig())
-    seeds = seeding.episode_seeds(seed, seeding.TRAIN_EPISODES, 0, batch_size)
-    rng = torch.Generator().manual_seed(seed)
-    batch = runner.collect(agent.controller, random, Progress(), seeds, rng).batch
-    return repeat_to(batch, env.spec.episode_limit)
+    agent = LagmaConfig().build(env.spec, device)
+    runner = EpisodeRunner(env, agent.layout, device, Stopwatch())
+    behaviour = Behaviour(agent.actor, rng=torch.Generator().manual_seed(seed))
+    seeds = EpisodeSeeds(seed, seeding.TRAIN_EPISODES)
+    return repeat_to(runner.collect(behaviour, seeds).batch, env.spec.episode_limit)
 
 
 def repeat_to(batch: EpisodeBatch, steps: int) -> EpisodeBatch:
@@ -164,10 +162,12 @@ def repeat_to(batch: EpisodeBatch, steps: int) -> EpisodeBatch:
     step = torch.arange(steps) % lengths  # [B,steps]
     slot = torch.arange(steps + 1) % (lengths + 1)
     rows = torch.arange(batch.size)[:, None]
-    changes = {name: getattr(batch, name)[rows, slot] for name in SLOT_FIELDS}
-    for name in STEP_FIELDS:
-        changes[name] = getattr(batch, name)[rows, step]
-    return replace(batch, **changes)
+    which = {"slot": slot, "step": step}
+    columns = {
+        name: batch[name] if column.level == "episode" else batch[name][rows, which[column.level]]
+        for name, column in batch.layout.items()
+    }
+    return EpisodeBatch(batch.layout, columns)
 
 
 def _engine_table(rows: list[EngineRow]) -> Table:

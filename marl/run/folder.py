@@ -50,6 +50,23 @@ def create_folder(
     raise AssertionError("unreachable")
 
 
+def open_folder(plan: Plan, spec_name: str) -> Path:
+    """The folder of a run that begins (a new one) or goes on, with its configuration written.
+
+    spec_name: as in `create_folder`.
+    """
+    run = plan.run
+    if plan.command == "train" and run.resume is not None:
+        folder = run_folder(run.resume, "resume")
+    elif run.checkpoint is not None:
+        return run_folder(run.checkpoint, "checkpoint")
+    else:
+        assert run.seed is not None
+        folder = create_folder(run.results_dir, spec_name, plan.config_name, run.seed, run.label)
+    write_config(folder, plan)
+    return folder
+
+
 def _safe(name: str) -> str:
     """The name with everything that a folder's name should not have replaced."""
     return re.sub(r"[^\w.+-]+", "_", name).strip(".") or "_"

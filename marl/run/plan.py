@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 from marl.config.schema import option
 from marl.errors import ConfigError
-from marl.protocols import EnvConfig, MetricSink
+from marl.protocols import EnvConfig
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,7 @@ class RunConfig:
     save_replay: bool = False  # keep a trace of each evaluated battle, and a page of the first
     video: Literal["none", "gif", "mp4"] = "none"  # replay: beside each page
     results_dir: str = "results"
+    plugins: tuple[str, ...] = ()  # modules that register parts from outside the package
     label: str = ""  # a free word kept with the run, part of its folder's name
     progress_bar: bool = True  # on a terminal; elsewhere plain lines
     tensorboard: bool = True
@@ -56,8 +56,6 @@ class Plan:
     env_config_name: str  # configs/envs/<env_config_name>.yaml
     values: Mapping[str, object]  # nested, every key of the run, the environment and the recipe
     sources: Mapping[str, str]  # dotted key -> where its value was set
-    folder: Path | None = None  # train, evaluate: the run folder
-    sinks: tuple[MetricSink, ...] = ()  # where metrics go beside the run folder and the console
 
 
 def pick_device(name: str) -> torch.device:

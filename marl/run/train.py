@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,29 +17,30 @@ from marl import seeding
 from marl.errors import CheckpointError, EnvError
 from marl.log.log import Log, open_log
 from marl.log.summary import Summary
-from marl.protocols import Progress, State
+from marl.protocols import Behaviour, MetricSink, Progress, Rollout, State, VecEnv
 from marl.replay.battles import TraceLog
 from marl.replay.film import Fact
 from marl.replay.folder import ReplayFolder
 from marl.run import checkpoint
+from marl.run.folder import open_folder
 from marl.run.meter import Meter
 from marl.run.plan import Plan, pick_device
-from marl.runners.episodes import EpisodeRunner, Rollout
 from marl.runners.evaluation import evaluation_seeds, play, statistics
 from marl.runners.stopwatch import Stopwatch
+from marl.seeding import EpisodeSeeds
 
 INTERRUPTED = "interrupted"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+TEST_ENVS = 8  # at most, side by side, where tests need environments of their own
 
 
 @dataclass
 class Counters:
     """Where training stands; all of it is saved."""
 
-    t_env: int = 0  # environment steps collected
-    episode: int = 0  # episodes collected
+    t_env: int = 0  # environment steps collected (offline: updates done)
+    episode: int = 0  # episodes begun
     update: int = 0  # learner updates done
-    due: float = 0.0  # fraction of an update owed for what was collected
     next_test: int = 0  # t_env of the next evaluation ...
     next_log: int = 0
     next_save: int = 0
@@ -48,18 +50,27 @@ class Trainer:
     """One training run, from its plan to its folder of results."""
 
     def __init__(self, plan: Plan) -> None:
+        """ConfigError where recipe and environment don't go together; then no folder is made."""
         self.plan = plan
         self.run = plan.run
         assert plan.run.seed is not None
-        assert plan.folder is not None
-        self.seed, self.folder = plan.run.seed, plan.folder
+        self.seed = plan.run.seed
         torch.set_num_threads(self.run.torch_threads)
         self.device = pick_device(self.run.device)
         seeding.seed_everything(self.seed)
         self.env = plan.env.build(self.run.num_envs, self.run.env_threads)
-        self.agent = plan.recipe.build(self.env.spec, self.device)
+        try:
+            self.agent = plan.recipe.build(self.env.spec, self.device)
+            self.folder = open_folder(plan, self.env.spec.name)
+        except BaseException:
+            self.env.close()
+            raise
         self.stopwatch = Stopwatch()
-        self.runner = EpisodeRunner(self.env, self.device, self.stopwatch)
+        self.runner = self.agent.rollout.build(
+            self.env, self.agent.layout, self.device, self.stopwatch
+        )
+        self.tester = self.runner.for_tests(self._test_env)
+        self.seeds = EpisodeSeeds(self.seed, seeding.TRAIN_EPISODES)
         self.exploration_rng = seeding.generator(self.seed, seeding.EXPLORATION)
         self.sampling_rng = seeding.generator(self.seed, seeding.SAMPLING)
         self.counters = Counters()
@@ -68,6 +79,11 @@ class Trainer:
         self.evaluations: list[dict[str, float]] = []
         self.stop_reason = ""
         self.saved_at: int | None = None  # t_env of the newest checkpoint
+
+    def _test_env(self) -> VecEnv:
+        """An environment for tests alone."""
+        count = max(self.run.num_envs, min(TEST_ENVS, self.run.test_episodes))
+        return self.plan.env.build(count, self.run.env_threads)
 
     def introduction(self) -> str:
         """What is about to be trained, in one line."""
@@ -78,13 +94,13 @@ class Trainer:
             f"results in {self.folder}"
         )
 
-    def open_log(self) -> Log:
-        """The log of this run, from where training starts or goes on."""
+    def open_log(self, sinks: Sequence[MetricSink] = ()) -> Log:
+        """The log of this run, from where training starts or goes on; sinks: further ones."""
         return open_log(
             self.folder,
             self.run.t_max,
             self.counters.t_env,
-            self.plan.sinks,
+            sinks,
             self.run.tensorboard,
             self.run.progress_bar,
         )
@@ -124,38 +140,41 @@ class Trainer:
             stopped=self.stop_reason,
         )
 
+    def close(self) -> None:
+        """Free what the environments hold."""
+        self.env.close()
+        if self.tester.env is not self.env:
+            self.tester.env.close()
+
     def _collect(self) -> None:
         count = self.counters
-        seeds = seeding.episode_seeds(
-            self.seed, seeding.TRAIN_EPISODES, count.episode, self.run.num_envs
-        )
         progress = Progress(count.t_env, count.episode, count.update)
-        rollout = self.runner.collect(
-            self.agent.controller, self.agent.exploration, progress, seeds, self.exploration_rng
-        )
+        behaviour = Behaviour(self.agent.actor, progress, self.exploration_rng)
+        rollout = self.runner.collect(behaviour, self.seeds)
         with self.stopwatch.measure("replay"):
-            self._store(rollout)
-        count.t_env += rollout.steps
-        count.episode += len(seeds)
+            self._keep(rollout)
+        count.episode = self.seeds.following
+        count.t_env += self.agent.schedule.elapsed(rollout.steps, len(self.owed))
         stats = statistics([rollout])
-        stats["return_square_mean"] = stats.pop("return_std") ** 2 + stats["return_mean"] ** 2
-        self.meter.add(stats, weight=len(rollout.lengths))
-        self.meter.note(self.agent.exploration.metrics(progress))
+        if stats:
+            stats["return_square_mean"] = stats.pop("return_std") ** 2 + stats["return_mean"] ** 2
+            self.meter.add(stats, weight=len(rollout.lengths))
+        self.meter.note(self.agent.actor.metrics(progress))
         self.meter.note(self.runner.incidents())
 
-    def _store(self, rollout: Rollout) -> None:
-        """Keep the episodes one by one, and owe the updates that each brings once there is a batch.
+    def _keep(self, rollout: Rollout) -> None:
+        """Keep the rows one by one, and owe the updates that each brings once there is a batch.
 
         So the updates and the episodes that they follow are those of one environment at a time.
         """
-        count, recipe, batch = self.counters, self.plan.recipe, rollout.batch
-        for row, length in enumerate(rollout.lengths.tolist()):
-            self.agent.buffer.add(batch.rows(row, row + 1))
-            if self.agent.sampler.ready(self.agent.buffer):
-                count.due += recipe.updates_per_episode + recipe.updates_per_step * length
-            while count.due >= 1.0:
-                self.owed.append(count.episode + row)
-                count.due -= 1.0
+        agent, batch = self.agent, rollout.batch
+        numbers = batch.episode.tolist()
+        for row, length in enumerate(batch.lengths.tolist()):
+            agent.buffer.add(batch.rows(row, row + 1))
+            ready = agent.sampler.ready(agent.buffer)
+            due = agent.schedule.kept(length, bool(rollout.ended[row]), ready)
+            self.owed += [numbers[row]] * due
+        self.owed += [self.counters.episode] * agent.schedule.collected()
 
     def _learn(self) -> None:
         """Do the updates that are owed."""
@@ -163,9 +182,10 @@ class Trainer:
         for episode in self.owed:
             progress = Progress(count.t_env, episode, count.update)
             with self.stopwatch.measure("replay"):
-                batch = self.agent.sampler.sample(self.agent.buffer, self.sampling_rng)
+                samples = self.agent.sampler.sample(self.agent.buffer, self.sampling_rng)
             with self.stopwatch.measure("learning"):
-                metrics = self.agent.learner.update(batch.to(self.device), progress)
+                here = {name: batch.to(self.device) for name, batch in samples.items()}
+                metrics = self.agent.learner.update(here, progress)
             self.meter.add(metrics)
             count.update += 1
         self.owed.clear()
@@ -177,7 +197,7 @@ class Trainer:
             return False
         seeds = evaluation_seeds(self.seed, t_env, self.run.test_episodes)
         traces = self._trace_log()
-        rollouts = play(self.runner, self.agent.controller, self.agent.greedy, seeds, keep=traces)
+        rollouts = play(self.tester, self.agent.actor, seeds, keep=traces)
         if traces is not None:
             with self.stopwatch.measure("saving"):
                 ReplayFolder(self.folder).add(t_env, traces.traces, pages=1)
@@ -199,8 +219,9 @@ class Trainer:
     def _log(self, log: Log, steps_per_second: float) -> None:
         count = self.counters
         metrics = self.meter.drain()
-        variance = metrics.pop("return_square_mean") - metrics["return_mean"] ** 2
-        metrics["return_std"] = max(0.0, variance) ** 0.5
+        if "return_mean" in metrics:  # an episode ended since the last time
+            variance = metrics.pop("return_square_mean") - metrics["return_mean"] ** 2
+            metrics["return_std"] = max(0.0, variance) ** 0.5
         metrics |= {"episode": count.episode, "updates": count.update}
         metrics["steps_per_second"] = steps_per_second
         metrics |= {f"time_{part}": share for part, share in self.stopwatch.shares().items()}
@@ -222,6 +243,8 @@ class Trainer:
     def _state(self) -> State:
         return {
             "counters": dict(vars(self.counters)),
+            "schedule": self.agent.schedule.state_dict(),
+            "runner": self.runner.state_dict(),
             "exploration_rng": self.exploration_rng.get_state(),
             "sampling_rng": self.sampling_rng.get_state(),
             "meter": self.meter.state_dict(),
@@ -232,11 +255,14 @@ class Trainer:
         """Go on from a checkpoint's parts (on the CPU), exactly as if training never stopped."""
         train = parts["train"]
         self.counters = Counters(**train["counters"])
+        self.seeds.following = self.counters.episode
         self.exploration_rng.set_state(train["exploration_rng"])
         self.sampling_rng.set_state(train["sampling_rng"])
         self.meter.load_state_dict(train["meter"])
         self.evaluations = list(train["evaluations"])
+        checkpoint.load_into(self.agent.schedule.load_state_dict, train["schedule"], "updates")
         checkpoint.load_into(self.agent.learner.load_state_dict, parts["learner"], "networks")
+        checkpoint.load_into(self.runner.load_state_dict, train["runner"], "running episodes")
         if "replay" in parts:
             checkpoint.load_into(self.agent.buffer.load_state_dict, parts["replay"], "replay")
 
@@ -251,7 +277,13 @@ class Trainer:
 
     @contextmanager
     def _graceful_interrupt(self, log: Log) -> Iterator[None]:
-        """Ctrl-C or SIGTERM ends the loop after its current round; a second one ends it at once."""
+        """Ctrl-C or SIGTERM ends the loop after its current round; a second one ends it at once.
+
+        Python takes signals in its main thread alone; elsewhere they are the caller's.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
 
         def stop(signum: int, frame: FrameType | None) -> None:
             if self.stop_reason == INTERRUPTED:
@@ -290,17 +322,22 @@ def resume(trainer: Trainer, path: Path) -> list[str]:
     return notes
 
 
-def train(plan: Plan) -> Summary:
-    """Run the plan (or go on with the run that it resumes) and report."""
-    trainer = Trainer(plan)
-    notes = resume(trainer, Path(plan.run.resume)) if plan.run.resume is not None else []
-    log = trainer.open_log()
+def train(trainer: Trainer, sinks: Sequence[MetricSink] = ()) -> Summary:
+    """Train (or go on with the run that the plan resumes) and report.
+
+    sinks: where metrics go beside the run folder and the console.
+    """
+    plan = trainer.plan
     try:
-        for note in [trainer.introduction(), *notes]:
-            log.message(note)
-        summary = trainer.train(log)
-        log.summary(summary)
+        notes = resume(trainer, Path(plan.run.resume)) if plan.run.resume is not None else []
+        log = trainer.open_log(sinks)
+        try:
+            for note in [trainer.introduction(), *notes]:
+                log.message(note)
+            summary = trainer.train(log)
+            log.summary(summary)
+        finally:
+            log.close()
     finally:
-        log.close()
-        trainer.env.close()
+        trainer.close()
     return summary

@@ -2,47 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from marl.batch import SLOT_FIELDS, STEP_FIELDS, EpisodeBatch
+from marl.batch import EpisodeBatch, Layout
 from marl.protocols import (
+    Acted,
+    Behaviour,
     Breakable,
-    Controller,
-    Exploration,
+    Carry,
+    Episodes,
     Observation,
-    Progress,
+    ObservationTensors,
+    Rollout,
+    State,
     Step,
     VecEnv,
 )
 from marl.runners.stopwatch import Stopwatch
+from marl.seeding import EpisodeSeeds
 
 
 @dataclass(frozen=True)
-class Episodes:
-    """How episodes just played went: those that came through, K of the C asked for."""
+class EpisodeRolloutConfig:
+    """A collection is one whole episode of each environment."""
 
-    returns: NDArray[np.float64]  # [K] sum of rewards
-    lengths: NDArray[np.int64]  # [K] steps
-    outcomes: dict[str, NDArray[np.float32]]  # [K] each, e.g. battle_won
-    truncated: NDArray[np.bool_]  # [K] cut off by a limit
-    intact: NDArray[np.bool_]  # [C] came through; all do where the environment can't break
+    kind: ClassVar[str] = "episodes"
+    whole_episodes: ClassVar[bool] = True
 
-
-@dataclass(frozen=True)
-class Rollout(Episodes):
-    """The episodes themselves too. `batch` is a view that the next collection overwrites."""
-
-    batch: EpisodeBatch
-
-    @property
-    def steps(self) -> int:
-        """Environment steps of all episodes together."""
-        return int(self.lengths.sum())
+    def build(
+        self, env: VecEnv, layout: Layout, device: torch.device, stopwatch: Stopwatch
+    ) -> EpisodeRunner:
+        return EpisodeRunner(env, layout, device, stopwatch)
 
 
 class Tally:
@@ -62,12 +58,20 @@ class Tally:
         self.truncated |= self.running & result.truncated
         self.running &= ~(result.terminated | result.truncated)
 
-    def episodes(self) -> Episodes:
-        """How they went, once none runs any more; without those that broke off."""
-        intact = np.ones(self.count, dtype=np.bool_)
+    def restart(self, rows: NDArray[np.int64]) -> None:
+        """Begin to count new episodes in these environments."""
+        self.running[rows] = True
+        self.returns[rows] = 0.0
+        self.lengths[rows] = 0
+        self.truncated[rows] = False
+
+    def episodes(self, rows: NDArray[np.int64] | None = None) -> Episodes:
+        """How the ended ones of `rows` (all) went, without those that broke off."""
+        rows = np.arange(self.count) if rows is None else rows
+        intact = np.ones(len(rows), dtype=np.bool_)
         if isinstance(self.env, Breakable):
-            intact &= ~self.env.broken()[: self.count]
-        kept = np.flatnonzero(intact)
+            intact &= ~self.env.broken()[rows]
+        kept = rows[intact]
         outcomes = {name: values[kept] for name, values in self.env.outcomes().items()}
         return Episodes(
             self.returns[kept], self.lengths[kept], outcomes, self.truncated[kept], intact
@@ -80,109 +84,125 @@ class EpisodeRunner:
     Lock-step on purpose: keeping the first finishers would favour short battles.
     """
 
-    def __init__(self, env: VecEnv, device: torch.device, stopwatch: Stopwatch) -> None:
+    def __init__(
+        self, env: VecEnv, layout: Layout, device: torch.device, stopwatch: Stopwatch
+    ) -> None:
         self.env = env
+        self.layout = layout
         self.device = device
         self.stopwatch = stopwatch
-        spec = env.spec
-        self.staging = EpisodeBatch.empty(spec, env.num_envs, spec.episode_limit)
-        self.staging.map(lambda tensor: tensor.zero_())
-        self.staging.previous_actions.fill_(-1)
+        self.staging = EpisodeBatch.zeros(layout, env.num_envs, env.spec.episode_limit)
+        self.staging.started.fill_(True)
+
+    def collect(self, behaviour: Behaviour, seeds: EpisodeSeeds) -> Rollout:
+        """One episode of each environment."""
+        first = seeds.following
+        return self.play(behaviour, seeds.take(self.env.num_envs), first)
 
     @torch.no_grad()
-    def collect(
-        self,
-        controller: Controller,
-        exploration: Exploration,
-        progress: Progress,
-        seeds: NDArray[np.uint64],
-        rng: torch.Generator,
-        clock_prefix: str = "",
-    ) -> Rollout:
+    def play(self, behaviour: Behaviour, seeds: NDArray[np.uint64], first: int = 0) -> Rollout:
         """One episode for each seed (at most E of them), without those that broke off.
 
-        Plays them again where none came through.
+        Plays them again where none came through. first: number of the first episode.
         """
         rollout = None
         while rollout is None:
-            rollout = self._play(controller, exploration, progress, seeds, rng, clock_prefix)
+            rollout = self._play(behaviour, seeds, first)
         return rollout
+
+    def for_tests(self, build: Callable[[], VecEnv]) -> EpisodeRunner:
+        """Itself: between two collections no episode runs in its environment."""
+        return self
 
     def incidents(self) -> dict[str, float]:
         """What went wrong in the environments since the start, where they can break."""
         return self.env.incidents() if isinstance(self.env, Breakable) else {}
 
-    def _play(
-        self,
-        controller: Controller,
-        exploration: Exploration,
-        progress: Progress,
-        seeds: NDArray[np.uint64],
-        rng: torch.Generator,
-        clock_prefix: str,
-    ) -> Rollout | None:
-        env, measure = self.env, self.stopwatch.measure
-        count = len(seeds)
+    def state_dict(self) -> State:
+        """Nothing: no episode lives from one collection to the next."""
+        return {}
+
+    def load_state_dict(self, state: State) -> None:
+        if state:
+            raise ValueError(f"whole episodes are collected, yet the state holds {sorted(state)}")
+
+    def _play(self, behaviour: Behaviour, seeds: NDArray[np.uint64], first: int) -> Rollout | None:
+        env, actor, measure = self.env, behaviour.actor, self.stopwatch.measure
         self._clear()
-        with measure(clock_prefix or "env"):
+        with measure(behaviour.clock or "env"):
             env.reset(seeds)
-        tally = Tally(env, count)
-        carry = controller.initial_carry(env.num_envs)
-        last_actions = torch.full((env.num_envs, env.spec.n_agents), -1, device=self.device)
+        tally = Tally(env, len(seeds))
+        carry = actor.initial_carry(env.num_envs)
         observation = env.observe()
         self._store_slot(0, observation, tally.running)
         step = 0
         while tally.running.any():
-            with measure(clock_prefix or "acting"):
-                values, carry = controller.step(self._tensor(observation.obs), last_actions, carry)
-                avail = self._tensor(observation.avail)
-                last_actions = exploration.select(values, avail, progress, rng)
-                actions = last_actions.cpu().numpy()
-            with measure(clock_prefix or "env"):
+            with measure(behaviour.clock or "acting"):
+                acted = ask(behaviour, to_tensors(observation, self.device), carry)
+                carry, actions = acted.carry, acted.actions.cpu().numpy()
+            with measure(behaviour.clock or "env"):
                 result = env.step(actions)
-                self._store_step(step, actions, result.reward, result.terminated, tally.running)
+                self._store_step(step, actions, acted, result, tally.running)
                 observation = env.observe()
                 self._store_slot(step + 1, observation, tally.running)
                 tally.add(result)
             step += 1
-        return self._rollout(tally.episodes(), progress)
-
-    def _tensor(self, array: NDArray) -> Tensor:
-        return torch.from_numpy(array).to(self.device)
+        return self._rollout(tally.episodes(), first)
 
     def _clear(self) -> None:
-        for name in SLOT_FIELDS + STEP_FIELDS:
-            getattr(self.staging, name).zero_()
+        for name in self.layout.names("slot", "step"):
+            self.staging[name].zero_()
 
     def _store_slot(self, slot: int, observation: Observation, running: NDArray[np.bool_]) -> None:
-        for name in SLOT_FIELDS:
-            target = getattr(self.staging, name)[:, slot].numpy()
-            where = running.reshape(-1, *[1] * (target.ndim - 1))
-            np.copyto(target, getattr(observation, name), where=where)
+        for name in self.layout.names("slot"):
+            self._store(name, slot, getattr(observation, name), running)
 
     def _store_step(
         self,
         step: int,
-        actions: NDArray[np.int64],
-        reward: NDArray[np.float32],
-        terminated: NDArray[np.bool_],
+        actions: NDArray[Any],
+        acted: Acted,
+        result: Step,
         running: NDArray[np.bool_],
     ) -> None:
-        where = running[:, None]
-        np.copyto(self.staging.actions[:, step].numpy(), actions, where=where)
-        np.copyto(self.staging.reward[:, step].numpy(), reward[:, None], where=where)
-        np.copyto(self.staging.terminated[:, step].numpy(), terminated[:, None], where=where)
-        self.staging.filled[:, step].numpy()[:] = where
+        self._store("actions", step, actions, running)
+        self._store("reward", step, result.reward[:, None], running)
+        self._store("terminated", step, result.terminated[:, None], running)
+        for name, values in acted.extras.items():
+            self._store(name, step, values.cpu().numpy(), running)
+        self.staging.filled[:, step].numpy()[:] = running[:, None]
 
-    def _rollout(self, episodes: Episodes, progress: Progress) -> Rollout | None:
+    def _store(self, name: str, at: int, values: NDArray[Any], running: NDArray[np.bool_]) -> None:
+        target = self.staging[name][:, at].numpy()
+        np.copyto(target, values, where=running.reshape(-1, *[1] * (target.ndim - 1)))
+
+    def _rollout(self, episodes: Episodes, first: int) -> Rollout | None:
         """What came through; None where nothing did."""
         if not episodes.intact.any():
             return None
-        self.staging.episode[:] = progress.episode + torch.arange(self.env.num_envs)
+        self.staging.episode[:] = first + torch.arange(self.env.num_envs)
         batch = self.staging.rows(0, len(episodes.intact))
         if not episodes.intact.all():
             kept = torch.from_numpy(np.flatnonzero(episodes.intact))
-            batch = batch.map(lambda tensor: tensor[kept])
-        if "battle_won" in episodes.outcomes:
-            batch.won[:] = torch.from_numpy(episodes.outcomes["battle_won"] > 0)
-        return Rollout(**vars(episodes), batch=batch.trim())
+            batch = batch.take(kept)
+        if "won" in self.layout and "battle_won" in episodes.outcomes:
+            batch["won"][:] = torch.from_numpy(episodes.outcomes["battle_won"] > 0)
+        ended = np.ones(batch.size, dtype=np.bool_)
+        return Rollout(**vars(episodes), batch=batch.trim(), ended=ended)
+
+
+def to_tensors(observation: Observation, device: torch.device) -> ObservationTensors:
+    """The observation on `device`; on the CPU it shares its memory."""
+    obs, state, avail = observation
+    return ObservationTensors(
+        torch.from_numpy(obs).to(device),
+        torch.from_numpy(state).to(device),
+        None if avail is None else torch.from_numpy(avail).to(device),
+    )
+
+
+def ask(behaviour: Behaviour, observation: ObservationTensors, carry: Carry) -> Acted:
+    """The actor's answer."""
+    return behaviour.actor.act(
+        observation, carry, behaviour.progress, behaviour.rng, behaviour.greedy
+    )

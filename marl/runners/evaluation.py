@@ -5,32 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from marl import seeding
-from marl.protocols import Controller, Exploration, Player, Progress, VecEnv
-from marl.runners.episodes import EpisodeRunner, Episodes, Rollout, Tally
+from marl.protocols import Actor, Behaviour, EpisodePlayer, Episodes, Player, Rollout, VecEnv
+from marl.runners.episodes import Tally
+
+Keep = Callable[[Rollout, NDArray[np.uint64]], None]
 
 
 def play(
-    runner: EpisodeRunner,
-    controller: Controller,
-    exploration: Exploration,
+    player: EpisodePlayer,
+    actor: Actor,
     seeds: NDArray[np.uint64],
-    clock_prefix: str = "evaluation",
-    keep: Callable[[Rollout, NDArray[np.uint64]], None] | None = None,
+    clock: str = "evaluation",
+    keep: Keep | None = None,
 ) -> list[Rollout]:
-    """One episode per seed, E at a time. What an episode gives depends on its seed alone.
+    """One greedy episode per seed, E at a time. An episode's result depends on its seed alone.
 
     The rollouts' batches are views of one memory: only the last one is still whole.
     keep: is given each one, and its seeds, while it is.
     """
-    rng = torch.Generator()  # a greedy choice draws nothing from it
-    rollouts, left, size = [], seeds, runner.env.num_envs
+    behaviour = Behaviour(actor, greedy=True, clock=clock)
+    rollouts, left, size = [], seeds, player.env.num_envs
     while len(left):
         some = left[:size]
-        rollout = runner.collect(controller, exploration, Progress(), some, rng, clock_prefix)
+        rollout = player.play(behaviour, some)
         if keep is not None:
             keep(rollout, some[rollout.intact])
         rollouts.append(rollout)
@@ -49,7 +49,7 @@ def play_script(env: VecEnv, player: Player, seeds: NDArray[np.uint64]) -> list[
 
 
 def still_to_play(left: NDArray[np.uint64], size: int, played: Episodes) -> NDArray[np.uint64]:
-    """Of the seeds `left`, without the first `size` that were `played`: but those that broke."""
+    """The seeds of `left` beyond the first `size`, and those of the first whose episodes broke."""
     return np.concatenate([left[size:], left[:size][~played.intact]])
 
 
@@ -75,9 +75,14 @@ def evaluation_seeds(seed: int, t_env: int, count: int) -> NDArray[np.uint64]:
 
 
 def statistics(rollouts: Sequence[Episodes], prefix: str = "") -> dict[str, float]:
-    """return_mean, return_std, ep_length_mean and <outcome>_mean over all episodes."""
+    """return_mean, return_std, ep_length_mean and <outcome>_mean over all episodes.
+
+    Empty where no episode ended.
+    """
     returns = np.concatenate([rollout.returns for rollout in rollouts])
     lengths = np.concatenate([rollout.lengths for rollout in rollouts])
+    if not len(returns):
+        return {}
     stats = {
         "return_mean": float(returns.mean()),
         "return_std": float(returns.std()),

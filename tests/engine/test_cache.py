@@ -1,4 +1,4 @@
-"""The cache folders of compiled functions: one for each state of the sources, removed when stale."""
+"""Cache folders of compiled functions: one for each state of the sources, stale ones removed."""
 
 from __future__ import annotations
 

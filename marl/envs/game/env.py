@@ -24,7 +24,7 @@ from marl.envs.game.options import GameConfig
 from marl.envs.game.supervisor import Supervisor, Worker
 from marl.errors import EnvError
 from marl.protocols import Observation, Step
-from marl.spec import EnvSpec
+from marl.spec import Discrete, EnvSpec
 
 OUTCOMES = ("battle_won", "dead_allies", "dead_enemies")
 GAME_SEEDS = 2**31  # the game's seed is a signed number of 32 bits
@@ -52,14 +52,22 @@ class GameEnv:
         self._finalizer = weakref.finalize(self, self._supervisor.close)
         self._dropped = 0
         sizes = self._first_sizes()
-        self.spec = EnvSpec(plan.name, **sizes, reports_win=True)
+        self.spec = EnvSpec(
+            plan.name,
+            n_agents=sizes["n_agents"],
+            action=Discrete(sizes["n_actions"]),
+            obs_dim=sizes["obs_dim"],
+            state_dim=sizes["state_dim"],
+            episode_limit=sizes["episode_limit"],
+            reports_win=True,
+        )
         e, a = num_envs, sizes["n_agents"]
         self._observation = Observation(
             np.zeros((e, a, sizes["obs_dim"]), dtype=np.float32),
             np.zeros((e, sizes["state_dim"]), dtype=np.float32),
             np.zeros((e, a, sizes["n_actions"]), dtype=np.bool_),
         )
-        self._observation.avail[:, :, NO_OP] = True
+        self._observation.mask[:, :, NO_OP] = True
         self._step = Step(
             np.zeros(e, dtype=np.float32), np.ones(e, dtype=np.bool_), np.zeros(e, dtype=np.bool_)
         )
@@ -83,23 +91,27 @@ class GameEnv:
         options = {**self._plan.make["options"], "seed": int(seed % GAME_SEEDS)}
         return {**self._plan.make, "options": options}
 
-    def reset(self, seeds: NDArray[np.uint64]) -> None:
-        """Start battle e from seeds[e]; battles from len(seeds) on stay idle (ended).
+    def reset(self, seeds: NDArray[np.uint64], rows: NDArray[np.int64] | None = None) -> None:
+        """Start battles from seeds[i]; without rows those from len(seeds) on stay idle (ended).
 
         Replaces dead, old and large workers first. EnvError where that keeps failing.
         """
-        workers = self._supervisor.workers[: len(seeds)]
-        self._running[:], self._broken[:] = False, False
-        self._step.terminated[:], self._step.truncated[:], self._step.reward[:] = True, False, 0.0
+        begun = np.arange(len(seeds)) if rows is None else rows
+        cleared = slice(None) if rows is None else rows
+        workers = [self._supervisor.workers[e] for e in begun]
+        self._running[cleared], self._broken[cleared] = False, False
+        self._step.terminated[cleared], self._step.truncated[cleared] = True, False
+        self._step.reward[cleared] = 0.0
         for values in self._outcomes.values():
-            values[:] = 0.0
+            values[cleared] = 0.0
         self._supervisor.recycle(workers)
+        seed_of = dict(zip(begun.tolist(), seeds, strict=True))
         while left := [worker for worker in workers if not self._running[worker.index]]:
-            self._begin(left, seeds)
-        self._step.terminated[: len(seeds)] = False
+            self._begin(left, seed_of)
+        self._step.terminated[begun] = False
 
-    def _begin(self, workers: list[Worker], seeds: NDArray[np.uint64]) -> None:
-        """Try to begin the battle of each worker."""
+    def _begin(self, workers: list[Worker], seeds: Mapping[int, np.uint64]) -> None:
+        """Try to begin the battle of each worker. seeds: by the worker's index."""
         for worker in workers:
             if worker.process is None or worker.episodes == 0:
                 worker.request = self._request(seeds[worker.index])
@@ -152,7 +164,8 @@ class GameEnv:
 
     def _take_observation(self, e: int, message: Message) -> None:
         """Take over the state, the observations and the mask of a message."""
-        obs, state, avail = (array[e] for array in self._observation)
+        observation = self._observation
+        obs, state, avail = observation.obs[e], observation.state[e], observation.mask[e]
         raw = message[1]
         if len(raw) != state.nbytes + obs.nbytes + avail.nbytes:
             raise EnvError(
@@ -165,7 +178,7 @@ class GameEnv:
         avail[:] = np.frombuffer(raw[second:], dtype=np.bool_).reshape(avail.shape)
 
     def _require_legal(self, actions: NDArray[np.int64]) -> None:
-        avail = self._observation.avail
+        avail = self._observation.mask
         if actions.shape != avail.shape[:2]:
             raise ValueError(f"actions have shape {actions.shape}, need {avail.shape[:2]}")
         known = (actions >= 0) & (actions < avail.shape[2])

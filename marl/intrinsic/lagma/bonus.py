@@ -12,22 +12,24 @@ Order of events in one update, as published:
 3. if due, and once past `start`, the returns enter the windows of their codes;
 4. from the first such entry on, in every update: each episode is walked in time, its trajectories
    enter the lists, references are drawn, and the transitions to pay are marked;
-5. `bonus` prices the marked transitions with C_q and the learner's bootstrap.
+5. the marked transitions are priced with C_q and the learner's bootstrap.
 Nothing is kept from one update to the next but codebook, windows, lists and counters.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from marl.batch import EpisodeBatch
+from marl.batch import WON, Column, EpisodeBatch
 from marl.config.schema import option
+from marl.errors import ConfigError
+from marl.intrinsic.config import BonusConfig
 from marl.intrinsic.lagma.arrays import restore, saved
 from marl.intrinsic.lagma.code_values import CodeValues
 from marl.intrinsic.lagma.explain import code_map, references
@@ -35,18 +37,25 @@ from marl.intrinsic.lagma.returns import returns_to_go
 from marl.intrinsic.lagma.trajectories import WalkRules, empty_lists, walk
 from marl.intrinsic.schedule import EpisodeInterval
 from marl.protocols import Channels, Metrics, Progress, State
+from marl.quantizers.coverage import Coverage
+from marl.quantizers.vq import CodebookConfig, VectorQuantizer
 from marl.quantizers.vq_learner import VqLearner
+from marl.spec import EnvSpec
 
 Padding = Literal["masked", "included"]
 
 
 @dataclass(frozen=True)
-class IntrinsicConfig:
-    """Return windows, goal trajectories and what is paid. Defaults: this project's choice."""
+class LagmaBonusConfig(BonusConfig):
+    """The codebook, return windows, goal trajectories, and the transitions that are paid.
 
+    Defaults are the published values for SMAC's dense reward, or this project's choice.
+    """
+
+    kind: ClassVar[str] = "lagma"
     enabled: bool = True  # False pays nothing and keeps no trajectories; the rest still learns
     start: int = option(50_000, low=0)  # environment steps before anything is kept or paid
-    update_interval: int = option(10, low=1)  # episodes between entries into the return windows
+    update_interval: int = option(40, low=1)  # episodes between entries into the return windows
     window: int = option(100, low=1)  # m, returns kept per code
     k: int = option(30, low=1)  # trajectories kept per code
     resample_interval: int = option(5, low=1)  # n_freq, slots between references
@@ -58,27 +67,41 @@ class IntrinsicConfig:
     final_slot: bool = False  # the state after the last step enters its window, with return 0
     pay_on_resample: bool = True  # transitions into slots where a reference is drawn
     pay_on_terminal: bool = False  # transitions into a terminal state
+    padding: Padding = "masked"  # whether codebook, windows and lists see the padding
+    coverage: Coverage = "timestep"  # the codes that each slot pulls: its own J(t) | all | none
+    codebook: CodebookConfig = CodebookConfig()
+
+    def check(self, spec: EnvSpec, whole_episodes: bool) -> None:
+        """ConfigError where LAGMA can't learn like that."""
+        if not whole_episodes:
+            raise ConfigError(
+                "sampler.kind: LAGMA learns from whole episodes; use sampler.kind=episodes"
+            )
+        if self.goal_only and not spec.reports_win:
+            raise ConfigError(
+                f"bonus.goal_only: {spec.name} does not report wins, so that no trajectory "
+                "would ever be kept; use False"
+            )
+
+    def build(self, spec: EnvSpec, gamma: float, device: torch.device) -> LatentGoalBonus:
+        book = self.codebook
+        quantizer = VectorQuantizer(spec.state_dim, book.size, book.dim, book.hidden_dim)
+        vq = VqLearner(quantizer.to(device), book, self.coverage, spec.episode_limit + 1)
+        return LatentGoalBonus(vq, self, gamma, seed=int(torch.randint(2**62, ())))
 
 
 class LatentGoalBonus:
     """Learns codes and their values from the sampled batches, and pays for goal-reaching moves."""
 
-    def __init__(
-        self,
-        vq: VqLearner,
-        vq_interval: int,
-        config: IntrinsicConfig,
-        padding: Padding,
-        gamma: float,
-        seed: int,
-    ) -> None:
-        """vq_interval: episodes between the quantiser's steps; seed: of the references drawn."""
+    columns: tuple[Column, ...] = (WON,)
+
+    def __init__(self, vq: VqLearner, config: LagmaBonusConfig, gamma: float, seed: int) -> None:
+        """seed: of the references drawn."""
         self.vq = vq
         self.config = config
-        self.padding = padding
         self.gamma = gamma
         n_codes = vq.quantizer.n_codes
-        self.vq_schedule = EpisodeInterval(config.start, vq_interval)
+        self.vq_schedule = EpisodeInterval(config.start, vq.config.update_interval)
         self.value_schedule = EpisodeInterval(config.start, config.update_interval)
         self.values = CodeValues(n_codes, config.window, config.phantom_zero)
         self.lists = empty_lists(n_codes, config.k)
@@ -91,11 +114,14 @@ class LatentGoalBonus:
         self.rng = torch.Generator().manual_seed(seed)
         self.started = False  # the first returns are in
         self.vq_metrics: Metrics = {}  # of the last step of the quantiser
-        self.bonus_metrics: Metrics = {}  # of the last bonus
-        self._goal: tuple[EpisodeBatch, Tensor, Tensor] | None = None  # batch, paid, worth
 
-    def prepare(self, batch: EpisodeBatch, progress: Progress) -> Metrics:
-        """Learn from the batch (whole episodes, cut to the longest), mark what is to be paid."""
+    def __call__(
+        self, batch: EpisodeBatch, bootstrap: Tensor, progress: Progress
+    ) -> tuple[Tensor, Metrics]:
+        """gamma * max(C_q - bootstrap, 0) where a step is paid, [B,T,G].
+
+        batch: whole episodes, cut to the longest; bootstrap: [B,T,G].
+        """
         used = self._used_slots(batch)  # [B,T+1]
         codes = self._codes(batch, used, progress)  # [B,T+1]
         table = codes.cpu().numpy()
@@ -108,35 +134,20 @@ class LatentGoalBonus:
         means = self.values.means()
         if self.started and self.config.enabled:
             paid = self._walk(batch, used, table, returns, means)  # [B,T]
-            worth = torch.from_numpy(means[table[:, 1:]]).to(batch.reward)  # [B,T]
-            paid_here = torch.from_numpy(paid).to(batch.reward.device)
+            value = torch.from_numpy(means[table[:, 1:]]).to(batch.reward)[..., None]  # [B,T,1]
+            unpaid = ~torch.from_numpy(paid).to(batch.reward.device)[..., None]
+            bonus = self.gamma * (value - bootstrap).clamp(min=0.0).masked_fill(unpaid, 0.0)
         else:
-            paid_here = torch.zeros_like(batch.filled[..., 0])
-            worth = torch.zeros_like(batch.reward[..., 0])
-        self._goal = (batch, paid_here[..., None], worth[..., None])
-        return {
+            bonus = torch.zeros_like(bootstrap)
+        steps = batch.filled.sum()
+        return bonus, {
             **self.vq_metrics,
             **_usage(codes[used], self.vq.quantizer.n_codes),
             "code_value_mean": batch.reward.new_tensor(_mean(means[self.values.known])),
             "trajectories_held": batch.reward.new_tensor(self.lists.size.sum()),
-        }
-
-    def bonus(self, batch: EpisodeBatch, bootstrap: Tensor) -> Tensor:
-        """gamma * max(C_q - bootstrap, 0) where a step is paid. bootstrap [B,T,G] -> [B,T,G]."""
-        if self._goal is None or self._goal[0] is not batch:
-            raise ValueError("bonus() is for the batch that prepare() has just been given")
-        _, paid, worth = self._goal  # [B,T,1] each
-        bonus = self.gamma * (worth - bootstrap).clamp(min=0.0).masked_fill(~paid, 0.0)
-        steps = batch.filled.sum()
-        self.bonus_metrics = {
             "intrinsic_mean": bonus.mean(-1).sum() / steps,
             "intrinsic_paid": (bonus > 0).any(-1).sum() / steps,
         }
-        return bonus
-
-    def metrics(self) -> Metrics:
-        """Mean bonus of a real step, and the share of steps that got one."""
-        return dict(self.bonus_metrics)
 
     @torch.no_grad()
     def explain(self, batch: EpisodeBatch, bootstrap: Tensor) -> Channels:
@@ -174,7 +185,7 @@ class LatentGoalBonus:
     def _used_slots(self, batch: EpisodeBatch) -> Tensor:
         """Slots that anything is learnt from, [B,T+1] bool."""
         filled = batch.slots_filled
-        return torch.ones_like(filled) if self.padding == "included" else filled
+        return torch.ones_like(filled) if self.config.padding == "included" else filled
 
     def _codes(self, batch: EpisodeBatch, used: Tensor, progress: Progress) -> Tensor:
         """Codes of all used slots as they are before this update, [B,T+1]; 0 elsewhere."""
@@ -219,7 +230,7 @@ class LatentGoalBonus:
             codes,
             means[codes] if config.priority == "cq" else returns,
             used.sum(1).cpu().numpy(),
-            batch.won.cpu().numpy() if config.goal_only else np.ones(batch.size, dtype=np.bool_),
+            batch["won"].cpu().numpy() if config.goal_only else np.ones(batch.size, dtype=np.bool_),
             batch.episode.cpu().numpy(),
             torch.rand(batch.size, draws, generator=self.rng, dtype=torch.float64).numpy(),
         )
@@ -256,7 +267,6 @@ class LatentGoalBonus:
         self.rng.set_state(state["rng"].cpu())
         self.started = state["started"]
         self.vq_metrics = dict(state["vq_metrics"])
-        self._goal = None
 
 
 def _usage(codes: Tensor, n_codes: int) -> Metrics:

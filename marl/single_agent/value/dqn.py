@@ -26,12 +26,14 @@ from dataclasses import dataclass
 
 from marl.algos.iql import IqlConfig
 from marl.buffers.episodes import BufferConfig
+from marl.buffers.kinds import ReplayConfig
 from marl.buffers.samplers import SamplerConfig, SliceSamplerConfig
-from marl.config.schema import option
 from marl.controllers.exploration import EpsilonConfig
 from marl.learners.optimizers import AdamConfig
 from marl.learners.q import QLearnerConfig
 from marl.nets.agents import AgentConfig, MlpConfig
+from marl.runners.kinds import UpdatesConfig
+from marl.runners.updates import ReplayUpdatesConfig
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,6 @@ class DqnConfig(IqlConfig):
         target_update_unit="updates",
     )
     epsilon: EpsilonConfig = EpsilonConfig(anneal=250_000)
-    buffer: BufferConfig = BufferConfig(steps=10_000)
+    buffer: ReplayConfig = BufferConfig(steps=10_000)
     sampler: SamplerConfig = SliceSamplerConfig(batch_size=128, start=1_000)
-    updates_per_episode: float = option(0.0, low=0.0)
-    updates_per_step: float = option(0.1, low=0.0)
+    updates: UpdatesConfig = ReplayUpdatesConfig(per_episode=0.0, per_step=0.1)

@@ -1,0 +1,44 @@
+"""Agent: a recipe's parts, assembled, each known by its seam."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from marl.batch import Layout
+from marl.protocols import Actor, Buffer, Learner, Runner, Sampler, Schedule, VecEnv
+from marl.runners.stopwatch import Stopwatch
+from marl.spec import EnvSpec
+
+
+class RolloutConfig(Protocol):
+    """How experience is collected; makes the runner."""
+
+    def build(
+        self, env: VecEnv, layout: Layout, device: torch.device, stopwatch: Stopwatch
+    ) -> Runner: ...
+
+
+@dataclass(frozen=True)
+class Agent:
+    """All that the loop needs to collect, learn and test."""
+
+    layout: Layout  # the columns of its experience
+    actor: Actor
+    learner: Learner
+    buffer: Buffer
+    sampler: Sampler
+    schedule: Schedule
+    rollout: RolloutConfig
+
+
+class RecipeConfig(Protocol):
+    """A learning algorithm's options, a frozen dataclass, and how to assemble its parts."""
+
+    def check(self, spec: EnvSpec) -> None:
+        """ConfigError where the recipe and the environment don't go together."""
+
+    def build(self, spec: EnvSpec, device: torch.device) -> Agent:
+        """All parts, on `device` (the replay stays on the CPU)."""

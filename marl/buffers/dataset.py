@@ -1,0 +1,97 @@
+"""Experience that is there already: the replay of a run's checkpoint, to learn from offline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from marl.batch import EpisodeBatch, Layout
+from marl.buffers.episodes import EpisodeBuffer
+from marl.buffers.transitions import TransitionBuffer
+from marl.errors import ConfigError
+from marl.protocols import Buffer, State
+from marl.spec import EnvSpec
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    """The replay that a run kept: `path` is its models/<t_env> folder."""
+
+    kind: ClassVar[str] = "dataset"
+    path: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.path:
+            raise ValueError("path: name the models/<t_env> folder of a run that kept its replay")
+
+    def check(self, spec: EnvSpec, episodes: int, steps: int) -> None:
+        """What it holds is known when it is read."""
+
+    def refuse_too_small(self, episodes: int, steps: int) -> None:
+        """What it holds is known when it is read."""
+
+    def build(self, layout: Layout, spec: EnvSpec) -> Dataset:
+        file = Path(self.path) / "replay.pt"
+        if not file.is_file():
+            raise ConfigError(
+                f"buffer.path: there is no {file}; only a run's newest checkpoint keeps its "
+                "replay, with save_replay_buffer=True"
+            )
+        state = torch.load(file, map_location="cpu", weights_only=True)
+        try:
+            return Dataset(layout, _restored(layout, spec, state))
+        except (ValueError, KeyError, RuntimeError) as error:
+            raise ConfigError(f"buffer.path: {file} does not fit {spec.name}: {error}") from error
+
+
+def _restored(layout: Layout, spec: EnvSpec, state: State) -> Buffer:
+    """The buffer that wrote the state."""
+    if "lengths" in state:
+        buffer = EpisodeBuffer(layout, spec.episode_limit, max(1, len(state["lengths"])))
+        buffer.load_state_dict(state)
+        return buffer
+    steps = TransitionBuffer(layout, max(1, len(state["filled"])))
+    steps.load_state_dict(state)
+    return steps
+
+
+class Dataset:
+    """A buffer that never changes."""
+
+    def __init__(self, layout: Layout, held: Buffer) -> None:
+        self.layout = layout
+        self.held = held
+        self.steps = held.steps
+
+    def __len__(self) -> int:
+        return len(self.held)
+
+    def add(self, batch: EpisodeBatch) -> None:
+        """ValueError for any row: a dataset stays as it is."""
+        if batch.size:
+            raise ValueError("a dataset takes no new experience; use rollout.kind=offline")
+
+    def clear(self) -> None:
+        """ValueError: a dataset stays as it is."""
+        raise ValueError("a dataset is not emptied; use another sampler")
+
+    def episodes(self, rows: Tensor) -> EpisodeBatch:
+        return self.held.episodes(rows)
+
+    def locate(self, picks: Tensor) -> tuple[Tensor, Tensor]:
+        return self.held.locate(picks)
+
+    def slices(self, rows: Tensor, starts: Tensor, length: int) -> EpisodeBatch:
+        return self.held.slices(rows, starts, length)
+
+    def state_dict(self) -> State:
+        """Nothing: it lies where `path` says."""
+        return {}
+
+    def load_state_dict(self, state: State) -> None:
+        if state:
+            raise ValueError("the checkpoint holds a replay, but this run learns from a dataset")

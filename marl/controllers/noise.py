@@ -1,0 +1,90 @@
+"""Deterministic policies for continuous actions, and the noise that they explore with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from marl.batch import Column, EpisodeBatch
+from marl.config.schema import option
+from marl.controllers.shared import ALL, SharedController
+from marl.nets.agents import AgentConfig
+from marl.protocols import Acted, Carry, ObservationTensors, Progress
+from marl.spec import Continuous, EnvSpec
+
+
+class DeterministicPolicy(SharedController):
+    """One action for each observation: tanh of the outputs, stretched to the bounds."""
+
+    middle: Tensor  # [D]
+    reach: Tensor  # [D], half the width between the bounds
+
+    def __init__(self, spec: EnvSpec, config: AgentConfig) -> None:
+        assert isinstance(spec.action, Continuous)  # the recipe is for continuous actions
+        super().__init__(spec, config, outputs=spec.action.dim)
+        low, high = torch.tensor(spec.action.low), torch.tensor(spec.action.high)
+        self.register_buffer("middle", (high + low) / 2)
+        self.register_buffer("reach", (high - low) / 2)
+
+    def actions(self, batch: EpisodeBatch, slots: slice = ALL) -> Tensor:
+        """The policy's actions at the slots, [B,T',A,D]."""
+        return self.stretch(self.unroll(batch, slots))
+
+    def stretch(self, outputs: Tensor) -> Tensor:
+        """Outputs of the network to actions within the bounds, [...,D]."""
+        return self.middle + self.reach * torch.tanh(outputs)
+
+    def clip(self, actions: Tensor) -> Tensor:
+        """The nearest actions within the bounds, [...,D]."""
+        return actions.clamp(self.middle - self.reach, self.middle + self.reach)
+
+
+@dataclass(frozen=True)
+class NoiseConfig:
+    """Exploration: uniform actions at first, then Gaussian noise on the policy's."""
+
+    random_steps: int = option(25_000, low=0)  # environment steps of uniform actions
+    std: float = option(0.1, low=0.0)  # of the noise, in halves of the range between the bounds
+
+
+class NoisyActor:
+    """Acts by a deterministic policy, with noise unless it is asked greedily."""
+
+    columns: tuple[Column, ...] = ()
+
+    def __init__(self, policy: DeterministicPolicy, noise: NoiseConfig) -> None:
+        self.policy = policy
+        self.noise = noise
+
+    def initial_carry(self, batch: int) -> Carry:
+        return self.policy.initial_carry(batch)
+
+    def act(
+        self,
+        observation: ObservationTensors,
+        carry: Carry,
+        progress: Progress,
+        rng: torch.Generator,
+        greedy: bool = False,
+    ) -> Acted:
+        """actions [B,A,D] within the bounds."""
+        policy = self.policy
+        outputs, hidden = policy.step(observation.obs, carry)
+        actions = policy.stretch(outputs)
+        if not greedy:
+            actions = self._explore(actions, progress, rng)
+        started = torch.zeros_like(carry["started"])
+        return Acted(actions, {"hidden": hidden, "actions": actions, "started": started}, {})
+
+    def _explore(self, actions: Tensor, progress: Progress, rng: torch.Generator) -> Tensor:
+        policy = self.policy
+        if progress.t_env < self.noise.random_steps:
+            uniform = 2.0 * torch.rand(actions.shape, generator=rng).to(actions.device) - 1.0
+            return policy.middle + policy.reach * uniform
+        noise = torch.randn(actions.shape, generator=rng).to(actions.device)
+        return policy.clip(actions + self.noise.std * policy.reach * noise)
+
+    def metrics(self, progress: Progress) -> dict[str, float]:
+        return {}

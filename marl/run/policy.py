@@ -1,0 +1,94 @@
+"""A trained policy, loaded from a run's checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from marl import seeding
+from marl.algos.agent import Agent
+from marl.protocols import Behaviour, Observation, Rollout, VecEnv
+from marl.run import checkpoint
+from marl.run.plan import Plan, pick_device
+from marl.runners.episodes import EpisodeRunner, ask, to_tensors
+from marl.runners.evaluation import Keep, evaluation_seeds, play
+from marl.runners.stopwatch import Stopwatch
+
+
+@dataclass(frozen=True)
+class Policy:
+    """An agent as a checkpoint holds it."""
+
+    plan: Plan  # of its run
+    agent: Agent
+    t_env: int  # environment steps that it was trained for
+    path: Path  # of the checkpoint
+    device: torch.device
+
+    def session(self, num_envs: int = 1) -> Session:
+        """The policy in use in `num_envs` environments of the caller's."""
+        return Session(self, num_envs)
+
+    def make_env(self, num_envs: int = 1) -> VecEnv:
+        """Environments like those that it was trained in."""
+        return self.plan.env.build(num_envs, 1)
+
+
+class Session:
+    """Acts greedily, and remembers for its policy what has happened in each environment."""
+
+    def __init__(self, policy: Policy, num_envs: int) -> None:
+        self.policy = policy
+        self.num_envs = num_envs
+        self.carry = policy.agent.actor.initial_carry(num_envs)
+
+    def restart(self, rows: NDArray[np.int64] | None = None) -> None:
+        """Forget what happened in these environments (in all): their episodes begin."""
+        fresh = self.policy.agent.actor.initial_carry(self.num_envs)
+        if rows is None:
+            self.carry = fresh
+            return
+        where = torch.from_numpy(rows).to(self.policy.device)
+        for name, values in fresh.items():
+            self.carry[name] = self.carry[name].index_copy(0, where, values[where])
+
+    @torch.no_grad()
+    def act(self, observation: Observation) -> NDArray[Any]:
+        """Actions [E,A] (or [E,A,D]) for what the environments show."""
+        behaviour = Behaviour(self.policy.agent.actor, greedy=True)
+        acted = ask(behaviour, to_tensors(observation, self.policy.device), self.carry)
+        self.carry = acted.carry
+        actions: NDArray[Any] = acted.actions.cpu().numpy()
+        return actions
+
+
+def load_policy(plan: Plan, env: VecEnv) -> Policy:
+    """The policy of `plan.run.checkpoint`, for environments like `env`.
+
+    CheckpointError where it is damaged or of other sizes.
+    """
+    run = plan.run
+    assert run.checkpoint is not None  # a plan without one plays no policy
+    assert run.seed is not None
+    device = pick_device(run.device)
+    found = checkpoint.find(Path(run.checkpoint), run.load_step)
+    parts = checkpoint.load(found, only=("learner", "train"))
+    seeding.seed_everything(run.seed)
+    agent = plan.recipe.build(env.spec, device)
+    checkpoint.load_into(agent.learner.load_state_dict, parts["learner"], "networks")
+    return Policy(plan, agent, int(parts["train"]["counters"]["t_env"]), found, device)
+
+
+def play_policy(
+    policy: Policy, env: VecEnv, seed: int, episodes: int, keep: Keep | None = None
+) -> list[Rollout]:
+    """Greedy episodes, those that a test at the policy's t_env would play. keep: as in `play`."""
+    agent = policy.agent
+    runner = EpisodeRunner(env, agent.layout, policy.device, Stopwatch())
+    seeds = evaluation_seeds(seed, policy.t_env, episodes)
+    return play(runner, agent.actor, seeds, keep=keep)

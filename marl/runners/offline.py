@@ -1,0 +1,101 @@
+"""Collects nothing: learning from experience that is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from marl.batch import EpisodeBatch, Layout
+from marl.config.schema import option
+from marl.protocols import Behaviour, Rollout, State, VecEnv
+from marl.runners.episodes import EpisodeRunner
+from marl.runners.stopwatch import Stopwatch
+from marl.seeding import EpisodeSeeds
+
+
+@dataclass(frozen=True)
+class OfflineRolloutConfig:
+    """No collection; the environment is for tests alone. Goes with updates.kind=offline."""
+
+    kind: ClassVar[str] = "offline"
+    whole_episodes: ClassVar[bool] = True
+
+    def build(
+        self, env: VecEnv, layout: Layout, device: torch.device, stopwatch: Stopwatch
+    ) -> OfflineRunner:
+        return OfflineRunner(env, layout, device, stopwatch)
+
+
+class OfflineRunner:
+    """Gives rollouts without a row."""
+
+    def __init__(
+        self, env: VecEnv, layout: Layout, device: torch.device, stopwatch: Stopwatch
+    ) -> None:
+        self.env = env
+        self.layout = layout
+        self.device = device
+        self.stopwatch = stopwatch
+
+    def collect(self, behaviour: Behaviour, seeds: EpisodeSeeds) -> Rollout:
+        none = np.zeros(0)
+        return Rollout(
+            returns=none,
+            lengths=none.astype(np.int64),
+            outcomes={},
+            truncated=none.astype(np.bool_),
+            intact=none.astype(np.bool_),
+            batch=EpisodeBatch.zeros(self.layout, 0, 1),
+            ended=none.astype(np.bool_),
+        )
+
+    def for_tests(self, build: Callable[[], VecEnv]) -> EpisodeRunner:
+        return EpisodeRunner(self.env, self.layout, self.device, self.stopwatch)
+
+    def incidents(self) -> dict[str, float]:
+        return {}
+
+    def state_dict(self) -> State:
+        return {}
+
+    def load_state_dict(self, state: State) -> None:
+        if state:
+            raise ValueError(f"nothing is collected here, yet the state holds {sorted(state)}")
+
+
+@dataclass(frozen=True)
+class OfflineUpdatesConfig:
+    """Updates without new experience; t_env counts them instead of environment steps."""
+
+    kind: ClassVar[str] = "offline"
+    per_round: int = option(100, low=1)  # between two looks at the clock
+
+    def build(self) -> OfflineUpdates:
+        return OfflineUpdates(self.per_round)
+
+
+class OfflineUpdates:
+    """A round of updates after each collection of nothing."""
+
+    def __init__(self, per_round: int) -> None:
+        self.per_round = per_round
+
+    def kept(self, steps: int, ended: bool, ready: bool) -> int:
+        return 0
+
+    def collected(self) -> int:
+        return self.per_round
+
+    def elapsed(self, steps: int, updates: int) -> int:
+        return updates
+
+    def state_dict(self) -> State:
+        return {}
+
+    def load_state_dict(self, state: State) -> None:
+        if state:
+            raise ValueError(f"updates are not owed offline, yet the state holds {sorted(state)}")

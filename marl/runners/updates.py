@@ -1,0 +1,89 @@
+"""How many updates follow the experience that was collected: the kinds of `updates`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from marl.config.schema import option
+from marl.protocols import State
+
+
+@dataclass(frozen=True)
+class ReplayUpdatesConfig:
+    """Updates per collected episode and per environment step; the two add up.
+
+    Neither depends on how many environments run in parallel.
+    """
+
+    kind: ClassVar[str] = "replay"
+    per_episode: float = option(1.0, low=0.0)
+    per_step: float = option(0.0, low=0.0)
+
+    def __post_init__(self) -> None:
+        if self.per_episode + self.per_step == 0:
+            raise ValueError("per_episode and per_step: one must be more than 0")
+
+    def build(self) -> ReplayUpdates:
+        return ReplayUpdates(self)
+
+
+@dataclass(frozen=True)
+class RolloutUpdatesConfig:
+    """One update after each collection, on what it brought: on-policy learning."""
+
+    kind: ClassVar[str] = "rollout"
+
+    def build(self) -> RolloutUpdates:
+        return RolloutUpdates()
+
+
+UpdatesConfig = ReplayUpdatesConfig | RolloutUpdatesConfig
+
+
+class ReplayUpdates:
+    """Counts what is due row by row, from the first batch that the replay can give."""
+
+    def __init__(self, config: ReplayUpdatesConfig) -> None:
+        self.config = config
+        self.due = 0.0  # fraction of an update owed for what was collected
+
+    def kept(self, steps: int, ended: bool, ready: bool) -> int:
+        if not ready:
+            return 0
+        self.due += self.config.per_episode * ended + self.config.per_step * steps
+        whole = int(self.due)
+        self.due -= whole
+        return whole
+
+    def collected(self) -> int:
+        return 0
+
+    def elapsed(self, steps: int, updates: int) -> int:
+        return steps
+
+    def state_dict(self) -> State:
+        return {"due": self.due}
+
+    def load_state_dict(self, state: State) -> None:
+        self.due = state["due"]
+
+
+class RolloutUpdates:
+    """One update for each collection."""
+
+    def kept(self, steps: int, ended: bool, ready: bool) -> int:
+        return 0
+
+    def collected(self) -> int:
+        return 1
+
+    def elapsed(self, steps: int, updates: int) -> int:
+        return steps
+
+    def state_dict(self) -> State:
+        return {}
+
+    def load_state_dict(self, state: State) -> None:
+        if state:
+            raise ValueError(f"a rollout owes no part of an update, yet there is {sorted(state)}")
