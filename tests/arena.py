@@ -6,20 +6,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from marl.engine import rng
-from marl.engine.combat import loop, orders
-from marl.engine.combat.enemy_script import Wave, make_wave
+from marl.engine.combat.enemy_script import EnemyScript, make_enemy_script
+from marl.engine.combat.loop import run_loops
+from marl.engine.combat.orders import FIRST_ATTACK, give_agent_orders, give_attack_move
 from marl.engine.facts.choices import Choices
 from marl.engine.facts.units import load_unit_types, unit_names
+from marl.engine.field import make_field
 from marl.engine.ground.paths import NO_PATHS, Paths
-from marl.engine.world import UnitTypes, World, empty_world, make_field
+from marl.engine.rng import seed_battle
+from marl.engine.world import UnitTypes, World, empty_world
 
 NAMES = unit_names()
 TYPES = load_unit_types(NAMES)
 OPEN = np.ones((32, 32), dtype=np.uint8)
 MOVE_AMOUNT = 2.0
 
-NO_WAVE = make_wave("none", ((0.0, 0.0), (0.0, 0.0)))
+NO_SCRIPT = make_enemy_script("none", ((0.0, 0.0), (0.0, 0.0)))
 
 Place = tuple[str, float, float]
 
@@ -37,11 +39,16 @@ class Arena:
         row: int = 0,
         rows: int = 1,
         choices: Choices = Choices(),  # noqa: B008
-        wave: Wave = NO_WAVE,
+        enemy_script: EnemyScript = NO_SCRIPT,
         paths: Paths = NO_PATHS,
     ) -> None:
         places = [*allies, *enemies]
-        self.n_agents, self.types, self.row, self.wave = len(allies), types, row, wave
+        self.n_agents, self.types, self.row, self.enemy_script = (
+            len(allies),
+            types,
+            row,
+            enemy_script,
+        )
         self.field = make_field(types.table, walkable, choices.record(), paths)
         self.all: World = empty_world(rows, len(places))
         self.units = self.all.units[row]
@@ -55,7 +62,7 @@ class Arena:
             )
             self.units["energy"][i] = types.energy[kind]
             self.units["facing_y"][i] = -1.0
-        rng.seed_battle(self.units, self.all.rng[row], np.uint64(seed))
+        seed_battle(self.units, self.all.rng[row], np.uint64(seed))
 
     def __getattr__(self, name: str) -> np.ndarray:
         """A field of the units, [N], e.g. arena.health."""
@@ -64,20 +71,18 @@ class Arena:
     def act(self, *actions: int) -> Arena:
         """Order the allies by SMAC's action indices."""
         chosen = np.array(actions, dtype=np.int64)
-        orders.give_agent_orders(
-            self.field, self.units, self.n_agents, chosen, MOVE_AMOUNT, orders.FIRST_ATTACK
-        )
+        give_agent_orders(self.field, self.units, self.n_agents, chosen, MOVE_AMOUNT, FIRST_ATTACK)
         return self
 
     def send_enemies(self, x: float, y: float) -> Arena:
         """Attack-move of all enemies to (x, y)."""
-        orders.give_attack_move(self.field, self.units, self.n_agents, x, y)
+        give_attack_move(self.field, self.units, self.n_agents, x, y)
         return self
 
     def run(self, loops: int = 1) -> Arena:
         """Run game loops."""
-        clock, state = self.all.clock[self.row], self.all.rng[self.row]
-        loop.run_loops(self.field, self.wave, self.units, state, clock, loops)
+        clock, rng = self.all.clock[self.row], self.all.rng[self.row]
+        run_loops(self.field, self.enemy_script, self.units, rng, clock, loops)
         return self
 
     def vitality(self) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""E battles of one scenario in lock-step: reset, step, and the arrays that show them."""
+"""E battles of one scenario in lock-step: reset, step, and the arrays with their results."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine.combat import enemy_script as wave
-from marl.engine.combat import spawn
+from marl.engine.combat.enemy_script import make_enemy_script
 from marl.engine.combat.orders import ACTION_NO_OP
+from marl.engine.combat.spawn import Spawner
 from marl.engine.compiled import workers
 from marl.engine.compiled.jit import bind
 from marl.engine.compiled.reference import reference
 from marl.engine.facts.choices import Choices
 from marl.engine.facts.scenario import MAPS, Scenario
 from marl.engine.facts.units import load_unit_types
+from marl.engine.field import make_field
 from marl.engine.ground.paths import make_paths
 from marl.engine.smac.layout import empty_traits, make_layout
 from marl.engine.smac.options import Options, kill_step_mul
@@ -24,7 +25,7 @@ from marl.engine.smac.reward import make_reward_rules
 from marl.engine.smac.visibility import empty_memory
 from marl.engine.step import (
     ALL_LEGAL,
-    Battlefields,
+    BattleArrays,
     Record,
     Rules,
     open_step,
@@ -33,12 +34,12 @@ from marl.engine.step import (
     step_all,
     step_shared,
 )
-from marl.engine.world import UnitTypes, empty_world, make_field
+from marl.engine.world import UnitTypes, empty_world
 from marl.errors import EnvError
 
-# Below this many battles starting the threads costs more than they bring.
+# With fewer battles, threads cost more time than they save.
 PARALLEL_FROM = 32
-MOST_THREADS = nb.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+MAX_THREADS = nb.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
 
 
 class Battles:
@@ -52,38 +53,38 @@ class Battles:
         threads: int = 1,
         choices: Choices | None = None,
     ) -> None:
-        if not 1 <= threads <= MOST_THREADS:
+        if not 1 <= threads <= MAX_THREADS:
             raise EnvError(
-                f"threads={threads} is not within 1..{MOST_THREADS}; the upper "
+                f"threads={threads} is not within 1..{MAX_THREADS}; the upper "
                 "bound is the number of cores, or NUMBA_NUM_THREADS where that is set"
             )
         self.scenario = scenario
         self.num_envs = num_envs
         types = load_unit_types(scenario.unit_names, MAPS / "units.yaml")
         self.rules = make_rules(scenario, types, options, choices or Choices())
-        self.starts = spawn.Starts(scenario, types, self.rules.field)
-        self.world = empty_world(num_envs, self.starts.n_units)
+        self.spawner = Spawner(scenario, types, self.rules.field)
+        self.world = empty_world(num_envs, self.spawner.n_units)
         self.record = reference(_empty_record(num_envs, self.rules))
         layout = self.rules.layout
         self.traits, self.memory = empty_traits(layout, num_envs), empty_memory(layout, num_envs)
         world = self.world
         scratch = np.zeros((num_envs, layout.n_agents), dtype=np.int64)
-        self._trusted = np.zeros(1, dtype=np.bool_)
-        self._state = reference(
-            Battlefields(
+        self._ignores_mask = np.zeros(1, dtype=np.bool_)
+        self._arrays = reference(
+            BattleArrays(
                 world.units,
                 world.rng,
                 world.clock,
                 self.traits,
                 self.memory,
                 scratch,
-                self._trusted,
+                self._ignores_mask,
             )
         )
         self._actions = np.zeros(self.record.last_actions.shape, dtype=np.int64)
         self.parallel = num_envs >= PARALLEL_FROM and threads > 1
-        # What a worker runs holds the arrays, not the battles, so that these can go.
-        arguments = (self.rules, self._state, self.record, self._actions)
+        # The workers hold the arrays, not this object, so that it can be collected.
+        arguments = (self.rules, self._arrays, self.record, self._actions)
         self._team = workers.Team(
             threads if self.parallel else 1, partial(bind, serve_steps, *arguments)
         )
@@ -94,26 +95,26 @@ class Battles:
             self._step_all = bind(step_all, *arguments)
 
     def reset(self, seeds: NDArray[np.uint64]) -> None:
-        """Start battle e from seeds[e]; battles from len(seeds) on stay idle (ended)."""
+        """Start battle e from seeds[e]; battles from len(seeds) on count as ended."""
         if len(seeds) > self.num_envs:
             raise ValueError(f"got {len(seeds)} seeds for {self.num_envs} battles")
         seeds = np.ascontiguousarray(seeds, dtype=np.uint64)
-        for e, drawn in enumerate(self.starts.place(self.world, seeds)):
+        for e, drawn in enumerate(self.spawner.spawn(self.world, seeds)):
             self.traits.attack_probability[e] = drawn.attack_probability
             self.traits.health_level[e] = drawn.health_level
             self.traits.enemy_mask[e] = drawn.enemy_mask
-        reset_all(self.rules, self._state, self.record, seeds)
+        reset_all(self.rules, self._arrays, self.record, seeds)
 
-    def step(self, actions: NDArray[np.int64], trusted: bool = False) -> None:
+    def step(self, actions: NDArray[np.int64], ignores_mask: bool = False) -> None:
         """Advance all running battles by one step. actions: [E,A]; illegal ones are refused.
 
-        trusted: actions outside the mask are orders like any other and none is withheld, as with
-        SMAC's scripted agents; only numbers that mean no action are refused.
+        ignores_mask: actions outside the mask are ordered too and none fails, as with SMAC's
+        scripted agents; only numbers that are no action are refused.
         """
         if actions.shape != self._actions.shape:
             raise ValueError(f"actions have shape {actions.shape}, need {self._actions.shape}")
         self._actions[:] = actions
-        self._trusted[0] = trusted
+        self._ignores_mask[0] = ignores_mask
         illegal = self._step_shared() if self.parallel else self._step_all()
         if illegal != ALL_LEGAL:
             e, agent = divmod(illegal, self.rules.layout.n_agents)
@@ -124,7 +125,7 @@ class Battles:
             )
 
     def _step_shared(self) -> int:
-        """One step on all threads; gives the same as `step_all`."""
+        """One step on all threads, with the results of `step_all`."""
         illegal: int = self._open()
         if illegal == ALL_LEGAL:
             self._team.wake()
@@ -132,17 +133,17 @@ class Battles:
         return illegal
 
     def close(self) -> None:
-        """End the worker threads; the battles can still be looked at."""
+        """End the worker threads; the arrays stay readable."""
         self._team.close()
 
 
 def make_rules(scenario: Scenario, types: UnitTypes, options: Options, choices: Choices) -> Rules:
-    """Everything a battle of `scenario` needs to know. types: those of scenario.unit_names."""
+    """The constants of a battle of `scenario`. types: those of scenario.unit_names."""
     paths = make_paths(scenario.walkable, tuple(group.at for group in scenario.groups))
     return reference(
         Rules(
             field=make_field(types.table, scenario.walkable, choices.record(), paths),
-            wave=wave.make_wave(scenario.enemy_order, scenario.attack_between),
+            enemy_script=make_enemy_script(scenario.enemy_order, scenario.attack_between),
             layout=make_layout(scenario, types, options),
             reward=make_reward_rules(scenario, types, options),
             step_mul=options.step_mul,

@@ -1,4 +1,4 @@
-"""One step of the battles, compiled: orders, game loops, outcome, reward, what is seen of it.
+"""One step of the battles, compiled: orders, game loops, outcome, reward, observation.
 
 A call allocates nothing. A battle depends on its seed and its actions alone, bit for bit: not on E,
 its row, or the number of threads.
@@ -12,47 +12,47 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine import rng
-from marl.engine.combat import enemy_script as wave
-from marl.engine.combat import loop
-from marl.engine.combat.enemy_script import Wave
+from marl.engine.combat.enemy_script import EnemyScript, start_enemy_script
+from marl.engine.combat.loop import run_loops_and_kill
 from marl.engine.compiled import workers
 from marl.engine.compiled.jit import OPTIONS, compiled, inlined
+from marl.engine.field import Field
+from marl.engine.rng import Rng, seed_battle
 from marl.engine.smac import observation, visibility
-from marl.engine.smac.actions import apply_actions, kill_marked, mark_weak
+from marl.engine.smac.actions import apply_actions, mark_weak
 from marl.engine.smac.layout import ClientUnits, Layout, Traits
 from marl.engine.smac.reward import RUNNING, WON, RewardRules, count_dead, outcome, step_reward
 from marl.engine.smac.visibility import Memory
-from marl.engine.world import Field, Floats, Ints, Units
+from marl.engine.world import Floats, Ints, Units
 
 ALL_LEGAL = -1
 
 
 class Rules(NamedTuple):
-    """What is the same in every battle of a scenario."""
+    """The constants of all battles of a scenario."""
 
     field: Field
-    wave: Wave
+    enemy_script: EnemyScript
     layout: Layout
     reward: RewardRules
     step_mul: int
-    kill_step_mul: int  # the last loops of a step, after weak agents are killed; 0 = they are not
+    kill_step_mul: int  # loops of a step after weak agents are killed; 0 = none is killed
 
 
-class Battlefields(NamedTuple):
-    """The part of World that the compiled step needs, and what only SMAC v2's agents have."""
+class BattleArrays(NamedTuple):
+    """The arrays of E battles that a step reads and writes: units, generators, clients."""
 
     units: NDArray[np.record]  # [E,N]
-    rng: NDArray[np.uint64]  # [E,1]
-    clock: Ints  # [E,1]
+    rng: NDArray[np.uint64]  # [E,LINE_WORDS]
+    clock: Ints  # [E,LINE_WORDS]
     traits: Traits
     memory: Memory
     scratch: Ints  # [E,A]
-    trusted: NDArray[np.bool_]  # [1] whether this step's orders go through as they are
+    ignores_mask: NDArray[np.bool_]  # [1] whether actions outside the mask are ordered too
 
 
 class Record(NamedTuple):
-    """What the battles show, and what the driver remembers of them."""
+    """The results of E battles' last step, and what the next one needs of the steps so far."""
 
     obs: NDArray[np.float32]  # [E,A,O]
     state: NDArray[np.float32]  # [E,S]
@@ -69,11 +69,13 @@ class Record(NamedTuple):
 
 
 @compiled
-def reset_all(rules: Rules, state: Battlefields, record: Record, seeds: NDArray[np.uint64]) -> None:
-    """Start the first len(seeds) battles, units placed; the others are over and show nothing."""
+def reset_all(
+    rules: Rules, battles: BattleArrays, record: Record, seeds: NDArray[np.uint64]
+) -> None:
+    """Start the first len(seeds) battles, their units placed; the others count as ended."""
     for e in range(record.steps.size):
         running = e < seeds.size
-        units = state.units[e]
+        units, rng = battles.units[e], battles.rng[e]
         record.reward[e] = 0.0
         record.terminated[e] = not running
         record.truncated[e] = False
@@ -82,38 +84,36 @@ def reset_all(rules: Rules, state: Battlefields, record: Record, seeds: NDArray[
         record.dead_enemies[e] = 0.0
         record.steps[e] = 0
         record.last_actions[e, :] = -1
-        state.clock[e, 0] = 0
+        battles.clock[e, 0] = 0
         if running:
-            rng.seed_battle(units, state.rng[e], seeds[e])
-            wave.begin(rules.field, rules.wave, units, rules.layout.n_agents, state.rng[e])
+            seed_battle(units, rng, seeds[e])
+            start_enemy_script(rules.field, rules.enemy_script, units, rules.layout.n_agents, rng)
         _remember_vitality(units, record.vitality[e])
-        client_units, memory = (
-            _client_units(units, state.traits, e),
-            visibility.memory_of(state.memory, e),
-        )
-        observation.begin(rules.layout, client_units, memory, state.rng[e])
-        _observe(rules, client_units, memory, state.rng[e], record, e)
+        client_units = _client_units(units, battles.traits, e)
+        memory = visibility.memory_of(battles.memory, e)
+        observation.begin(rules.layout, client_units, memory, rng)
+        _observe(rules, client_units, memory, rng, record, e)
 
 
 @compiled
-def step_all(rules: Rules, state: Battlefields, record: Record, actions: Ints) -> int:
+def step_all(rules: Rules, battles: BattleArrays, record: Record, actions: Ints) -> int:
     """One step of all battles, one after the other. actions: [E,A].
 
     Gives ALL_LEGAL, or what `first_illegal` found; then nothing moved.
     """
-    illegal = first_illegal(record, actions, state.trusted[0])
+    illegal = first_illegal(record, actions, battles.ignores_mask[0])
     if illegal == ALL_LEGAL:
         for e in range(record.steps.size):
-            _step_one(rules, state, record, e, actions[e])
+            _step_one(rules, battles, record, e, actions[e])
     return illegal
 
 
 @compiled
 def open_step(
-    rules: Rules, state: Battlefields, record: Record, actions: Ints, control: workers.Words
+    rules: Rules, battles: BattleArrays, record: Record, actions: Ints, control: workers.Words
 ) -> int:
-    """Offer a step of all battles to the threads, and give ALL_LEGAL; else as `step_all`."""
-    illegal = first_illegal(record, actions, state.trusted[0])
+    """Offer a step of all battles to the threads and give ALL_LEGAL, or as `step_all`."""
+    illegal = first_illegal(record, actions, battles.ignores_mask[0])
     if illegal == ALL_LEGAL:
         workers.open_step(control, record.steps.size)
     return illegal
@@ -121,45 +121,45 @@ def open_step(
 
 @nb.njit(**OPTIONS, nogil=True)
 def step_shared(
-    rules: Rules, state: Battlefields, record: Record, actions: Ints, control: workers.Words
+    rules: Rules, battles: BattleArrays, record: Record, actions: Ints, control: workers.Words
 ) -> None:
-    """The caller's share of a step that was opened, then the wait for the others'."""
-    _take_battles(rules, state, record, actions, control)
+    """The calling thread's part of an opened step; returns when all battles are stepped."""
+    _take_battles(rules, battles, record, actions, control)
     workers.wait_done(control)
 
 
 @nb.njit(**OPTIONS, nogil=True)
 def serve_steps(
     rules: Rules,
-    state: Battlefields,
+    battles: BattleArrays,
     record: Record,
     actions: Ints,
     control: workers.Words,
     own: workers.Words,
 ) -> None:
-    """A worker's share of each step that it does not know, until none comes."""
+    """A worker thread's part of every new step, until none comes for a while."""
     while workers.await_step(control, own):
-        _take_battles(rules, state, record, actions, control)
+        _take_battles(rules, battles, record, actions, control)
 
 
 @compiled
 def _take_battles(
-    rules: Rules, state: Battlefields, record: Record, actions: Ints, control: workers.Words
+    rules: Rules, battles: BattleArrays, record: Record, actions: Ints, control: workers.Words
 ) -> None:
-    """Step the battles that nobody has taken yet, one after the other."""
+    """Step battles that no other thread has taken, one after the other, until none is left."""
     n_envs = record.steps.size
     e = workers.take(control)
     while e < n_envs:
-        _step_one(rules, state, record, e, actions[e])
+        _step_one(rules, battles, record, e, actions[e])
         workers.finish(control)
         e = workers.take(control)
 
 
 @compiled
-def first_illegal(record: Record, actions: Ints, trusted: bool) -> int:
+def first_illegal(record: Record, actions: Ints, ignores_mask: bool) -> int:
     """The flat index e * A + a of the first action outside the mask, or ALL_LEGAL.
 
-    trusted: the mask does not matter, only whether there is such an action.
+    ignores_mask: only a number that is no action is illegal.
     """
     n_envs, n_agents, n_actions = record.avail.shape
     for e in range(n_envs):
@@ -168,65 +168,73 @@ def first_illegal(record: Record, actions: Ints, trusted: bool) -> int:
         for a in range(n_agents):
             action = actions[e, a]
             exists = 0 <= action < n_actions
-            if not exists or not (trusted or record.avail[e, a, action]):
+            if not exists or not (ignores_mask or record.avail[e, a, action]):
                 return e * n_agents + a
     return ALL_LEGAL
 
 
 @compiled
-def _step_one(rules: Rules, state: Battlefields, record: Record, e: int, actions: Ints) -> None:
-    """One step of battle e; a battle that is over stays as it is, with reward 0."""
+def _step_one(rules: Rules, battles: BattleArrays, record: Record, e: int, actions: Ints) -> None:
+    """One step of battle e; an ended battle stays as it is, with reward 0."""
     if record.terminated[e] or record.truncated[e]:
         record.reward[e] = 0.0
         return
-    units, n_agents = state.units[e], rules.layout.n_agents
-    for a in range(n_agents):
+    units, rng, layout = battles.units[e], battles.rng[e], rules.layout
+    for a in range(layout.n_agents):
         record.last_actions[e, a] = actions[a]
-    client_units, memory = (
-        _client_units(units, state.traits, e),
-        visibility.memory_of(state.memory, e),
-    )
-    random, scratch, layout = state.rng[e], state.scratch[e], rules.layout
-    trusted = state.trusted[0]
-    apply_actions(
-        rules.field, layout, client_units, memory, units, random, actions, trusted, scratch
-    )
-    _advance(rules, client_units, units, random, state.clock[e], scratch)
+    client_units = _client_units(units, battles.traits, e)
+    memory = visibility.memory_of(battles.memory, e)
+    marked = battles.scratch[e]
+    order_agents(rules, client_units, memory, units, rng, actions, battles.ignores_mask[0], marked)
+    run_part(rules, units, rng, battles.clock[e], marked, 0, rules.step_mul)
     record.steps[e] += 1
     code = outcome(rules.reward, client_units.kind, client_units.health)
     record.reward[e] = step_reward(rules.reward, client_units, record.vitality[e], code)
     _conclude(rules, record, e, code, client_units.health)
     _remember_vitality(units, record.vitality[e])
-    if rules.layout.is_v2:
-        visibility.forget_dead(rules.layout, client_units, memory)
-    _observe(rules, client_units, memory, state.rng[e], record, e)
+    if layout.is_v2:
+        visibility.forget_dead(layout, client_units, memory)
+    _observe(rules, client_units, memory, rng, record, e)
 
 
-@compiled
-def _advance(
+@inlined
+def order_agents(
     rules: Rules,
     client_units: ClientUnits,
+    memory: Memory,
     units: Units,
-    random: rng.State,
-    clock: Ints,
-    scratch: Ints,
+    rng: Rng,
+    actions: Ints,
+    ignores_mask: bool,
+    marked: Ints,
 ) -> None:
-    """The loops of one step; with the health capability weak agents die before the last ones.
+    """The first part of a step: order the agents, and mark the weak ones for `run_part`.
 
-    Who is weak is judged by the last observation, as in the client.
+    An agent is weak by its health at the last observation, as in the client. actions: [A];
+    marked: [A], written.
     """
-    last = rules.kill_step_mul
-    if last > 0:
-        mark_weak(rules.layout, client_units, scratch)
-    loop.run_loops(rules.field, rules.wave, units, random, clock, rules.step_mul - last)
-    if last > 0:
-        kill_marked(rules.field, units, scratch)
-        loop.run_loops(rules.field, rules.wave, units, random, clock, last)
+    layout = rules.layout
+    apply_actions(
+        rules.field, layout, client_units, memory, units, rng, actions, ignores_mask, marked
+    )
+    if rules.kill_step_mul > 0:
+        mark_weak(layout, client_units, marked)
+
+
+@inlined
+def run_part(
+    rules: Rules, units: Units, rng: Rng, clock: Ints, marked: Ints, first: int, last: int
+) -> None:
+    """Game loops first..last-1 of a step; marked agents die kill_step_mul loops before its end."""
+    kill_after = rules.step_mul - rules.kill_step_mul - first
+    run_loops_and_kill(
+        rules.field, rules.enemy_script, units, rng, clock, last - first, marked, kill_after
+    )
 
 
 @compiled
 def _conclude(rules: Rules, record: Record, e: int, code: int, health: Floats) -> None:
-    """Whether the battle is over, and what stands in its outcome so far."""
+    """Write whether the battle is over, whether it is won, and how many have died."""
     at_limit = record.steps[e] >= rules.layout.episode_limit
     record.terminated[e] = code != RUNNING or (at_limit and not rules.reward.continuing_episode)
     record.truncated[e] = at_limit and not record.terminated[e]
@@ -268,7 +276,7 @@ def _observe(
     rules: Rules,
     client_units: ClientUnits,
     memory: Memory,
-    random: rng.State,
+    rng: Rng,
     record: Record,
     e: int,
 ) -> None:
@@ -277,7 +285,7 @@ def _observe(
         rules.layout,
         client_units,
         memory,
-        random,
+        rng,
         record.last_actions[e],
         record.steps[e],
         record.avail[e],

@@ -1,10 +1,9 @@
 """The battle's data: named tuples of arrays, and the records behind them.
 
 E environments, N = A + M units each (the A agents first, then the M enemies), K unit types.
-A unit's facts lie together in one record (`World.units`, `UnitTypes.table`), and the named arrays
-show its fields. The game loop works on records, because a compiled call passes a record
-array in a few words but a tuple of thirty arrays in hundreds; who shows or sets up a battle takes
-the arrays.
+A unit's facts are one record (`World.units`, `UnitTypes.table`), and the named arrays are views of
+its fields. The game loop works on records, because a compiled call passes a record array in a few
+words but a tuple of thirty arrays in hundreds; code outside the loop uses the arrays.
 Times are in game loops (16 a game-second), distances in grid units.
 """
 
@@ -16,9 +15,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine.compiled.reference import reference
-from marl.engine.ground.paths import NO_PATHS, Paths
-
 LOOPS_PER_SECOND = 16.0
 LINE_WORDS = 8  # of 8 bytes in a cache line
 
@@ -26,16 +22,16 @@ LINE_WORDS = 8  # of 8 bytes in a cache line
 ORDER_NONE = 0  # idle
 ORDER_MOVE = 1  # walk to (order_x, order_y)
 ORDER_ATTACK = 2  # attack the unit order_target
-ORDER_ATTACK_MOVE = 3  # walk to (order_x, order_y), fighting whatever is met
+ORDER_ATTACK_MOVE = 3  # walk to (order_x, order_y), fighting opponents on the way
 ORDER_STOP = 4  # stand
 ORDER_HEAL = 5  # heal the friend order_target
 
 # Planes: bits of UnitTypes.plane (where a type can be hit) and .targets (what its weapon can hit)
 PLANES = ("Ground", "Air")
-# Bodies: bits of UnitTypes.body and .collides; two units are in each other's way if one's body is
-# among what the other collides with.
+# Bodies: bits of UnitTypes.body and .collides; two units collide if one's body is among those that
+# the other collides with.
 BODIES = ("Ground", "Colossus", "Structure", "Flying")
-# How a weapon's hit comes about: UnitTypes.delivery
+# Ways of hitting: UnitTypes.delivery
 INSTANT = 0
 MISSILE = 1
 SWEEP = 2  # the colossus: a line across the target
@@ -74,25 +70,6 @@ class UnitTypes:
         return self.table[name].copy()
 
 
-class Field(NamedTuple):
-    """What a battle's rules read and never change."""
-
-    table: Table  # [K]
-    walkable: NDArray[np.uint8]  # [H,W], indexed [y,x] from the south: marl.engine.ground.geometry
-    choices: NDArray[np.record]  # [1] how the uncertain rules go: marl.engine.facts.choices
-    paths: Paths  # ways round the walls
-
-
-def make_field(
-    table: Table,
-    walkable: NDArray[np.uint8],
-    choices: NDArray[np.record],
-    paths: Paths = NO_PATHS,
-) -> Field:
-    """A field that is passed by its address."""
-    return reference(Field(table, walkable, choices, paths))
-
-
 class World(NamedTuple):
     """The units of E battles. A dead unit has health 0 and is skipped everywhere."""
 
@@ -107,51 +84,51 @@ class World(NamedTuple):
     facing_y: Floats
     velocity_x: Floats  # the last loop's displacement
     velocity_y: Floats
-    detour: Ints  # side on which the unit walks round what blocks it: -1 right, 1 left, 0 none
-    turn: Ints  # of its way round walls, for which it headed last: marl.engine.ground.paths
+    detour: Ints  # side on which the unit walks round another: -1 right, 1 left, 0 none
+    waypoint: Ints  # that it headed for last: marl.engine.ground.paths; -1 = none
     stalled: Ints  # loops in which it found no way past the unit in its way
-    blocked: Ints  # loops without getting nearer to the target; < 0: loops a new one is kept
+    blocked: Ints  # loops without getting nearer to its target; < 0: loops to keep a new target
     cooldown: Floats  # loops until the weapon is ready
     shield_wait: Floats  # loops until the shield regenerates
     order: Ints  # ORDER_*
     order_x: Floats
     order_y: Floats
     order_target: Ints  # unit index or NO_UNIT
-    target: Ints  # unit being fought, or healed, now; or NO_UNIT
+    target: Ints  # the unit that it fights or heals now, or NO_UNIT
     swing: Floats  # loops until the damage point of a begun attack; -1 = none begun
     burst: Floats  # loops until the last hit of an attack of several hits; -1 = none pending
-    burst_target: Ints  # whom that attack is at
-    beam_x: Floats  # unit vector along the line that a sweep runs over
+    burst_target: Ints  # the target of that attack
+    beam_x: Floats  # unit vector along the line of its sweep
     beam_y: Floats
-    beamed: Ints  # by whose sweeps, forward, the unit has been touched: marl.engine.combat.sweep
-    beamed_back: Ints  # the same, in reverse
-    beam_due: Ints  # hits of sweeps to come, 8 bits a loop, the next loop's lowest
-    beam_source: Ints  # whose sweep touched it last; NO_UNIT = none
-    fuse: Ints  # 1: it died and shall explode in this loop
-    missile: Floats  # distance the missile in flight still has to its target; -1 = none
+    beamed: Ints  # bits of the colossi whose forward beam has touched it: marl.engine.combat.sweep
+    beamed_back: Ints  # the same of the reverse beam
+    beam_due: Ints  # hits of beams to come, 8 bits a loop, the next loop's lowest
+    beam_source: Ints  # the colossus whose beam touched it last, or NO_UNIT
+    fuse: Ints  # 1: it has died and explodes at the end of this loop
+    missile: Floats  # distance of its missile in flight from the target; -1 = none
     missile_target: Ints
     missile_x: Floats  # of a sweep: the middle of its line
     missile_y: Floats
-    attacker: Ints  # unit to answer: it hit this one or a friend who called; NO_UNIT = none
+    attacker: Ints  # unit that hit this one, or a friend that called for help; or NO_UNIT
     help_wait: Floats  # loops until the unit may call for help again
-    foes_begin: Ints  # the unit's opponents stand in the list within [foes_begin, foes_end): set
-    foes_end: Ints  # by targeting.note_foes before the loops are run
-    sequence: Ints  # the units in the order in which they act, shuffled every loop
-    near: Ints  # scratch of collision.gather_near: the units around the one that moves
+    opponents_begin: Ints  # all its opponents are within units[opponents_begin:opponents_end]; set
+    opponents_end: Ints  # by targeting.mark_opponents before the loops are run
+    sequence: Ints  # sequence[n]: the unit that acts as number n, shuffled every loop
+    near: Ints  # scratch of collision.gather_near: the units near the walking one
     near_x: Floats
     near_y: Floats
     near_contact: Floats
-    units: NDArray[np.record]  # [E,N] all of the above; they are views of its fields
-    # Of these only the first word counts; the others keep threads out of each other's cache lines.
+    units: NDArray[np.record]  # [E,N] the records; the arrays above are views of their fields
+    # Only the first word of a row is used; the others fill a cache line, for one thread each.
     rng: NDArray[np.uint64]  # [E,LINE_WORDS] generator state of each battle
-    clock: Ints  # [E,LINE_WORDS] loops since the episode began, for the enemy's script and traces
+    clock: Ints  # [E,LINE_WORDS] loops since the episode began
 
 
 UNIT_INTS = (
     "kind",
     "side",
     "detour",
-    "turn",
+    "waypoint",
     "stalled",
     "blocked",
     "order",
@@ -165,12 +142,12 @@ UNIT_INTS = (
     "fuse",
     "missile_target",
     "attacker",
-    "foes_begin",
-    "foes_end",
+    "opponents_begin",
+    "opponents_end",
     "sequence",
     "near",
 )
-# ... and `turn`, of which -1 is none too
+# References to units, and `waypoint`: -1 is none.
 NO_UNIT_FIELDS = (
     "order_target",
     "target",
@@ -178,7 +155,7 @@ NO_UNIT_FIELDS = (
     "beam_source",
     "missile_target",
     "attacker",
-    "turn",
+    "waypoint",
 )
 NOTHING_PENDING = ("swing", "burst", "missile")
 UNIT_FIELDS = tuple(name for name in World._fields if name not in ("units", "rng", "clock"))
@@ -188,7 +165,7 @@ UNIT_RECORD = np.dtype(
 
 
 def empty_units(num_envs: int, n_units: int) -> Any:
-    """Records [E,N] of dead units that nothing happens to."""
+    """Records [E,N] of dead units with nothing pending."""
     units: Any = np.zeros((num_envs, n_units), dtype=UNIT_RECORD)
     for name in NO_UNIT_FIELDS:
         units[name] = NO_UNIT
@@ -199,7 +176,7 @@ def empty_units(num_envs: int, n_units: int) -> Any:
 
 
 def empty_world(num_envs: int, n_units: int) -> World:
-    """A world of dead units that nothing happens to."""
+    """A world of dead units with nothing pending."""
     units = empty_units(num_envs, n_units)
     return World(
         **{name: units[name] for name in UNIT_FIELDS},

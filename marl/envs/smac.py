@@ -74,7 +74,7 @@ class SmacEnv:
 
     def command(self, actions: NDArray[np.int64]) -> Step:
         """As `step`, but masked actions are legal too, and no order fails. actions: [E,A]."""
-        self.battles.step(actions, trusted=True)
+        self.battles.step(actions, ignores_mask=True)
         return self._step
 
     def scene(self) -> Scene:

@@ -1,1 +1,1 @@
-"""Battles to look at: films of what happened, traces to fight them again, pages that show them."""
+"""Replays: films (frames of a battle), traces (seed and actions), pages that show them."""

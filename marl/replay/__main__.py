@@ -1,6 +1,7 @@
-"""Pages of battles from elsewhere: python -m marl.replay FILE... (films, or traces of these rules).
+"""Pages of films and traces: python -m marl.replay FILE...
 
-Each page is written beside its file; --gif and --mp4 make videos too.
+Each page is written beside its file; --gif and --mp4 make videos too. Traces must be of these
+rules.
 """
 
 from __future__ import annotations
@@ -10,9 +11,8 @@ import sys
 from pathlib import Path
 
 from marl.errors import UserError
-from marl.replay import film as films
-from marl.replay import trace as traces
-from marl.replay.container import ReplayError
+from marl.replay import film, trace
+from marl.replay.container import ReplayError, is_kind
 from marl.replay.film import Film
 from marl.replay.page import page
 from marl.replay.trace import Trace, film_of
@@ -22,15 +22,17 @@ from marl.replay.video import save_video
 def open_film(path: Path) -> Film:
     """The film in a file, or that of the trace in it."""
     data = path.read_bytes()
-    if data.startswith(traces.MAGIC):
+    if is_kind(trace.MAGIC, data):
         return film_of(Trace.from_bytes(data, str(path)))
-    if data.startswith(films.MAGIC):
+    if is_kind(film.MAGIC, data):
         return Film.from_bytes(data, str(path))
-    raise ReplayError(f"{path}: is neither a film ({films.EXTENSION}) nor a {traces.EXTENSION}")
+    raise ReplayError(
+        f"{path}: is neither a film ({film.EXTENSION}) nor a trace ({trace.EXTENSION})"
+    )
 
 
 def main(arguments: list[str]) -> int:
-    """0: done; 2: a file that can't be shown, in one line."""
+    """0: done; 2: a file can't be shown, for the reason printed."""
     parser = argparse.ArgumentParser("python -m marl.replay", description=__doc__)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--gif", action="store_true")
@@ -38,12 +40,12 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     try:
         for path in chosen.files:
-            film = open_film(path)
+            opened = open_film(path)
             target = path.with_suffix(".html")
-            target.write_text(page(film), encoding="utf-8")
+            target.write_text(page(opened), encoding="utf-8")
             print(target)
             for extension in [name for name in ("gif", "mp4") if getattr(chosen, name)]:
-                save_video(film, path.with_suffix(f".{extension}"))
+                save_video(opened, path.with_suffix(f".{extension}"))
                 print(path.with_suffix(f".{extension}"))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""From episodes just played to traces: a policy's or a scripted player's."""
+"""Traces of the episodes that a policy or a scripted player has just played."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ def traces_of(
     device: torch.device,
     facts: Mapping[str, Fact],
 ) -> list[Trace]:
-    """A trace of each episode, with what the learner makes of it. seeds: [B]."""
+    """A trace of each episode, with the learner's channels. seeds: [B]."""
     env, options = env_of(config)
     traces = []
     for row, seed in enumerate(seeds):
         episode = rollout.batch.rows(row, row + 1).trim()
-        told = learner.explain(episode.to(device)) if isinstance(learner, Explainable) else {}
+        channels = learner.explain(episode.to(device)) if isinstance(learner, Explainable) else {}
         traces.append(
             Trace(
                 env=env,
                 options=options,
                 seed=int(seed),
                 actions=episode.actions[0].numpy().astype(np.int32),
-                trusted=False,
+                ignores_mask=False,
                 outcome=outcome_of(rollout, row),
                 facts=dict(facts),
-                channels={name: values.cpu().numpy() for name, values in told.items()},
+                channels={name: values.cpu().numpy() for name, values in channels.items()},
             )
         )
     return traces
 
 
 class TraceLog:
-    """Collects the traces of the rollouts that it is given, see `traces_of`."""
+    """Collects the traces of rollouts; see `traces_of`."""
 
     def __init__(
         self,
@@ -55,12 +55,12 @@ class TraceLog:
         device: torch.device,
         facts: Mapping[str, Fact],
     ) -> None:
-        env_of(config)  # refuses what is no battle on the engine
+        env_of(config)  # refuses other environments than battles on the engine
         self.config, self.learner, self.device, self.facts = config, learner, device, facts
         self.traces: list[Trace] = []
 
     def __call__(self, rollout: Rollout, seeds: NDArray[np.uint64]) -> None:
-        """Add the rollout's episodes, while its batch is whole."""
+        """Add the rollout's episodes. seeds: [B]."""
         self.traces += traces_of(rollout, seeds, self.config, self.learner, self.device, self.facts)
 
 
@@ -75,7 +75,7 @@ def script_traces(
     name, options = env_of(config)
     env = battles_of(vec_env, "replay")
     player = player_config.build(env)
-    trusted = isinstance(player, HeuristicPlayer)  # its orders go past the mask
+    ignores_mask = isinstance(player, HeuristicPlayer)  # its actions may be illegal
     traces = []
     for first in range(0, len(seeds), env.num_envs):
         some = seeds[first : first + env.num_envs]
@@ -88,7 +88,7 @@ def script_traces(
                     options=options,
                     seed=int(seed),
                     actions=steps,
-                    trusted=trusted,
+                    ignores_mask=ignores_mask,
                     outcome=outcome_of(episodes, row),
                     facts=dict(facts),
                 )
@@ -106,7 +106,7 @@ def _played(
 
 
 def outcome_of(episodes: Episodes, row: int) -> dict[str, Fact]:
-    """How one of the episodes went."""
+    """The outcome of one episode."""
     named = {name: float(values[row]) for name, values in episodes.outcomes.items()}
     return {
         "return": float(episodes.returns[row]),

@@ -1,8 +1,8 @@
-"""A camera: films a battle loop by loop while it is stepped.
+"""Camera: films a battle loop by loop while it is stepped.
 
-A step of the engine is one call of many game loops. Before it, the camera runs the same loops on a
-copy of the battle, one by one; after it, copy and battle must be the same, or the film would show
-something else than what was played.
+A step of the engine is one call for many game loops. Before each step the camera takes the same
+step on a copy of the battle, one loop at a time; after it, it checks that copy and battle are the
+same.
 """
 
 from __future__ import annotations
@@ -13,72 +13,66 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.engine.battle import Battles
-from marl.engine.combat import loop
 from marl.engine.facts.units import load_unit_types
-from marl.engine.smac.actions import apply_actions, kill_marked, mark_weak
 from marl.engine.smac.layout import ClientUnits, Traits
 from marl.engine.smac.visibility import Memory
-from marl.engine.world import NO_UNIT
-from marl.replay.film import Facts, Film, Recorder
+from marl.engine.step import order_agents, run_part
+from marl.replay.film import Film, Metadata, Recorder
 
 
 class Camera:
     """Films one battle of `battles`, just reset. every: loops between two frames."""
 
     def __init__(
-        self, battles: Battles, e: int, seed: int, facts: Facts | None = None, every: int = 1
+        self, battles: Battles, e: int, seed: int, facts: Metadata | None = None, every: int = 1
     ) -> None:
         scenario, rules = battles.scenario, battles.rules
         types = load_unit_types(scenario.unit_names)
         self.battles, self.e, self.every = battles, e, every
-        about = {**(facts or {}), "first_target": int(rules.layout.first_target)}
+        metadata = {**(facts or {}), "first_target": int(rules.layout.first_target)}
         own_sight = scenario.deploy is not None
         self.recorder = Recorder.of_scenario(
-            scenario, types, seed, rules.step_mul, own_sight, about
+            scenario, types, seed, rules.step_mul, own_sight, metadata
         )
         self.actions: list[NDArray[np.int64]] = []
         self.rewards: list[float] = []
         self.recorder.frame(0, battles.world.units[e])
 
-    def step(self, actions: NDArray[np.int64], trusted: bool, advance: Callable[[], None]) -> None:
-        """Film one step of the battle, which `advance` takes. actions: [A]."""
+    def step(
+        self, actions: NDArray[np.int64], ignores_mask: bool, advance: Callable[[], None]
+    ) -> None:
+        """Film one step of the battle; `advance` takes it. actions: [A]."""
         battles, e = self.battles, self.e
-        units, clock = self._rehearse(actions, trusted)
+        units, clock = self._rehearse(actions, ignores_mask)
         advance()
         if units.tobytes() != battles.world.units[e].tobytes():
-            raise AssertionError("the loops one by one came to something else than the step")
-        if clock % self.every:  # the step's end is always seen
+            raise AssertionError("the loops one by one gave another battle than the step")
+        if clock % self.every:  # the end of a step is always filmed
             self.recorder.frame(clock, units)
         self.actions.append(np.array(actions))
         self.rewards.append(float(battles.record.reward[e]))
 
-    def finish(self, outcome: Facts) -> Film:
+    def finish(self, outcome: Metadata) -> Film:
         """The film, with each step's reward [steps] and actions [steps,A]."""
         n_agents = self.battles.rules.layout.n_agents
         actions = np.array(self.actions, dtype=np.int64).reshape(-1, n_agents)
         channels = {"reward": np.array(self.rewards), "action": actions}
         return self.recorder.finish(outcome).with_channels(channels)
 
-    def _rehearse(self, actions: NDArray[np.int64], trusted: bool) -> tuple[NDArray, int]:
-        """Run the step's loops on a copy of the battle; the units after it, and the clock."""
+    def _rehearse(
+        self, actions: NDArray[np.int64], ignores_mask: bool
+    ) -> tuple[NDArray[np.record], int]:
+        """Film the step on a copy of the battle, loop by loop; gives its units [N] and clock."""
         battles, e = self.battles, self.e
         rules, world = battles.rules, battles.world
-        layout, last = rules.layout, rules.kill_step_mul
-        units, random = world.units[e].copy(), world.rng[e].copy()
-        clock = world.clock[e].copy()
+        units, rng, clock = world.units[e].copy(), world.rng[e].copy(), world.clock[e].copy()
         traits = Traits(*(array[e].copy() for array in battles.traits))
         client_units = _client_units(units, traits)
         memory = Memory(*(array[e].copy() for array in battles.memory))
-        scratch = np.full(layout.n_agents, NO_UNIT, dtype=np.int64)
-        apply_actions(
-            rules.field, layout, client_units, memory, units, random, actions, trusted, scratch
-        )
-        if last > 0:
-            mark_weak(layout, client_units, scratch)
-        for done in range(rules.step_mul):
-            if last > 0 and done == rules.step_mul - last:
-                kill_marked(rules.field, units, scratch)
-            loop.run_loops(rules.field, rules.wave, units, random, clock, 1)
+        marked = np.zeros(rules.layout.n_agents, dtype=np.int64)
+        order_agents(rules, client_units, memory, units, rng, actions, ignores_mask, marked)
+        for n in range(rules.step_mul):
+            run_part(rules, units, rng, clock, marked, n, n + 1)
             if clock[0] % self.every == 0:
                 self.recorder.frame(int(clock[0]), units)
         return units, int(clock[0])

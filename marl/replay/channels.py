@@ -1,8 +1,8 @@
 """Channels: named series that a learner adds to a battle, one row per environment step or slot.
 
-Whole numbers and flags are kept as they are. Others are kept as levels between their least and
-their largest value: 254 levels where a step has several numbers (Q-values), 65534 where it has one.
-NaN is none.
+Integers and booleans are stored as they are. Other numbers are quantized between their least and
+largest value: to 254 levels if a step has several numbers (Q-values), to 65534 if it has one. NaN
+is a missing value.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.replay.checks import check_finite, check_text
+from marl.replay.checks import check_finite, check_string
 from marl.replay.container import Arrays
 
 PREFIX = "channel:"
-MOST_CHANNELS = 48
+MAX_CHANNELS = 48
 
-Channels = dict[str, NDArray]
-Levels = dict[str, list[float] | None]  # name -> [least, largest], None: whole numbers
+ChannelArrays = dict[str, NDArray]
+Levels = dict[str, list[float] | None]  # name -> [least, largest], None: integers
 
 
 def pack_channels(channels: Mapping[str, NDArray]) -> tuple[Levels, Arrays]:
-    """How each is kept, and the arrays to keep."""
-    if len(channels) > MOST_CHANNELS:
-        raise ValueError(f"{len(channels)} channels are more than {MOST_CHANNELS}")
+    """Each channel's levels, and the arrays to store."""
+    if len(channels) > MAX_CHANNELS:
+        raise ValueError(f"{len(channels)} channels are more than {MAX_CHANNELS}")
     levels: Levels = {}
     arrays: Arrays = {}
     for name, values in channels.items():
@@ -39,13 +39,13 @@ def pack_channels(channels: Mapping[str, NDArray]) -> tuple[Levels, Arrays]:
     return levels, arrays
 
 
-def unpack_channels(levels: object, arrays: Arrays) -> Channels:
-    """What `pack_channels` was given, as float32 or whole numbers; its arrays are taken out."""
-    if not isinstance(levels, dict) or len(levels) > MOST_CHANNELS:
+def unpack_channels(levels: object, arrays: Arrays) -> ChannelArrays:
+    """The channels of `pack_channels`, as float32 or integers; takes them out of `arrays`."""
+    if not isinstance(levels, dict) or len(levels) > MAX_CHANNELS:
         raise ValueError("its channels are no mapping, or too many")
     channels = {}
     for name, ends in levels.items():
-        kept = arrays.pop(PREFIX + check_text(name))
+        kept = arrays.pop(PREFIX + check_string(name))
         if ends is None:
             channels[name] = kept
         else:

@@ -1,4 +1,4 @@
-"""The units of a film as small integers: which of their facts it keeps, and how."""
+"""Columns: the fields of the units that a film stores, as small integers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from marl.replay.container import Arrays
 
 
 class Column(NamedTuple):
-    """How a unit's number is kept: the integer nearest to value * scale."""
+    """Storage of one field: the integer nearest to value * scale."""
 
     dtype: str
     scale: float
 
 
-# [T,N] each. `shot`: whom the unit shot at since the frame before; `missile`: whose way its missile
-# is on, at (missile_x, missile_y). Units are named by their index, -1 is none.
+# [T,N] each. `shot`: the unit shot at since the frame before; `missile`: the target of its missile
+# in flight, which is at (missile_x, missile_y). Units are given by their index, -1 is none.
 COLUMNS = {
     "x": Column("u2", 256.0),
     "y": Column("u2", 256.0),
@@ -41,9 +41,10 @@ COLUMNS = {
 
 
 def shots_between(past: Units, units: Units, elapsed: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Whom each unit shot at between two frames, -1 none, [T,N]: a weapon that cools down anew.
+    """The unit that each unit shot at between two frames, [T,N], -1 = none.
 
-    past, units: [T,N] before and after `elapsed` [T] loops.
+    A unit has shot if its cooldown has risen. past, units: [T,N] before and after `elapsed` [T]
+    loops.
     """
     ready = np.maximum(past["cooldown"] - elapsed[:, None], 0.0)
     fired = (units["cooldown"] > ready + 0.5) & (units["health"] > 0.0) & (elapsed[:, None] > 0)
@@ -54,8 +55,8 @@ def shots_between(past: Units, units: Units, elapsed: NDArray[np.int64]) -> NDAr
     return shots
 
 
-def small(units: Units, shots: NDArray[np.int64]) -> Arrays:
-    """The columns [T,N] of frames of units [T,N]."""
+def quantized(units: Units, shots: NDArray[np.int64]) -> Arrays:
+    """The columns, [T,N] each, of units [T,N]."""
     angle = np.arctan2(units["facing_y"], units["facing_x"]) / (2.0 * np.pi) % 1.0
     alive = units["health"] > 0.0
     flying = units["missile"] >= 0.0
@@ -70,13 +71,13 @@ def small(units: Units, shots: NDArray[np.int64]) -> Arrays:
         "missile_x": np.where(flying, units["missile_x"], zero),
         "missile_y": np.where(flying, units["missile_y"], zero),
     }
-    # A unit that lives must not look dead.
+    # Health above 0 must not be rounded to 0, which means dead.
     values["health"] = np.where(alive, np.maximum(units["health"], 1 / 16), zero)
     return {name: _rounded(values[name], column) for name, column in COLUMNS.items()}
 
 
 def _rounded(values: NDArray, column: Column) -> NDArray:
-    """Values as the column keeps them; a full turn is none, the others are cut off at the ends."""
+    """Values as the column stores them, clipped; a full turn becomes 0."""
     limits = np.iinfo(column.dtype)
     whole = np.round(values * column.scale)
     if column.dtype == "u1" and column.scale == 256.0:
@@ -84,8 +85,8 @@ def _rounded(values: NDArray, column: Column) -> NDArray:
     return np.clip(whole, limits.min, limits.max).astype(f"<{column.dtype}")
 
 
-def widened(block: Arrays, count: int) -> Arrays:
-    """The block with columns for units that came later: dead, without a target."""
+def padded(block: Arrays, count: int) -> Arrays:
+    """The block [T,count], padded with dead units for those that joined later."""
     missing = count - block["x"].shape[1]
     if missing == 0:
         return block

@@ -1,11 +1,11 @@
-"""One file of named integer arrays and a JSON header: compressed, versioned, checked on reading.
+"""File format of films and traces: integer arrays and a JSON header, compressed and versioned.
 
     magic (8 bytes) | zlib( header length (uint32, little) | header (UTF-8 JSON) | arrays )
 
 Each array is written as the differences along its first axis (time), one series after the other,
-low bytes before high ones: what changes little takes little room. The header's `arrays` says their
-names, types and shapes. A file may come from a stranger: nothing in it is run, and whatever numbers
-stand in it, it unpacks to no more than MOST_BYTES.
+low bytes before high ones, so slow changes compress well. The header's `arrays` lists their names,
+types and shapes. The last digit of the magic is the version. A file may come from a stranger:
+everything in it is checked, nothing is run, and it unpacks to at most MAX_BYTES.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from marl.errors import UserError
 
-MOST_BYTES = 256 * 2**20  # of the uncompressed content
-MOST_HEADER = 4 * 2**20
-MOST_ARRAYS = 128
-MOST_AXES = 4
+MAX_BYTES = 256 * 2**20  # of the uncompressed content
+MAX_HEADER = 4 * 2**20
+MAX_ARRAYS = 128
+MAX_AXES = 4
 DTYPES = ("u1", "u2", "i2", "i4")
 LENGTH = struct.Struct("<I")
 
@@ -34,11 +34,16 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class ReplayError(UserError):
-    """A film or a trace that is damaged, foreign, or does not fit this version."""
+    """A film or a trace that is damaged, of another version, or no such file."""
+
+
+def is_kind(magic: bytes, data: bytes) -> bool:
+    """Whether a file's content has this magic, in any version."""
+    return len(data) >= len(magic) and data.startswith(magic[:-1])
 
 
 def pack(magic: bytes, header: Mapping[str, object], arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """The file's bytes. header: JSON values; `arrays` is added to it."""
+    """The file's content. header: JSON values; `arrays` is added to it."""
     table = [[name, array.dtype.str[1:], list(array.shape)] for name, array in arrays.items()]
     text = json.dumps({**header, "arrays": table}, separators=(",", ":"), allow_nan=False).encode()
     content = b"".join([LENGTH.pack(len(text)), text, *map(_series, arrays.values())])
@@ -46,15 +51,20 @@ def pack(magic: bytes, header: Mapping[str, object], arrays: Mapping[str, NDArra
 
 
 def unpack(magic: bytes, data: bytes, what: str) -> tuple[Header, Arrays]:
-    """The header and the arrays; ReplayError where anything does not fit. what: for its line."""
+    """The header and the arrays; ReplayError for a wrong file. what: its name in the message."""
+    if not is_kind(magic, data):
+        raise ReplayError(f"{what}: is not a file of this kind")
     if data[: len(magic)] != magic:
-        raise ReplayError(f"{what}: is not a file of this kind and version")
+        found, needed = (chr(code[len(magic) - 1]) for code in (data, magic))
+        raise ReplayError(
+            f"{what}: has version {found!r} of its format; this program reads {needed!r}"
+        )
     content = memoryview(_inflate(data[len(magic) :], what))
     if len(content) < LENGTH.size:
         raise ReplayError(f"{what}: is cut off")
     (length,) = LENGTH.unpack_from(content)
     start = LENGTH.size + length
-    if length > MOST_HEADER or start > len(content):
+    if length > MAX_HEADER or start > len(content):
         raise ReplayError(f"{what}: its header is longer than it may be")
     try:
         header = json.loads(bytes(content[LENGTH.size : start]), parse_constant=_refuse_constant)
@@ -70,22 +80,22 @@ def _refuse_constant(name: str) -> float:
 
 
 def _inflate(data: bytes, what: str) -> bytes:
-    """The uncompressed content, never more than MOST_BYTES of it."""
+    """The uncompressed content; at most MAX_BYTES."""
     stream = zlib.decompressobj()
     try:
-        content = stream.decompress(data, MOST_BYTES)
+        content = stream.decompress(data, MAX_BYTES)
     except zlib.error as error:
         raise ReplayError(f"{what}: is damaged ({error})") from None
     if stream.unconsumed_tail:
-        raise ReplayError(f"{what}: holds more than {MOST_BYTES >> 20} MiB")
+        raise ReplayError(f"{what}: holds more than {MAX_BYTES >> 20} MiB")
     if not stream.eof or stream.unused_data:
-        raise ReplayError(f"{what}: is cut off, or something follows it")
+        raise ReplayError(f"{what}: is cut off, or has bytes after its end")
     return content
 
 
 def _arrays(table: object, content: memoryview, what: str) -> Arrays:
-    """The arrays that the header's table promises; together they are all of `content`."""
-    if not isinstance(table, list) or len(table) > MOST_ARRAYS:
+    """The arrays of the header's table; they must fill `content`."""
+    if not isinstance(table, list) or len(table) > MAX_ARRAYS:
         raise ReplayError(f"{what}: has no table of arrays")
     arrays: Arrays = {}
     at = 0
@@ -104,19 +114,19 @@ def _arrays(table: object, content: memoryview, what: str) -> Arrays:
 
 
 def _entry(entry: object, what: str) -> tuple[str, np.dtype, tuple[int, ...]]:
-    """One checked line of the table."""
+    """One row of the table, checked."""
     if isinstance(entry, list) and len(entry) == 3:
         name, dtype, shape = entry
         if isinstance(name, str) and dtype in DTYPES and isinstance(shape, list):
             sizes = [max(n, 1) for n in shape if type(n) is int and n >= 0]
-            whole = len(sizes) == len(shape) and 1 <= len(shape) <= MOST_AXES
-            if whole and math.prod(sizes) <= MOST_BYTES:
+            whole = len(sizes) == len(shape) and 1 <= len(shape) <= MAX_AXES
+            if whole and math.prod(sizes) <= MAX_BYTES:
                 return name, np.dtype("<" + dtype), tuple(shape)
-    raise ReplayError(f"{what}: a line of its table of arrays makes no sense")
+    raise ReplayError(f"{what}: a row of its table of arrays is malformed")
 
 
 def _series(array: NDArray[Any]) -> bytes:
-    """[T,...] as differences along T, by series, each byte of the numbers apart."""
+    """An array [T,...] as differences along T, series by series, low bytes before high ones."""
     if array.dtype.str[1:] not in DTYPES:
         raise TypeError(f"arrays are of {DTYPES}, not {array.dtype}")
     if array.size == 0:
@@ -129,7 +139,7 @@ def _series(array: NDArray[Any]) -> bytes:
 
 
 def _from_series(data: bytes, dtype: np.dtype, shape: tuple[int, ...]) -> NDArray[Any]:
-    """What `_series` was given."""
+    """The array that `_series` packed."""
     planes = np.frombuffer(data, np.uint8).reshape(dtype.itemsize, -1)
     steps = np.ascontiguousarray(planes.T).reshape(-1).view(f"<u{dtype.itemsize}")
     if steps.size == 0:

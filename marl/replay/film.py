@@ -1,9 +1,8 @@
-"""Film: all that a viewer needs of one battle, and the recorder that makes it from the engine.
+"""Film: the frames of one battle, and the recorder that makes it from the engine's units.
 
-Frames are [T], units [N]. Numbers are kept as small integers
-(marl/replay/columns.py); `Film.values` gives them
-back in grid units and hit points. A film is opened by marl/replay/page.py or by
-`python -m marl.replay <file>`.
+Frames are [T], units [N]. Numbers are stored as small integers (marl/replay/columns.py);
+`Film.values` converts them to grid units and hit points. marl/replay/page.py and
+`python -m marl.replay <file>` show a film.
 """
 
 from __future__ import annotations
@@ -19,23 +18,23 @@ from numpy.typing import NDArray
 from marl.engine.facts.scenario import Scenario
 from marl.engine.smac.layout import SIGHT_RANGE
 from marl.engine.world import NO_UNIT, PLANES, SWEEP, Units, UnitTypes
-from marl.replay.channels import Channels, pack_channels, unpack_channels
-from marl.replay.checks import check_arrays, check_facts, check_kinds, check_number, check_text
-from marl.replay.columns import COLUMNS, shots_between, small, widened
+from marl.replay.channels import ChannelArrays, pack_channels, unpack_channels
+from marl.replay.checks import check_arrays, check_facts, check_kinds, check_number, check_string
+from marl.replay.columns import COLUMNS, padded, quantized, shots_between
 from marl.replay.container import Arrays, ReplayError, pack, unpack
 
 MAGIC = b"MARLFLM1"  # the last digit is the version
 EXTENSION = ".battle"
-MOST_FRAMES = 24_000  # a longer film is thinned: 25 minutes of the game, loop by loop
-BLOCK = 256  # frames that are made small together
+MAX_FRAMES = 24_000  # 25 minutes of the game, loop by loop; a longer film keeps every other frame
+BLOCK = 256  # frames that are quantized together
 
 Fact = str | int | float | bool
-Facts = Mapping[str, Fact]
+Metadata = Mapping[str, Fact]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a viewer needs of a unit type; grid units and hit points."""
+    """The facts of a unit type that a viewer shows; grid units and hit points."""
 
     name: str
     radius: float
@@ -43,17 +42,17 @@ class Kind:
     shield: float
     energy: float
     sight: float
-    reach: float  # of its weapon, or of its healing, between edges; 0 = it has none
+    reach: float  # of its weapon or its healing, between edges; 0 = none
     flies: bool
     heals: bool
-    sweep: float  # half the width of a sweep, 0 = it has none
-    splash: float  # of the explosion that it dies in, 0 = none
+    sweep: float  # half the width of a sweep, 0 = none
+    splash: float  # radius of its explosion, 0 = none
 
 
 def kinds_of(names: Sequence[str], types: UnitTypes, own_sight: bool = False) -> tuple[Kind, ...]:
-    """The kinds of unit types `names`, in their order.
+    """The kinds of the unit types `names`, in their order.
 
-    own_sight: each sees as far as its own type; else all as far as SMAC's client says.
+    own_sight: each type has its own sight range; else all have that of SMAC's client.
     """
     kinds = []
     for k, name in enumerate(names):
@@ -79,7 +78,7 @@ def kinds_of(names: Sequence[str], types: UnitTypes, own_sight: bool = False) ->
 
 @dataclass(frozen=True)
 class Film:
-    """One battle. Equal films have equal bytes."""
+    """One battle. Equal films give equal files."""
 
     map_name: str
     seed: int
@@ -92,15 +91,15 @@ class Film:
     loops: NDArray[np.int32]  # [T] game loops since the battle began
     columns: Arrays  # [T,N] each, see COLUMNS
     outcome: dict[str, Fact] = field(default_factory=dict)
-    facts: dict[str, Fact] = field(default_factory=dict)  # for people: who played, when, with what
-    channels: Channels = field(default_factory=dict)  # [steps,...] each, what a learner adds
+    facts: dict[str, Fact] = field(default_factory=dict)  # for people: player, time ...
+    channels: ChannelArrays = field(default_factory=dict)  # [steps,...] each, by the learner
 
     def values(self, name: str) -> NDArray[np.float64]:
         """A column in its own unit, [T,N]."""
         return self.columns[name] / COLUMNS[name].scale
 
-    def with_channels(self, channels: Channels) -> Film:
-        """The same battle with what a learner has to say about each step."""
+    def with_channels(self, channels: ChannelArrays) -> Film:
+        """The same film with more channels."""
         return replace(self, channels={**self.channels, **channels})
 
     def to_bytes(self) -> bytes:
@@ -121,7 +120,7 @@ class Film:
 
     @staticmethod
     def from_bytes(data: bytes, what: str = "film") -> Film:
-        """A film, every part of it checked. what: its name in the error's line."""
+        """A film from a file's content, all checked. what: its name in error messages."""
         header, arrays = unpack(MAGIC, data, what)
         try:
             return _parse(header, arrays)
@@ -142,15 +141,15 @@ _FIXED = ("kind", "side", "terrain", "height", "loops")
 
 
 def _parse(header: dict[str, Any], arrays: Arrays) -> Film:
-    """The film; ValueError, KeyError or TypeError where something does not fit."""
+    """The film; ValueError, KeyError or TypeError if the header or an array is wrong."""
     kinds = tuple(Kind(**entry) for entry in check_kinds(header["kinds"], Kind))
     if header["scales"] != {name: column.scale for name, column in COLUMNS.items()}:
-        raise ValueError("its numbers are kept in another way")
+        raise ValueError("its columns have other scales")
     channels = unpack_channels(header["channels"], arrays)
     check_arrays(arrays, {name: column.dtype for name, column in COLUMNS.items()}, len(kinds))
     return Film(
-        map_name=check_text(header["map"]),
-        seed=check_number(int(check_text(header["seed"])), 0, 2**64 - 1),
+        map_name=check_string(header["map"]),
+        seed=check_number(int(check_string(header["seed"])), 0, 2**64 - 1),
         step_mul=check_number(header["step_mul"], 1, 1000),
         kinds=kinds,
         **{name: arrays[name] for name in _FIXED},
@@ -162,10 +161,10 @@ def _parse(header: dict[str, Any], arrays: Arrays) -> Film:
 
 
 class Recorder:
-    """Collects the frames of one battle. Call `frame` as often as the viewer shall see it.
+    """Collects the frames of one battle.
 
-    Units may join while it records (they come at the end of the list, and count as dead before);
-    an index keeps its type and side. No frame at all gives a film without units.
+    Units may join during the recording, at the end of the list; they count as dead before. An index
+    keeps its type and side. Without any frame the film has no units.
     """
 
     def __init__(
@@ -176,16 +175,16 @@ class Recorder:
         terrain: NDArray[np.uint8],
         height: NDArray[np.float64] | None = None,
         step_mul: int = 8,
-        facts: Facts | None = None,
+        facts: Metadata | None = None,
     ) -> None:
-        """terrain, height: [H,W], as a Scenario's `walkable` and `height`."""
+        """terrain, height: [H,W], a Scenario's `walkable` and `height`."""
         eighths = np.zeros(terrain.shape) if height is None else height * 8.0
         self.map_name, self.seed, self.step_mul, self.kinds = map_name, seed, step_mul, kinds
         self.terrain = terrain.astype(np.uint8)
         self.height = np.clip(np.round(eighths), 0, 255).astype(np.uint8)
         self.facts = dict(facts or {})
         self.loops: list[int] = []
-        self.stride = 1  # every which frame is kept
+        self.stride = 1  # one of so many frames is kept
         self._offered = 0
         self._fresh: list[Units] = []  # frames since the last block
         self._last: Units | None = None  # the frame before the fresh ones
@@ -201,7 +200,7 @@ class Recorder:
         seed: int,
         step_mul: int = 8,
         own_sight: bool = False,
-        facts: Facts | None = None,
+        facts: Metadata | None = None,
     ) -> Recorder:
         """A recorder of one battle of the scenario. types: those of scenario.unit_names."""
         kinds = kinds_of(scenario.unit_names, types, own_sight)
@@ -209,7 +208,7 @@ class Recorder:
         return cls(scenario.name, seed, kinds, *ground, step_mul, facts)
 
     def frame(self, loop: int, units: Units) -> None:
-        """The units [N] as they are now, `loop` game loops after the battle's beginning."""
+        """Add a frame: the units [N], `loop` game loops after the battle's start."""
         self._offered += 1
         if (self._offered - 1) % self.stride:
             return
@@ -221,15 +220,15 @@ class Recorder:
         self._fresh.append(units.copy())
         if len(self._fresh) >= BLOCK:
             self._flush()
-        if len(self.loops) >= MOST_FRAMES:
+        if len(self.loops) >= MAX_FRAMES:
             self._thin()
 
-    def finish(self, outcome: Facts | None = None) -> Film:
+    def finish(self, outcome: Metadata | None = None) -> Film:
         """The film so far; recording may go on."""
         self._flush()
         count = len(self._kind)
         empty = {name: np.zeros((0, count), f"<{column.dtype}") for name, column in COLUMNS.items()}
-        blocks = [widened(block, count) for block in self._blocks] or [empty]
+        blocks = [padded(block, count) for block in self._blocks] or [empty]
         return Film(
             map_name=self.map_name,
             seed=self.seed,
@@ -246,7 +245,7 @@ class Recorder:
         )
 
     def _flush(self) -> None:
-        """Make the fresh frames small."""
+        """Quantize the frames since the last block."""
         if not self._fresh:
             return
         before = self._last
@@ -257,12 +256,12 @@ class Recorder:
             before = units[0]
         past = np.concatenate([before[None], units[:-1]])
         shots = shots_between(past, units, np.diff(loops, prepend=first))
-        self._blocks.append(small(units, shots))
+        self._blocks.append(quantized(units, shots))
         self._last = units[-1].copy()
         self._fresh = []
 
     def _thin(self) -> None:
-        """Keep every other frame, and of the others their shots."""
+        """Drop every other frame; their shots move to the frame after."""
         film = self.finish()
         kept = {name: values[::2].copy() for name, values in film.columns.items()}
         missed = film.columns["shot"][1::2]

@@ -3,7 +3,7 @@
 replays/<t_env>-<number>.trace     each battle that was recorded
 replays/<t_env>-<number>.html      its page, where one was made
 replays/battles.jsonl              a line for each battle, the newest last
-replays/index.html                 the same for people
+replays/index.html                 the list for people
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from marl.replay import trace as traces
 from marl.replay.page import page, policy, result_of, title_of
-from marl.replay.trace import Trace, film_of
+from marl.replay.trace import EXTENSION, Trace, film_of
 from marl.replay.video import Video, save_video
 
 FOLDER = "replays"
@@ -26,7 +25,7 @@ INDEX = "index.html"
 
 
 class ReplayFolder:
-    """Where a run's battles are kept. path: the run's folder."""
+    """The replays of a run. path: the run's folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path / FOLDER
@@ -34,16 +33,16 @@ class ReplayFolder:
     def add(
         self, t_env: int, battles: Sequence[Trace], pages: int, video: Video = "none"
     ) -> list[Path]:
-        """Keep the battles, with pages (and videos) of the first `pages`; gives those pages.
+        """Store the battles, and pages (and videos) of the first `pages`; gives those pages.
 
-        t_env: environment steps that the policy had learnt from. A battle of the same step and
-        number takes the place of the one before it.
+        t_env: environment steps that the policy was trained for. A battle of the same t_env and
+        number is replaced.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         made, lines = [], []
         for number, battle in enumerate(battles, start=1):
             name = f"{t_env:09d}-{number:03d}"
-            battle.save(self.path / f"{name}{traces.EXTENSION}")
+            battle.save(self.path / f"{name}{EXTENSION}")
             if number <= pages:
                 film = film_of(battle)
                 target = self.path / f"{name}.html"
@@ -68,7 +67,7 @@ class ReplayFolder:
         return made
 
     def battles(self) -> list[dict[str, Any]]:
-        """What is known of each battle, the newest first; not of a line that a kill cut short."""
+        """The lines of battles.jsonl, the newest first, without a truncated last line."""
         found: dict[str, dict[str, Any]] = {}
         path = self.path / BATTLES
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
@@ -80,7 +79,7 @@ class ReplayFolder:
         return sorted(found.values(), key=lambda battle: (-battle["t_env"], battle["name"]))
 
     def write_index(self) -> Path:
-        """Write index.html anew; whole or as it was."""
+        """Replace index.html in one move."""
         rows = self.battles()
         groups = [(t, list(some)) for t, some in groupby(rows, key=lambda row: row["t_env"])]
         body = "".join(self._group(t, some, k == 0) for k, (t, some) in enumerate(groups))
@@ -93,7 +92,7 @@ class ReplayFolder:
         return temporary.replace(self.path / INDEX)
 
     def _group(self, t_env: int, rows: list[dict[str, Any]], is_open: bool) -> str:
-        """One evaluation: a line that sums it up, and its battles."""
+        """The battles of one evaluation under a summary line."""
         known = [row["outcome"]["battle_won"] for row in rows if "battle_won" in row["outcome"]]
         wins = f", {sum(1 for won in known if won)} of {len(known)} won" if known else ""
         cells = "".join(map(self._row, rows))
@@ -116,7 +115,7 @@ class ReplayFolder:
             _number(outcome.get("return"), "{:.2f}"),
             _number(outcome.get("dead_allies"), "{:.0f}"),
             _number(outcome.get("dead_enemies"), "{:.0f}"),
-            f'<a href="{name}{traces.EXTENSION}" download>trace</a>',
+            f'<a href="{name}{EXTENSION}" download>trace</a>',
         ]
         return "<tr>" + "".join(f"<td>{cell}" for cell in cells) + "</tr>"
 
@@ -149,7 +148,7 @@ _INDEX = """<!DOCTYPE html>
 
 
 def end_line(path: Path) -> None:
-    """End a last line that a kill cut short, so that the next one is not lost with it."""
+    """End a truncated last line (of a killed run), so that the next line stays whole."""
     content = path.read_bytes() if path.exists() else b""
     if content and not content.endswith(b"\n"):
         with open(path, "ab") as file:

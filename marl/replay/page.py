@@ -1,7 +1,7 @@
-"""Pages: one HTML file that holds a film and its viewer, and asks nobody for anything.
+"""Pages: one HTML file with a film and its viewer, without requests to anywhere.
 
-The film is embedded as base64, so that no name in it can close a tag; the viewer puts names on the
-page as text only. A content policy lets nothing run but the viewer itself, and nothing be fetched.
+The film is embedded as base64, so that no name in it can close a tag; the viewer shows names as
+text only. A content security policy allows the viewer's own script and style, and no requests.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SCRIPTS = ("film.js", "shapes.js", "view.js", "field.js", "charts.js", "panel.js
 
 
 def page(film: Film, title: str = "", index: str = "") -> str:
-    """The film's page. index: a link beside it to the list of battles, "" = none."""
+    """The film's page. index: the link to the list of battles, "" = none."""
     script = "(() => {\n'use strict';\n" + "".join(map(_read, SCRIPTS)) + "})();\n"
     style = _read("viewer.css")
     link = f'<a href="{html.escape(index)}">all battles</a> ' if index else ""
@@ -34,12 +34,12 @@ def page(film: Film, title: str = "", index: str = "") -> str:
 
 
 def title_of(film: Film) -> str:
-    """The map and how it went."""
+    """The map and the result."""
     return f"{film.map_name}: {result_of(film.outcome)}"
 
 
 def result_of(outcome: dict) -> str:
-    """won, lost, out of time, or what else is known."""
+    """won, lost, out of time, or battle if the outcome does not say."""
     if "battle_won" not in outcome:
         return "battle"
     if outcome["battle_won"]:
@@ -48,15 +48,15 @@ def result_of(outcome: dict) -> str:
 
 
 def policy(scripts: Sequence[str], styles: Sequence[str]) -> str:
-    """A content policy that allows these and nothing else, from nowhere."""
+    """The content security policy that allows these scripts and styles only."""
 
-    def sums(texts: Sequence[str]) -> str:
-        digests = (hashlib.sha256(text.encode()).digest() for text in texts)
+    def hashes(sources: Sequence[str]) -> str:
+        digests = (hashlib.sha256(text.encode()).digest() for text in sources)
         return " ".join(f"'sha256-{base64.b64encode(d).decode()}'" for d in digests) or "'none'"
 
     return (
-        f"default-src 'none'; script-src {sums(scripts)}; "
-        f"style-src {sums(styles)}; img-src data:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {hashes(scripts)}; "
+        f"style-src {hashes(styles)}; img-src data:; base-uri 'none'; form-action 'none'"
     )
 
 

@@ -1,7 +1,7 @@
-"""Trace: a battle as its seed and its actions, from which the engine fights it again.
+"""Trace: the seed and the actions of a battle, from which the engine plays it again.
 
-A trace takes a few kilobytes, a film some hundred. It is good for as long as the rules are those
-that it was played by: the engine's sources and the files of maps/ (`rules_digest`).
+A trace takes a few kilobytes, a film some hundred. It can be played while the rules are the same:
+the engine's sources and the files of maps/ (`rules_digest`).
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from marl.envs.smacv2 import Smacv2Config
 from marl.errors import ConfigError
 from marl.protocols import EnvConfig
 from marl.replay.camera import Camera
-from marl.replay.channels import Channels, pack_channels, unpack_channels
-from marl.replay.checks import check_facts, check_number, check_text
+from marl.replay.channels import ChannelArrays, pack_channels, unpack_channels
+from marl.replay.checks import check_facts, check_number, check_string
 from marl.replay.container import ReplayError, pack, unpack
 from marl.replay.film import Fact, Film
 
-MAGIC = b"MARLTRC1"  # the last digit is the version
+MAGIC = b"MARLTRC2"  # the last digit is the version
 EXTENSION = ".trace"
-BATTLES: dict[str, type[ClientConfig]] = {"sc2": Sc2Config, "sc2v2": Smacv2Config}
-MOST_STEPS = 100_000
+ENV_CONFIGS: dict[str, type[ClientConfig]] = {"sc2": Sc2Config, "sc2v2": Smacv2Config}
+MAX_STEPS = 100_000
 
 
 @cache
 def rules_digest() -> str:
-    """A name for the present rules: the engine's sources and the facts of units and maps."""
+    """A digest of the present rules: the engine's sources, and the facts of units and maps."""
     digest = hashlib.sha256(engine.sources_digest(Path(engine.__file__).parent).encode())
     for path in sorted(MAPS.glob("*.yaml")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -47,16 +47,16 @@ def rules_digest() -> str:
 
 @dataclass(frozen=True)
 class Trace:
-    """One battle that was played on the engine."""
+    """One battle played on the engine."""
 
-    env: str  # a key of BATTLES
+    env: str  # a key of ENV_CONFIGS
     options: dict[str, object]  # of the environment, nested
     seed: int
     actions: NDArray[np.int32]  # [steps,A]
-    trusted: bool  # a script's orders, which the mask does not bind
+    ignores_mask: bool  # a script's actions, legal or not
     outcome: dict[str, Fact]
-    facts: dict[str, Fact] = field(default_factory=dict)  # who played, when
-    channels: Channels = field(default_factory=dict)  # what the learner adds
+    facts: dict[str, Fact] = field(default_factory=dict)  # player, time ...
+    channels: ChannelArrays = field(default_factory=dict)  # by the learner
     digest: str = field(default_factory=rules_digest)
 
     def to_bytes(self) -> bytes:
@@ -66,7 +66,7 @@ class Trace:
             "env": self.env,
             "options": self.options,
             "seed": str(self.seed),
-            "trusted": self.trusted,
+            "ignores_mask": self.ignores_mask,
             "outcome": self.outcome,
             "facts": self.facts,
             "digest": self.digest,
@@ -77,24 +77,24 @@ class Trace:
 
     @staticmethod
     def from_bytes(data: bytes, what: str = "trace") -> Trace:
-        """A trace, every part of it checked. what: its name in the error's line."""
+        """A trace from a file's content, all checked. what: its name in error messages."""
         header, arrays = unpack(MAGIC, data, what)
         try:
             channels = unpack_channels(header["channels"], arrays)
             actions = arrays["actions"]
             if set(arrays) != {"actions"} or actions.ndim != 2 or actions.dtype != "<i4":
-                raise ValueError("its actions are no table of whole numbers")
-            check_number(len(actions), 0, MOST_STEPS)
+                raise ValueError("its actions are no table of integers")
+            check_number(len(actions), 0, MAX_STEPS)
             return Trace(
-                env=check_text(header["env"]),
+                env=check_string(header["env"]),
                 options=_mapping(header["options"]),
-                seed=check_number(int(check_text(header["seed"])), 0, 2**64 - 1),
+                seed=check_number(int(check_string(header["seed"])), 0, 2**64 - 1),
                 actions=actions,
-                trusted=header["trusted"] is True,
+                ignores_mask=header["ignores_mask"] is True,
                 outcome=check_facts(header["outcome"]),
                 facts=check_facts(header["facts"]),
                 channels=channels,
-                digest=check_text(header["digest"]),
+                digest=check_string(header["digest"]),
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ReplayError(f"{what}: {error}") from None
@@ -116,8 +116,8 @@ def _mapping(value: object) -> dict[str, Any]:
 
 
 def env_of(config: EnvConfig) -> tuple[str, dict[str, object]]:
-    """A battle's `env` and `options`; ReplayError where the environment is no battle of ours."""
-    for name, cls in BATTLES.items():
+    """`env` and `options` of a trace; ReplayError if the environment is no battle on the engine."""
+    for name, cls in ENV_CONFIGS.items():
         if isinstance(config, cls) and config.backend == "engine":
             return name, to_mapping(config)
     raise ReplayError(
@@ -126,22 +126,22 @@ def env_of(config: EnvConfig) -> tuple[str, dict[str, object]]:
 
 
 def build(trace: Trace) -> SmacEnv:
-    """The trace's battle, one of it."""
+    """The trace's environment, with one battle."""
     if trace.digest != rules_digest():
         raise ReplayError(
             f"the trace was played by other rules ({trace.digest}, now {rules_digest()}): the same "
-            f"actions would give another battle; open its film ({'.html'} page) instead"
+            "actions would give another battle; open its film (.html page) instead"
         )
-    cls = BATTLES.get(trace.env)
+    cls = ENV_CONFIGS.get(trace.env)
     if cls is None:
-        raise ReplayError(f"the trace is of {trace.env!r}; there are: {', '.join(BATTLES)}")
+        raise ReplayError(f"the trace is of {trace.env!r}; there are: {', '.join(ENV_CONFIGS)}")
     try:
         config: Any = parse(cls, trace.options)
     except ConfigError as error:
         raise ReplayError(f"the trace's options: {error}") from None
-    if config.backend != "engine":  # it would start programs that the file names
+    if config.backend != "engine":  # it would start a program named by the file
         raise ReplayError(
-            f"the trace asks for backend={config.backend}; only engine is fought again"
+            f"the trace asks for backend={config.backend}; traces are played on the engine only"
         )
     env: SmacEnv = config.build(1, 1)
     if trace.actions.shape[1] != env.spec.n_agents:
@@ -151,24 +151,24 @@ def build(trace: Trace) -> SmacEnv:
 
 
 def film_of(trace: Trace, every: int = 1) -> Film:
-    """Fight the battle again and film it. every: loops between frames.
+    """Play the battle again and film it. every: loops between frames.
 
-    ReplayError where the rules are others now, or it does not end as it did.
+    ReplayError if the rules have changed, or the battle's outcome differs from the trace's.
     """
     env = build(trace)
     try:
         env.reset(np.array([trace.seed], dtype=np.uint64))
         camera = Camera(env.battles, 0, trace.seed, trace.facts, every)
-        play = env.command if trace.trusted else env.step
+        play = env.command if trace.ignores_mask else env.step
         record = env.battles.record
         for actions in trace.actions.astype(np.int64):
             if record.terminated[0] or record.truncated[0]:
                 raise ReplayError("the trace goes on after the battle's end")
-            camera.step(actions, trace.trusted, lambda a=actions: play(a[None]))  # type: ignore
-        again = {name: float(values[0]) for name, values in env.outcomes().items()}
-        told = {name: trace.outcome[name] for name in again if name in trace.outcome}
-        if told != {name: again[name] for name in told}:
-            raise ReplayError(f"the trace says {told}, but the battle came to {again}")
+            camera.step(actions, trace.ignores_mask, lambda a=actions: play(a[None]))  # type: ignore
+        outcomes = {name: float(values[0]) for name, values in env.outcomes().items()}
+        expected = {name: trace.outcome[name] for name in outcomes if name in trace.outcome}
+        if expected != {name: outcomes[name] for name in expected}:
+            raise ReplayError(f"the trace says {expected}, but the battle ended with {outcomes}")
         return camera.finish(trace.outcome).with_channels(trace.channels)
     finally:
         env.close()

@@ -1,4 +1,4 @@
-"""Films as GIF or MP4, for places that show no pages. Needs the extra [replays]."""
+"""Films as GIF or MP4. Needs the extra [replays]."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from marl.replay.film import Film
 
 Video = Literal["none", "gif", "mp4"]
 
-SIZE = (480, 352)  # pixels, multiples of 16 as video coders like
-SMOOTH_FRAMES = 40  # before and after: the camera's view is the mean of so many
-LEAST_WIDE = 12.0  # grid units that it always shows
-FRAMES_PER_SECOND = 16  # loops of the game in real time; a GIF shows every other one
-MARGIN = 1.5  # grid units around all that lives
+SIZE = (480, 352)  # pixels, multiples of 16 for video encoders
+SMOOTH_FRAMES = 40  # the view is a mean over so many frames before and after
+MIN_WIDTH = 12.0  # of the view, grid units
+FRAMES_PER_SECOND = 16  # a game loop each, in real time; a GIF has every other one
+MARGIN = 1.5  # around the living units, grid units
 BACKGROUND, LINES, WALL = (28, 35, 45), (36, 44, 56), (12, 15, 20)
 TEXT = (220, 226, 234)
 TEAMS = ((59, 130, 246), (239, 95, 60))
 SHOTS = ((125, 211, 252), (253, 186, 116))
 SHIELD, BAR = (56, 189, 248), (8, 10, 14)
 SHOT_LOOPS = 3
-FAST_OCTREE = 2  # how pillow finds the colours of a GIF
+FAST_OCTREE = 2  # pillow's method of choosing a GIF's colours
 
 
 def save_video(film: Film, path: Path) -> None:
-    """Write the film as path's extension says, .gif or .mp4."""
+    """Write the film in the format of path's extension, .gif or .mp4."""
     try:
         from PIL import Image, ImageDraw
     except ImportError:
@@ -63,7 +63,7 @@ def _save_mp4(pictures: Iterator[Any], path: Path) -> None:
 
 
 class _Window:
-    """From grid units to pixels: a part of the ground that has all who live on it."""
+    """The part of the ground in a picture, and its conversion from grid units to pixels."""
 
     def __init__(self, box: Floats) -> None:
         """box: west, east, south, north."""
@@ -77,7 +77,7 @@ class _Window:
 
 
 def _boxes(film: Film) -> Floats:
-    """What to show in each frame, [T,4]: all who live, as smoothly as a camera moves."""
+    """The view of each frame, [T,4]: all living units, smoothed over time."""
     count, (height, width) = len(film.loops), film.terrain.shape
     boxes = np.tile([0.0, width, 0.0, height], (count, 1))
     alive = film.columns["health"] > 0
@@ -92,7 +92,7 @@ def _boxes(film: Film) -> Floats:
     padded = np.pad(boxes, ((reach + 1, reach), (0, 0)), mode="edge").cumsum(0)
     smooth = (padded[2 * reach + 1 :] - padded[: -2 * reach - 1]) / (2 * reach + 1)
     low, high = np.minimum(boxes, smooth)[:, ::2], np.maximum(boxes, smooth)[:, 1::2]  # [T,2]
-    lack = np.maximum(LEAST_WIDE - (high - low), 2 * MARGIN) / 2
+    lack = np.maximum(MIN_WIDTH - (high - low), 2 * MARGIN) / 2
     return np.stack([low - lack, high + lack], axis=2).reshape(count, 4)
 
 
@@ -113,7 +113,7 @@ def _pictures(film: Film, image: Any, image_draw: Any, every: int) -> Iterator[A
 
 
 def _draw_ground(film: Film, window: _Window, pen: Any) -> None:
-    """Lines two grid units apart, and what is blocked."""
+    """Draw lines two grid units apart, and the walls."""
     height, width = film.terrain.shape
     for x in range(0, width + 1, 2):
         pen.line([window.at(x, 0), window.at(x, height)], fill=LINES)
@@ -124,7 +124,7 @@ def _draw_ground(film: Film, window: _Window, pen: Any) -> None:
 
 
 def _draw(film: Film, values: dict[str, Any], t: int, window: _Window, pen: Any) -> None:
-    """One frame."""
+    """Draw one frame's units and shots."""
     missile = film.columns["missile"][t]
     for i, kind_index in enumerate(film.kind.tolist()):
         side = int(film.side[i])

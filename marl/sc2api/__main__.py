@@ -1,7 +1,7 @@
 """python -m marl.sc2api -listen 127.0.0.1 -port 5000: the arguments are those of the game.
 
--dataDir: the installation, whose Maps folder is looked into for map files. What else the game's
-clients pass (-tempDir, -dataVersion, -verbose ...) is taken and ignored.
+-dataDir: the installation, with the map files in its folder Maps. Other arguments of the game's
+clients (-tempDir, -dataVersion, -verbose ...) are ignored.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAP_FOLDERS = ("Maps", "maps")
 
 @dataclass(frozen=True)
 class Arguments:
-    """Where to listen, and where map files lie."""
+    """The address to listen on, and the folder of map files."""
 
     host: str = LOOPBACK
     port: int = 5000
@@ -31,7 +31,7 @@ class Arguments:
 
 
 def parse(words: Sequence[str]) -> Arguments:
-    """The arguments that matter; SystemExit says which value is wrong."""
+    """The parsed arguments; SystemExit names a wrong value."""
     values: dict[str, str] = {}
     for n, word in enumerate(words[:-1]):
         if word in ("-listen", "-port", "-dataDir"):
@@ -45,7 +45,7 @@ def parse(words: Sequence[str]) -> Arguments:
 
 
 def main(words: Sequence[str]) -> int:
-    """Serve one client until it is gone or says quit."""
+    """Serve one client until it disconnects or quits."""
     from marl.sc2api import wire
 
     arguments = parse(words)
@@ -70,7 +70,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _answer(game: Game, message: bytes) -> bytes:
-    """The game's answer; a defect of ours becomes an error too, and its trace goes to stderr."""
+    """The game's answer; an exception becomes an error, with its traceback on stderr."""
     try:
         return game.answer(message)
     except Exception as error:
@@ -79,7 +79,7 @@ def _answer(game: Game, message: bytes) -> bytes:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process at once: compiled code is taken down for a second, and the client waits."""
+    """End the process at once: unloading compiled code would take a second."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

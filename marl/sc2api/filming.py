@@ -1,4 +1,4 @@
-"""The film of the battle being fought, for save_replay."""
+"""The film of the present battle, for save_replay."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ FACTS = {"source": "sc2api"}
 
 
 class Filming:
-    """Films the present battle and keeps the one before, whose end a client may want.
+    """Films the present battle and keeps the film of the one before, which a client may still save.
 
-    A film begins anew when units join a battle, because its list of units is then another.
+    When units join a battle a new film begins, because the list of units changes.
     """
 
     def __init__(self, battle: Battle) -> None:
         self._before: Film | None = None
         self._begin(battle)
 
-    def shoot(self, battle: Battle) -> None:
-        """One frame of the battle as it is; none while nobody lives since the last one."""
-        if battle.scene != self._scene:
+    def record_frame(self, battle: Battle) -> None:
+        """Add one frame of the battle; none once a frame without living units is there."""
+        if battle.roster != self._roster:
             if len(self._recorder.loops) > 1:
                 self._before = self._recorder.finish(outcome(self._units))
             self._begin(battle)
@@ -31,14 +31,14 @@ class Filming:
             self._record(battle)
 
     def film(self) -> Film:
-        """The present battle, or the one before where nothing has happened yet."""
+        """The film of the present battle, or of the one before if this one has a single frame."""
         if self._before is not None and len(self._recorder.loops) < 2:
             return self._before
         return self._recorder.finish(outcome(self._units))
 
     def _begin(self, battle: Battle) -> None:
-        self._scene = battle.scene
-        self._units = battle.units  # that change as the battle goes on
+        self._roster = battle.roster
+        self._units = battle.units  # the array itself, which changes during the battle
         self._recorder = Recorder.of_scenario(
             battle.map.scenario, battle.types, int(battle.seed), facts=FACTS
         )
@@ -50,7 +50,7 @@ class Filming:
 
 
 def outcome(units: Units) -> dict[str, bool | int]:
-    """How a battle of these units [N] stands, named as in an episode's outcome."""
+    """The outcome of a battle with these units [N] so far, named as in an episode's outcome."""
     dead, ally = units["health"] <= 0.0, units["side"] == 0
     dead_allies, dead_enemies = (int(np.count_nonzero(dead & side)) for side in (ally, ~ally))
     return {

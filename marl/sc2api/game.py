@@ -1,8 +1,8 @@
-"""The game as its clients know it: a status, and an answer to every request.
+"""The game: a status, and an answer to every request.
 
-What is not supported, not allowed in the present status, or wrong is answered with an error; the
-game goes on as it was. Sources: s2clientprotocol's sc2api.proto, and pysc2 4.0.0 and python-sc2 for
-what clients make of the answers.
+A request that is wrong, unsupported, or not allowed in the present status is answered with an error
+and changes nothing. Sources: s2clientprotocol's sc2api.proto; pysc2 4.0.0 and python-sc2, which
+show how clients use the answers.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from marl.sc2api import debug, messages, orders
 from marl.sc2api.battle import Battle
 from marl.sc2api.filming import Filming
 from marl.sc2api.maps import SUFFIX, Map, find_map, map_names
-from marl.sc2api.observation import OWNERS, Painter, background
+from marl.sc2api.observation import OWNERS, ObservationWriter, constant_part
 
 LAUNCHED, INIT_GAME, IN_GAME = sc2api_pb2.launched, sc2api_pb2.init_game, sc2api_pb2.in_game
 ENDED, QUIT = sc2api_pb2.ended, sc2api_pb2.quit
-# What the game of SMAC v2's published results says of itself.
+# The version of the game in SMAC v2's published results.
 GAME_VERSION, BUILD = "4.10.0.75689", 75689
-MOST_LOOPS = 10_000  # of one step request: ten minutes of the game
-MOST_ORDERS = 10_000  # of one action request, counting every unit
-ALREADY_ENDED = "Game has already ended"  # clients look for these very words
+MAX_LOOPS = 10_000  # of one step request: ten minutes of the game
+MAX_ORDERS = 10_000  # of one action request, one for each unit
+ALREADY_ENDED = "Game has already ended"  # clients compare this string
 ALLOWED = {
     "ping": (LAUNCHED, INIT_GAME, IN_GAME, ENDED),
     "available_maps": (LAUNCHED, INIT_GAME, IN_GAME, ENDED),
@@ -47,14 +47,14 @@ ALLOWED = {
 
 
 class Refused(Exception):  # noqa: N818 - a client's mistake, not ours
-    """Why a request is not carried out."""
+    """A request that is not carried out, and why."""
 
 
 class Game:
     """One client's game."""
 
     def __init__(self, folder: Path) -> None:
-        """folder: where map files may lie."""
+        """folder: of map files."""
         self.status = LAUNCHED
         self._folder = folder
         self._answers: dict[str, Callable[[Request], Response | bytes]] = {
@@ -64,11 +64,11 @@ class Game:
         self._seed = 0
         self._setup = RequestCreateGame()
         self._join = sc2api_pb2.RequestJoinGame()
-        self._kept: dict[str, bytes] = {}  # answers that stay the same
+        self._kept: dict[str, bytes] = {}  # answers that never change during a game
         self._result: sc2api_pb2.Result.ValueType | None = None
 
     def answer(self, message: bytes) -> bytes:
-        """The answer to any bytes."""
+        """The answer to any message."""
         try:
             request = Request.FromString(message)
         except DecodeError as error:
@@ -80,12 +80,12 @@ class Game:
             answer = Response(error=[str(error)])
         return self._close(answer, request)
 
-    def failure(self, text: str) -> bytes:
-        """The answer that says an error."""
-        return self._close(Response(error=[text]), None)
+    def failure(self, message: str) -> bytes:
+        """The answer with an error."""
+        return self._close(Response(error=[message]), None)
 
     def _close(self, answer: Response | bytes, request: Request | None) -> bytes:
-        """The answer's bytes with status and id; messages may be written one after the other."""
+        """The answer's bytes with status and id appended; concatenated messages are merged."""
         end = Response(status=self.status)
         if request is not None and request.HasField("id"):
             end.id = request.id
@@ -167,7 +167,7 @@ class Game:
         options = join.options
         if join.HasField("observed_player_id"):
             answer.join_game.error = ResponseJoinGame.InvalidObservedPlayerId
-            answer.join_game.error_details = "there is nobody to look on at"
+            answer.join_game.error_details = "there is no player to observe"
         elif join.HasField("server_ports") or join.client_ports:
             answer.join_game.error = ResponseJoinGame.NetworkError
             answer.join_game.error_details = "games of several clients are not supported"
@@ -184,20 +184,20 @@ class Game:
             answer.join_game.player_id = OWNERS[0]
         return answer
 
-    def _begin(self, begun: int = 0) -> None:
-        """begun: battles that the game has had before."""
+    def _begin(self, battles_before: int = 0) -> None:
+        """battles_before: the number of the game's earlier battles."""
         assert self._map is not None
         self._result = None
         self._met = False  # both sides have had units
-        self._battle = Battle(self._map, self._seed, begun)
-        self._painter = Painter(self._map)
+        self._battle = Battle(self._map, self._seed, battles_before)
+        self._observation_writer = ObservationWriter(self._map)
         self._filming = Filming(self._battle)
-        self._background = background(self._map, self._join.options.score)
+        self._constant_part = constant_part(self._map, self._join.options.score)
         self.status = IN_GAME
         self._look_for_end()
 
     def _restart_game(self, request: Request) -> Response:
-        self._begin(self._battle.begun)
+        self._begin(self._battle.battles_before)
         answer = Response()
         answer.restart_game.need_hard_reset = False
         return answer
@@ -225,42 +225,42 @@ class Game:
 
     def _observation(self, request: Request) -> bytes:
         answer = Response()
-        seen = answer.observation.observation
-        seen.game_loop = self._battle.loops
-        dead = self._battle.observed()
+        observation = answer.observation.observation
+        observation.game_loop = self._battle.loops
+        dead = self._battle.observe()
         if dead:
-            seen.raw_data.event.dead_units.extend(dead)
-        self._painter.paint(self._battle, seen.raw_data)
+            observation.raw_data.event.dead_units.extend(dead)
+        self._observation_writer.write_units(self._battle, observation.raw_data)
         if self._result is not None:
             answer.observation.player_result.add(player_id=OWNERS[0], result=self._result)
             if len(self._setup.player_setup) > 1:
                 other = OPPOSITE[self._result]
                 answer.observation.player_result.add(player_id=OWNERS[1], result=other)
-        return self._background + answer.SerializeToString()
+        return self._constant_part + answer.SerializeToString()
 
     def _action(self, request: Request) -> Response:
         answer = Response()
         answer.action.SetInParent()
         named = [action.action_raw.unit_command.unit_tags for action in request.action.actions]
-        if len(named) + sum(map(len, named)) > MOST_ORDERS:
-            raise Refused(f"action: more than {MOST_ORDERS} orders at once")
+        if len(named) + sum(map(len, named)) > MAX_ORDERS:
+            raise Refused(f"action: more than {MAX_ORDERS} orders at once")
         for action in request.action.actions:
             answer.action.result.append(orders.act(self._battle, action))
         return answer
 
     def _step(self, request: Request) -> Response:
         loops = request.step.count or 1
-        if loops > MOST_LOOPS:
-            raise Refused(f"step: {loops} loops at once, at most {MOST_LOOPS} are run")
+        if loops > MAX_LOOPS:
+            raise Refused(f"step: {loops} loops at once, at most {MAX_LOOPS} are run")
         self._battle.step(loops)
-        self._filming.shoot(self._battle)
+        self._filming.record_frame(self._battle)
         self._look_for_end()
         answer = Response()
         answer.step.simulation_loop = self._battle.loops
         return answer
 
     def _look_for_end(self) -> None:
-        """End the game of a client that keeps score when a side has nobody left.
+        """End the game of a client that joined with score once a side has no units left.
 
         SMAC's maps have no victory condition and SMAC's clients want none; they join without score.
         """
@@ -288,9 +288,9 @@ class Game:
         return answer
 
 
-def readable(text: str | bytes) -> str:
-    """A message's text; where a client wrote no UTF-8, protobuf gives its bytes."""
-    return text if isinstance(text, str) else text.decode("utf-8", "replace")
+def readable(value: str | bytes) -> str:
+    """A message's string; protobuf gives bytes if a client wrote no UTF-8."""
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
 
 
 OPPOSITE = {

@@ -1,4 +1,4 @@
-"""A folder that StarCraft II's clients take for the game, with the engine in its place.
+"""An installation that StarCraft II's clients take for the game, with the engine in its place.
 
 `SC2PATH=<folder>`: pysc2, python-sc2, smac and smacv2 then start `python -m marl.sc2api`.
 """
@@ -18,14 +18,14 @@ from marl.sc2api.warmup import compile_all
 LAUNCHER = Path("Versions") / f"Base{BUILD}" / "SC2_x64"
 MAP_FOLDER = Path("Maps") / "SMAC_Maps"
 OWN_VARIABLES = ("PYTHONPATH", "PYTHONHOME", "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION")
-SIGN = "# marl.sc2api"  # by which we know a launcher of ours
+SIGN = "# marl.sc2api"  # marks our launcher
 
 
 def install_tree(folder: Path) -> None:
-    """Write the installation; a real game in the folder is left alone (EnvError).
+    """Write the installation; EnvError if the folder has a real game.
 
-    The launcher runs this Python with this package, and without the variables by which a client's
-    environment would reach into the server's. Compiles the engine where that has not been done.
+    The launcher runs this Python with this package, and unsets the variables by which a client's
+    environment would change the server's. Compiles the engine if necessary.
     """
     launcher = folder / LAUNCHER
     if launcher.exists() and SIGN.encode() not in launcher.read_bytes()[:4096]:
@@ -43,7 +43,7 @@ def install_tree(folder: Path) -> None:
 
 
 def _script() -> str:
-    """A shell script that becomes the server, so that who ends the script ends the server."""
+    """A shell script that replaces itself by the server, so that killing it ends the server."""
     package = Path(marl.__file__).resolve().parents[1]
     lines = [
         "#!/bin/sh",

@@ -1,4 +1,4 @@
-"""The published map files: what SMAC_Maps/ holds in oxwhirl/smac and oxwhirl/smacv2.
+"""The published map files: SMAC_Maps/ of oxwhirl/smac and oxwhirl/smacv2.
 
 SHA-256 of each file at oxwhirl/smac d6aab33 and oxwhirl/smacv2 577ab5a (and in its SMAC_Maps.zip),
 read 2026-11-21. The 23 maps of SMAC are the same bytes in both.
@@ -32,7 +32,7 @@ SMAC_MAPS = {
     "corridor": "5ca2caf7acda480ebfc8009bb95b855518349627a334639a78045d4c195ab28f",
     "so_many_baneling": "f35849b0a0ecb7310c900dd907857549ff86c159c9e3744a2a49bf8702ff64a2",
 }
-# All scenarios of SMACv2 (10gen_*) are fought on the first; no client asks for the others.
+# All scenarios of SMACv2 (10gen_*) are played on the first; no client asks for the others.
 SMACV2_MAPS = {
     "32x32_flat": "c6dc0ce9eb59387a91828b434f2ab802890da75d49a9c7a6e677f78ff6ab4a8c",
     "10gen_empty": "78a73dd07ea288634f57bb7fe8f73df49eb136c3e40c99ec66bc85887045fabb",

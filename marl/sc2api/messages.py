@@ -1,4 +1,4 @@
-"""Answers that stay the same for a map: ResponseGameInfo and ResponseData."""
+"""Constant answers of a map: ResponseGameInfo and ResponseData."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ def game_info(
     info.map_name, info.local_map_path = ground.name, path
     info.options.CopyFrom(join.options)
     for number, player in enumerate(setup.player_setup, start=1):
-        told = info.player_info.add(player_id=number, type=player.type)
+        entry = info.player_info.add(player_id=number, type=player.type)
         is_client = player.type == sc2api_pb2.Participant
         race = join.race if is_client else player.race
-        told.race_requested = race or common_pb2.Random
+        entry.race_requested = race or common_pb2.Random
         if is_client:
-            told.race_actual = told.race_requested
-            told.player_name = join.player_name
+            entry.race_actual = entry.race_requested
+            entry.player_name = join.player_name
         else:
-            told.difficulty, told.ai_build = player.difficulty, player.ai_build
-    _tell_ground(ground, info.start_raw)
+            entry.difficulty, entry.ai_build = player.difficulty, player.ai_build
+    _write_ground(ground, info.start_raw)
     return answer
 
 
-def _tell_ground(ground: Map, raw: raw_pb2.StartRaw) -> None:
-    """Sizes and images, row by row from the south."""
+def _write_ground(ground: Map, raw: raw_pb2.StartRaw) -> None:
+    """Write sizes and images, row by row from the south."""
     walkable, floor = ground.scenario.walkable, ground.scenario.height
     height, width = walkable.shape
     pathable = np.packbits(walkable == OPEN).tobytes()
@@ -59,7 +59,7 @@ def _tell_ground(ground: Map, raw: raw_pb2.StartRaw) -> None:
 
 
 def data(ground: Map, request: sc2api_pb2.RequestData) -> sc2api_pb2.Response:
-    """The tables that were asked for. Unit ids are dense from 0, the agents' own types last."""
+    """The requested tables. Unit ids are consecutive from 0, the agents' own types last."""
     answer = sc2api_pb2.Response()
     answer.data.SetInParent()
     if request.ability_id:
@@ -100,7 +100,7 @@ def _units(ground: Map) -> list[data_pb2.UnitTypeData]:
 
 def _unit(number: int, kind: int, name: str) -> data_pb2.UnitTypeData:
     row = catalogue.unit_types().table[kind]
-    told = data_pb2.UnitTypeData(
+    unit = data_pb2.UnitTypeData(
         unit_id=number,
         name=name,
         available=True,
@@ -110,10 +110,10 @@ def _unit(number: int, kind: int, name: str) -> data_pb2.UnitTypeData:
         armor=float(row["armor"]),
     )
     numbers = [data_pb2.Attribute.Value(attribute) for attribute in ATTRIBUTES]
-    told.attributes.extend(n for k, n in enumerate(numbers) if row["attributes"] & (1 << k))
+    unit.attributes.extend(n for k, n in enumerate(numbers) if row["attributes"] & (1 << k))
     if row["targets"]:
-        told.weapons.append(_weapon(row, numbers))
-    return told
+        unit.weapons.append(_weapon(row, numbers))
+    return unit
 
 
 def _weapon(row: np.record, attributes: list[int]) -> data_pb2.Weapon:

@@ -1,4 +1,4 @@
-"""What the client sees of a battle: ResponseObservation."""
+"""The client's observation of a battle: ResponseObservation."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from marl.sc2api.maps import Map
 
 OWNERS = (1, 2)  # by side
 ALLIANCES = (raw_pb2.Self, raw_pb2.Enemy)
-SEEN = 2  # of map_state.visibility: visible now
-FLIGHT = 3.75  # above the ground; the game's flyers are about as high
+VISIBLE = 2  # of map_state.visibility
+FLIGHT = 3.75  # height of flyers above the ground, about the game's
 ABILITY_OF = {
     ORDER_MOVE: catalogue.MOVE,
     ORDER_ATTACK: catalogue.ATTACK,
@@ -33,73 +33,73 @@ ABILITY_OF = {
 }
 
 
-def background(ground: Map, scored: bool) -> bytes:
-    """The part of every observation that stays the same, to be put before the rest's bytes."""
+def constant_part(ground: Map, scored: bool) -> bytes:
+    """The bytes that begin every observation of a game: player, map, score."""
     answer = sc2api_pb2.Response()
-    seen = answer.observation.observation
-    seen.player_common.player_id = OWNERS[0]
+    observation = answer.observation.observation
+    observation.player_common.player_id = OWNERS[0]
     for name in ("minerals", "vespene", "food_cap", "food_used", "food_army", "food_workers"):
-        setattr(seen.player_common, name, 0)
+        setattr(observation.player_common, name, 0)
     for name in ("idle_worker_count", "army_count", "warp_gate_count", "larva_count"):
-        setattr(seen.player_common, name, 0)
+        setattr(observation.player_common, name, 0)
     height, width = ground.scenario.walkable.shape
-    raw = seen.raw_data
+    raw = observation.raw_data
     raw.player.camera.x, raw.player.camera.y = width / 2, height / 2
     for image, bits in ((raw.map_state.visibility, 8), (raw.map_state.creep, 1)):
         image.size.x, image.size.y, image.bits_per_pixel = width, height, bits
-    raw.map_state.visibility.data = bytes([SEEN]) * (width * height)
+    raw.map_state.visibility.data = bytes([VISIBLE]) * (width * height)
     raw.map_state.creep.data = bytes(width * height // 8)
     if scored:
-        seen.score.score_type = score_pb2.Score.Melee
-        seen.score.score = 0
-        seen.score.score_details.SetInParent()
+        observation.score.score_type = score_pb2.Score.Melee
+        observation.score.score = 0
+        observation.score.score_details.SetInParent()
     return answer.SerializeToString()
 
 
 COLUMNS = ("x", "y", "health", "shield", "energy", "cooldown")
-TOLD = ("order", "order_target", "order_x", "order_y", "target")
-Told = tuple[int, int, float, float, int]  # of a unit, by TOLD
+ORDER_COLUMNS = ("order", "order_target", "order_x", "order_y", "target")
+OrderValues = tuple[int, int, float, float, int]  # of a unit, in the order of ORDER_COLUMNS
 
 
-class Painter:
-    """Writes the units of a battle into observations; keeps what does not change about them."""
+class ObservationWriter:
+    """Writes the units of a battle into observations; caches the fields that never change."""
 
     def __init__(self, ground: Map) -> None:
         self._ground, self._types = ground.scenario.height, catalogue.unit_types()
         self._flies = self._types.plane == 1 << PLANES.index("Air")  # [K]
-        self._kept: dict[int, tuple[raw_pb2.Unit, Told | None]] = {}
+        self._kept: dict[int, tuple[raw_pb2.Unit, OrderValues | None]] = {}
 
-    def paint(self, battle: Battle, raw: raw_pb2.ObservationRaw) -> None:
-        """All living units, in the battle's order."""
+    def write_units(self, battle: Battle, raw: raw_pb2.ObservationRaw) -> None:
+        """Add all living units, in the battle's order."""
         alive = battle.alive()
         units = battle.units[alive]
         tags = battle.tags.tolist()
         angles = np.arctan2(units["facing_y"], units["facing_x"]) % (2.0 * math.pi)
         columns = zip(*(units[name].tolist() for name in COLUMNS), strict=True)
-        orders = zip(*(units[name].tolist() for name in TOLD), strict=True)
+        orders = zip(*(units[name].tolist() for name in ORDER_COLUMNS), strict=True)
         computed = zip(self._heights(units).tolist(), angles.tolist(), strict=True)
         rows = zip(alive.tolist(), columns, computed, orders, strict=True)
         kept, self._kept = self._kept, {}
-        for i, (x, y, health, shield, energy, cooldown), (z, angle), told in rows:
+        for i, (x, y, health, shield, energy, cooldown), (z, angle), order in rows:
             unit, before = kept.get(tags[i]) or (self._new(battle, i), None)
             place = unit.pos
             place.x, place.y, place.z = x, y, z
             unit.facing, unit.health, unit.shield = angle, health, shield
             unit.energy, unit.weapon_cooldown = energy, cooldown
-            if told != before:
-                _tell_order(unit, told, tags)
-            self._kept[tags[i]] = unit, told
+            if order != before:
+                _write_order(unit, order, tags)
+            self._kept[tags[i]] = unit, order
         raw.units.extend(unit for unit, _ in self._kept.values())
 
     def _new(self, battle: Battle, i: int) -> raw_pb2.Unit:
-        """What stays the same about unit i."""
+        """The constant fields of unit i."""
         kind, side = int(battle.units["kind"][i]), int(battle.units["side"][i])
         row = self._types.table[kind]
         return raw_pb2.Unit(
             display_type=raw_pb2.Visible,
             alliance=ALLIANCES[side],
             tag=int(battle.tags[i]),
-            unit_type=int(battle.shown[i]),
+            unit_type=int(battle.type_ids[i]),
             owner=OWNERS[side],
             radius=float(row["radius"]),
             build_progress=1.0,
@@ -120,21 +120,21 @@ class Painter:
         )
 
     def _heights(self, units: Units) -> NDArray[np.float64]:
-        """[N] of the units above level 0."""
+        """Heights of the units above level 0, [N]."""
         last_row, last_column = np.array(self._ground.shape) - 1
         rows = np.minimum(units["y"].astype(np.int64), last_row)
         columns = np.minimum(units["x"].astype(np.int64), last_column)
         return self._ground[rows, columns] + np.where(self._flies[units["kind"]], FLIGHT, 0.0)
 
 
-def _tell_order(unit: raw_pb2.Unit, told: Told, tags: list[int]) -> None:
-    """What the unit was told to do, and whom it fights. tags: [N]."""
-    order, order_target, x, y, target = told
+def _write_order(unit: raw_pb2.Unit, order: OrderValues, tags: list[int]) -> None:
+    """Write the unit's order and the unit that it fights. tags: [N]."""
+    kind, order_target, x, y, target = order
     del unit.orders[:]
-    if order in ABILITY_OF:
-        shown = unit.orders.add(ability_id=ABILITY_OF[order])
+    if kind in ABILITY_OF:
+        entry = unit.orders.add(ability_id=ABILITY_OF[kind])
         if order_target != NO_UNIT:
-            shown.target_unit_tag = tags[order_target]
+            entry.target_unit_tag = tags[order_target]
         else:
-            shown.target_world_space_pos.x, shown.target_world_space_pos.y = x, y
+            entry.target_world_space_pos.x, entry.target_world_space_pos.y = x, y
     unit.engaged_target_tag = 0 if target == NO_UNIT else tags[target]

@@ -1,4 +1,4 @@
-"""What a client's raw commands make of the engine's orders."""
+"""The engine's orders for a client's raw commands."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from marl.engine.combat import orders
 from marl.engine.combat.targeting import can_hit
 from marl.engine.world import NO_UNIT, ORDER_ATTACK_MOVE, ORDER_MOVE, ORDER_STOP
 from marl.sc2api.battle import Battle
-from marl.sc2api.catalogue import ABILITIES, Deed, Target
-from marl.sc2api.places import meant
+from marl.sc2api.catalogue import ABILITIES, OrderKind, Target
+from marl.sc2api.places import intended
 
 CLIENT_SIDE = 0
-FARTHEST = 64.0  # beyond the map's edges that a target may lie
+FARTHEST = 64.0  # of a target beyond the map's edges
 
 Result = int  # error_pb2.ActionResult
 
 
 def act(battle: Battle, action: sc2api_pb2.Action) -> Result:
-    """Carry out one action. Chat and the camera are taken and change nothing."""
+    """Carry out one action. Chat and camera moves are accepted and ignored."""
     is_on_screen = action.HasField("action_feature_layer") or action.HasField("action_render")
     if is_on_screen or action.HasField("action_ui"):
         return error_pb2.NotSupported
@@ -31,7 +31,7 @@ def act(battle: Battle, action: sc2api_pb2.Action) -> Result:
 
 
 def command(battle: Battle, order: raw_pb2.ActionRawUnitCommand) -> Result:
-    """Give one command to all units that it names; the last thing that went wrong, or success."""
+    """Give one command to all its units; the last error, or success."""
     if order.ability_id not in ABILITIES or order.queue_command:
         return error_pb2.NotSupported
     if not order.unit_tags:
@@ -50,42 +50,44 @@ def _command_one(battle: Battle, order: raw_pb2.ActionRawUnitCommand, i: int) ->
         return error_pb2.Error
     if units["side"][i] != CLIENT_SIDE:
         return error_pb2.YouCantIssueCommandsToThatUnit
-    _, target, deed, _ = ABILITIES[order.ability_id]
+    _, target, order_kind, _ = ABILITIES[order.ability_id]
     aim = order.WhichOneof("target")
     if target is Target.NONE:
         return _give(battle, i, ORDER_STOP, float(units["x"][i]), float(units["y"][i]))
     if aim == "target_unit_tag":
-        return _at_unit(battle, i, deed, battle.index(order.target_unit_tag))
+        return _at_unit(battle, i, order_kind, battle.index(order.target_unit_tag))
     if aim == "target_world_space_pos" and target is Target.POINT_OR_UNIT:
-        return _at_point(battle, i, deed, order.target_world_space_pos)
+        return _at_point(battle, i, order_kind, order.target_world_space_pos)
     return error_pb2.MustTargetUnit
 
 
-def _at_point(battle: Battle, i: int, deed: Deed, point: common_pb2.Point2D) -> Result:
-    """Walk, or walk and fight, to a point."""
+def _at_point(battle: Battle, i: int, order_kind: OrderKind, point: common_pb2.Point2D) -> Result:
+    """Order a move or an attack-move to a point."""
     unit = battle.units[i]
     height, width = battle.map.scenario.walkable.shape
-    x, y = meant(float(unit["x"]), point.x), meant(float(unit["y"]), point.y)
+    x, y = intended(float(unit["x"]), point.x), intended(float(unit["y"]), point.y)
     for at, side in ((x, width), (y, height)):
         if not math.isfinite(at) or not -FARTHEST <= at <= side + FARTHEST:
             return error_pb2.MustTargetWalkableLocation
-    return _give(battle, i, ORDER_ATTACK_MOVE if deed is Deed.ATTACK else ORDER_MOVE, x, y)
+    return _give(
+        battle, i, ORDER_ATTACK_MOVE if order_kind is OrderKind.ATTACK else ORDER_MOVE, x, y
+    )
 
 
-def _at_unit(battle: Battle, i: int, deed: Deed, target: int) -> Result:
-    """Attack or heal a unit, or walk to where it is."""
+def _at_unit(battle: Battle, i: int, order_kind: OrderKind, target: int) -> Result:
+    """Order an attack on a unit, its healing, or a move to its place."""
     field, units = battle.map.field, battle.units
     if target == NO_UNIT:
         return error_pb2.MustTargetVisibleUnit
     is_friend = units["side"][target] == CLIENT_SIDE
     kind, other = (field.table[units["kind"][n]] for n in (i, target))
-    if deed is Deed.SMART:
+    if order_kind is OrderKind.SMART:
         heals = is_friend and kind["heal_rate"] > 0.0
-        deed = Deed.HEAL if heals else Deed.MOVE if is_friend else Deed.ATTACK
-    if deed is Deed.MOVE:
+        order_kind = OrderKind.HEAL if heals else OrderKind.MOVE if is_friend else OrderKind.ATTACK
+    if order_kind is OrderKind.MOVE:
         x, y = float(units["x"][target]), float(units["y"][target])
         return _give(battle, i, ORDER_MOVE, x, y)
-    if deed is Deed.HEAL:
+    if order_kind is OrderKind.HEAL:
         if not is_friend or kind["heal_rate"] <= 0.0:
             return error_pb2.RequiresHealTarget
         orders.order_heal(field, units, i, target)

@@ -1,20 +1,20 @@
-"""Places as the API gives them, and what is lost on the way."""
+"""Coordinates as the API gives them, rounded to float32, and the exact ones intended by clients."""
 
 from __future__ import annotations
 
 import numpy as np
 
-GRAIN = 4096.0  # the game's own: places are multiples of 1 / 4096 of a grid unit
+GRAIN = 4096.0  # the game's: coordinates are multiples of 1 / 4096 of a grid unit
 
 
-def meant(here: float, said: float) -> float:
-    """The coordinate that a client means by `said`, for a unit that stands at `here`.
+def intended(position: float, sent: float) -> float:
+    """The coordinate that a client intends by `sent`, for a unit whose own is `position`.
 
-    The API's numbers are float32. A client that adds 2 to the place it was told gets something
-    else than 2 more than the true place; where `said` is a whole number of grains from what the
-    client was told of `here`, but for float32's rounding, it means so many grains from `here`.
+    The API's numbers are float32. A client that adds 2 to the rounded position which it observed
+    misses 2 more than the true position. If `sent` is, up to float32's rounding, a whole number of
+    grains from the observed position, it means so many grains from the true one.
     """
-    told = float(np.float32(here))
-    away = round((said - told) * GRAIN) / GRAIN if abs(said) < GRAIN else said - told
-    is_rounding = np.float32(told + away) == np.float32(said)
-    return here + away if is_rounding else said
+    observed = float(np.float32(position))
+    offset = round((sent - observed) * GRAIN) / GRAIN if abs(sent) < GRAIN else sent - observed
+    is_rounding = np.float32(observed + offset) == np.float32(sent)
+    return position + offset if is_rounding else sent

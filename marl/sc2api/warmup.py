@@ -1,7 +1,7 @@
-"""Compiles what the server calls of the engine, so that no client waits for it.
+"""Warm-up: compiles the engine's functions that the server calls, so that no client waits for it.
 
-The first time takes minutes, longer than clients wait for an answer; numba keeps the result on disk
-until the engine changes (marl.engine).
+The first time takes minutes, longer than clients wait for an answer; numba caches the result on
+disk until the engine changes (marl.engine).
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from s2clientprotocol import raw_pb2
 
 from marl.sc2api import orders
-from marl.sc2api.battle import Battle, Wish
+from marl.sc2api.battle import Battle, UnitRequest
 from marl.sc2api.catalogue import ATTACK, HEAL, MOVE, NAMES, stock_ids
 from marl.sc2api.maps import load_map
 
 
 def compile_all() -> None:
-    """Fight a few loops of a battle in which every compiled function is called once."""
+    """Run a few loops of a battle that calls every compiled function once."""
     battle = Battle(load_map("MMM"), seed=1)
     kinds, tags = battle.units["kind"].tolist(), battle.tags.tolist()
     medivac, enemy = tags[kinds.index(NAMES.index("Medivac"))], tags[-1]
@@ -28,5 +28,5 @@ def compile_all() -> None:
         orders.command(battle, order)
     battle.kill(enemy)
     kind = NAMES.index("Marine")
-    battle.create([Wish(kind, 0, 9.0, 16.0, stock_ids()[kind])])
+    battle.create([UnitRequest(kind, 0, 9.0, 16.0, stock_ids()[kind])])
     battle.step(2)

@@ -1,7 +1,7 @@
-"""The websocket to one client: requests come as text or binary frames, answers go as binary.
+"""The websocket to one client: requests are text or binary frames, answers binary ones.
 
-pysc2 sends protobuf bytes in text frames, so nothing here looks whether text is UTF-8. One client
-is served and no second one is let in; when it goes, the server has nothing more to do.
+pysc2 sends protobuf bytes in text frames, so text is not checked to be UTF-8. One client is served,
+and a second one is refused; the server ends with its client.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 PATH = "/sc2api"
-MOST_BYTES = 8 << 20  # of one request; a map file is some tens of kilobytes
+MAX_BYTES = 8 << 20  # of one request; a map file is some tens of kilobytes
 CHUNK = 1 << 16
-PATIENCE = 2.0  # seconds that a client has to introduce itself
-# Programs send no origin, or the server's own address (websocket-client); pages of other places may
-# not play, though a browser on this machine would let them try.
+PATIENCE = 2.0  # seconds that a client has for the handshake
+# Programs send no origin, or the server's own address (websocket-client). Web pages of other
+# origins, open in a browser on this machine, are refused.
 ORIGINS = (None, re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?"))
 MOMENT = 0.01
-WATCH = 1.0  # seconds between two looks whether who started the server still lives
+WATCH = 1.0  # seconds between two checks that the parent process lives
 DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
 
@@ -37,10 +37,10 @@ class Wire:
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
         # No extensions: compressing costs more than a loopback's bytes.
-        self._protocol = ServerProtocol(origins=ORIGINS, max_size=MOST_BYTES)
+        self._protocol = ServerProtocol(origins=ORIGINS, max_size=MAX_BYTES)
 
     def is_accepted(self) -> bool:
-        """Whether the client introduces itself as one of PATH within PATIENCE."""
+        """Whether the client completes the handshake for PATH within PATIENCE."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             self._socket.settimeout(max(end - time.monotonic(), MOMENT))
@@ -53,33 +53,33 @@ class Wire:
         return False
 
     def requests(self) -> Iterator[bytes]:
-        """Each whole message of the client, until it is gone."""
+        """The client's messages, until it disconnects."""
         message = bytearray()
-        is_there = True
-        while is_there:
+        is_connected = True
+        while is_connected:
             for event in self._protocol.events_received():
                 if isinstance(event, Frame) and event.opcode in DATA:
                     message += event.data
                     if event.fin:
                         yield bytes(message)
                         message.clear()
-            is_there = self._receive()
+            is_connected = self._receive()
 
     def send(self, message: bytes) -> None:
-        """One answer; that the client went away meanwhile is for `requests` to notice."""
+        """Send one answer; a disconnected client is noticed by `requests`."""
         if self._protocol.state is State.OPEN:
             self._protocol.send_binary(message)
             self._flush()
 
     def close(self) -> None:
-        """Say goodbye, as far as anybody listens."""
+        """Close the connection, with a close frame if it is still open."""
         if self._protocol.state is State.OPEN:
             self._protocol.send_close()
             self._flush()
         self._socket.close()
 
     def _answer(self, request: Request) -> bool:
-        """Let the client in, or tell it why not."""
+        """Accept the client, or refuse it with the reason."""
         if request.path.partition("?")[0] == PATH:
             response = self._protocol.accept(request)
         else:
@@ -89,7 +89,7 @@ class Wire:
         return self._protocol.state is State.OPEN
 
     def _receive(self) -> bool:
-        """Take what the client sent, and answer its pings; whether it is still there."""
+        """Receive data and answer pings; whether the client is still connected."""
         try:
             data = self._socket.recv(CHUNK)
         except OSError:
@@ -100,10 +100,10 @@ class Wire:
         return self._flush()
 
     def _flush(self) -> bool:
-        """Send what the protocol has to say; whether the connection goes on after it."""
+        """Send the protocol's pending data; whether the connection stays open."""
         try:
             for data in self._protocol.data_to_send():
-                if not data:  # the end of what we say
+                if not data:  # the end of our side
                     self._socket.shutdown(socket.SHUT_WR)
                     return False
                 self._socket.sendall(data)
@@ -113,15 +113,15 @@ class Wire:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket on which the client may call; raises OSError where it cannot be had."""
+    """A listening socket; OSError if the address can't be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=8)
 
 
 def await_client(server: socket.socket) -> Wire | None:
-    """The first client that introduces itself properly; closes the door behind it.
+    """The first client that completes the handshake; then stops listening.
 
-    None: whoever started the server is gone, and nobody will call any more.
+    None: the parent process has ended, so no client will come.
     """
     parent = os.getppid()
     with server:

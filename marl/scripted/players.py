@@ -126,7 +126,7 @@ class FocusPlayer:
         self.env, self.steps_back, self.scene = env, steps_back, env.scene()
         units = env.battles.world.units
         self.targets = np.full((env.num_envs, 1), NO_UNIT, dtype=np.int64)
-        self.pledged = np.zeros(units.shape)
+        self.assigned_damage = np.zeros(units.shape)
         self.actions = np.zeros((env.num_envs, env.spec.n_agents), dtype=np.int64)
 
     def reset(self, seeds: NDArray[np.uint64]) -> None:
@@ -142,7 +142,7 @@ class FocusPlayer:
             self.env.battles.world.units,
             self.env.observe().avail,
             self.targets,
-            self.pledged,
+            self.assigned_damage,
             self.actions,
         )
         return self.env.step(self.actions)

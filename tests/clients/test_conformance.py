@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from marl.cli.arguments import split
 from marl.cli.resolve import make_plan
 from marl.engine.facts.scenario import scenario_names
-from marl.engine.scripts import focus_fire as focus
+from marl.engine.scripts.focus_fire import focus_fire
 from marl.engine.smacv2.generation import make_generation
 from marl.engine.world import NO_UNIT
 from marl.envs.game.env import GAME_SEEDS, GameEnv
@@ -83,8 +83,8 @@ class Tactics:
         """avail: [A,U]."""
         if battle % 2 == 0:
             player, units = self.focus, self.ours.battles.world.units
-            focus.focus_fire(
-                player.scene, False, units, avail[None], player.targets, player.pledged,
+            focus_fire(
+                player.scene, False, units, avail[None], player.targets, player.assigned_damage,
                 player.actions,
             )  # fmt: skip
             return player.actions[0]

@@ -32,16 +32,16 @@ def seeds_of(seeds: Sequence[int]) -> NDArray[np.uint64]:
 def play(battles: Battles, seeds: Sequence[int], steps: int) -> list[list[bytes]]:
     """What each battle showed at every step of random play; the play follows from the seed."""
     battles.reset(seeds_of(seeds))
-    state = seeds_of([*seeds, *[0] * (battles.num_envs - len(seeds))])[:, None]
+    rng = seeds_of([*seeds, *[0] * (battles.num_envs - len(seeds))])[:, None]
     actions = np.zeros(battles.record.last_actions.shape, dtype=np.int64)
-    shown: list[list[bytes]] = [[] for _ in seeds]
+    results: list[list[bytes]] = [[] for _ in seeds]
     for _ in range(steps):
-        random_legal_actions(battles.record.avail, state, actions)
+        random_legal_actions(battles.record.avail, rng, actions)
         battles.step(actions)
         for e in range(len(seeds)):
             parts = (array[e].tobytes() for array in battles.record)
-            shown[e].append(b"".join([*parts, battles.world.units[e].tobytes()]))
-    return shown
+            results[e].append(b"".join([*parts, battles.world.units[e].tobytes()]))
+    return results
 
 
 @pytest.mark.parametrize("name", ["3s_vs_5z", "2m_vs_1z", "2s3z"])
@@ -73,7 +73,7 @@ def test_the_enemy_marches_to_a_random_point_of_the_segment():
 
 
 def stop(battles: Battles) -> NDArray[np.int64]:
-    """Every living agent stands still, which dead ones cannot even do. [E,A]"""
+    """Every living agent stands still, dead ones do nothing. [E,A]"""
     alive = battles.record.avail[:, :, 1]
     return alive.astype(np.int64)
 
@@ -105,7 +105,7 @@ def test_the_limit_terminates_or_truncates_a_continuing_episode(continuing: bool
     for _ in range(60):
         assert not battles.record.terminated[0]
         assert not battles.record.truncated[0]
-        battles.world.health[0] = 45.0  # nobody can die
+        battles.world.health[0] = 45.0  # no unit can die
         battles.step(stop(battles))
     assert battles.record.terminated[0] == (not continuing)
     assert battles.record.truncated[0] == continuing
@@ -198,7 +198,7 @@ def test_random_play_shows_numbers_and_always_leaves_an_action(
 ):
     battles = battles_of(name, 2, **options)
     battles.reset(seeds_of([seed, seed ^ 1]))
-    state = seeds_of([seed, seed ^ 1])[:, None]
+    rng = seeds_of([seed, seed ^ 1])[:, None]
     actions = np.zeros(battles.record.last_actions.shape, dtype=np.int64)
     for _ in range(battles.scenario.episode_limit):
         record = battles.record
@@ -206,6 +206,6 @@ def test_random_play_shows_numbers_and_always_leaves_an_action(
         assert np.isfinite(record.obs).all()
         assert np.isfinite(record.state).all()
         assert (record.reward >= 0).all()
-        random_legal_actions(record.avail, state, actions)
+        random_legal_actions(record.avail, rng, actions)
         battles.step(actions)
     assert battles.record.terminated.all()

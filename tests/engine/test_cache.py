@@ -1,4 +1,4 @@
-"""The folders that keep compiled functions: one for each state of the sources, not for ever."""
+"""Cache folders of compiled functions: one for each state of the sources, stale ones removed."""
 
 from __future__ import annotations
 

@@ -81,8 +81,8 @@ class Player:
 
     def __init__(self, battles: Battles, seeds: Sequence[int], style: str) -> None:
         self.battles, self.style = battles, style
-        self.state = np.zeros((battles.num_envs, 1), dtype=np.uint64)
-        self.state[: len(seeds), 0] = seeds
+        self.rng = np.zeros((battles.num_envs, 1), dtype=np.uint64)
+        self.rng[: len(seeds), 0] = seeds
         self.actions = np.zeros(battles.record.last_actions.shape, dtype=np.int64)
         battles.reset(np.array(seeds, dtype=np.uint64))
 
@@ -93,7 +93,7 @@ class Player:
             attacks = mask[:, :, first:]
             mask[:, :, :first] &= ~attacks.any(-1, keepdims=True)
             attacks &= attacks.cumsum(-1) == 1
-        random_legal_actions(mask, self.state, self.actions)
+        random_legal_actions(mask, self.rng, self.actions)
         return self.actions
 
     def step(self) -> None:

@@ -1,4 +1,4 @@
-"""Films: what the recorder keeps, what the file holds, and files from strangers."""
+"""Films: the recorder, the file, and malformed files."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_battle_that_nobody_saw_is_an_empty_film():
 
 
 def test_a_long_film_is_thinned_and_keeps_its_shots(monkeypatch):
-    monkeypatch.setattr(film, "MOST_FRAMES", 30)
+    monkeypatch.setattr(film, "MAX_FRAMES", 30)
     made = duel(40)
     assert len(made.loops) <= 30
     assert set(np.diff(made.loops)) == {2}
@@ -141,7 +141,7 @@ def test_a_header_that_makes_no_sense_is_refused_in_one_line(changes):
 
 
 def test_a_small_file_cannot_unpack_to_more_than_its_bound(monkeypatch):
-    monkeypatch.setattr(container, "MOST_BYTES", 2**20)
+    monkeypatch.setattr(container, "MAX_BYTES", 2**20)
     bomb = film.MAGIC + zlib.compress(bytes(2**24))
     assert len(bomb) < 2**15
     with pytest.raises(container.ReplayError, match="more than 1 MiB"):

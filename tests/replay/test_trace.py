@@ -17,7 +17,7 @@ from marl.replay.camera import Camera
 from marl.replay.container import ReplayError
 from marl.replay.film import Film
 from marl.replay.page import page
-from marl.replay.trace import Trace, env_of, film_of
+from marl.replay.trace import MAGIC, Trace, env_of, film_of
 from marl.scripted.players import HeuristicConfig, KiteConfig, RandomConfig
 
 # Everything that may make a step of SMACv2 go otherwise than the agents ordered.
@@ -57,7 +57,7 @@ def test_a_trace_fights_the_same_battle_loop_by_loop(config):
 
 def test_a_script_whose_orders_go_past_the_mask_is_traced_too():
     for made in traces(CONFIGS["v1"], HeuristicConfig()):
-        assert made.trusted
+        assert made.ignores_mask
         assert film_of(made).outcome["steps"] == len(made.actions)
 
 
@@ -90,7 +90,7 @@ def test_a_step_that_goes_otherwise_than_its_loops_is_noticed():
     env.reset(SEEDS[:1])
     camera = Camera(env.battles, 0, 3)
     stop, north = np.ones(3, dtype=np.int64), np.full(3, 2)
-    with pytest.raises(AssertionError, match="something else than the step"):
+    with pytest.raises(AssertionError, match="another battle than the step"):
         camera.step(stop, False, lambda: env.step(north[None]))
     env.close()
 
@@ -102,7 +102,10 @@ CHANGES = {
     "quirk": {"options": {"map": "3m", "quirk": 1}},
     "actions of 5 agents": {"actions": np.ones((1, 5), "<i4")},
     "not available": {"actions": np.zeros((1, 3), "<i4")},  # the living must do something
-    "but the battle came to": {"outcome": {"dead_enemies": 3.0}, "actions": np.ones((1, 3), "<i4")},
+    "but the battle ended with": {
+        "outcome": {"dead_enemies": 3.0},
+        "actions": np.ones((1, 3), "<i4"),
+    },
 }
 
 
@@ -113,6 +116,13 @@ def test_a_trace_that_does_not_fit_is_refused_in_one_line(played, line):
         film_of(Trace.from_bytes(changed.to_bytes()))
     assert type(caught.value).__name__ in ("ReplayError", "EnvError")
     assert "\n" not in str(caught.value)
+
+
+def test_a_trace_of_an_older_format_says_so(played):
+    content = played[0].to_bytes()
+    older = content[: len(MAGIC) - 1] + b"1" + content[len(MAGIC) :]
+    with pytest.raises(ReplayError, match="of its format; this program reads"):
+        Trace.from_bytes(older)
 
 
 def test_a_film_is_no_trace(played):

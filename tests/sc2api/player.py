@@ -39,12 +39,12 @@ class Player:
         return answer
 
     def observe(self) -> api.ResponseObservation:
-        """What is seen now."""
+        """The present observation."""
         self.seen = self.ask(observation=api.RequestObservation()).observation
         return self.seen
 
     def units(self) -> list[raw_pb2.Unit]:
-        """All units that are seen now, in the order of the list."""
+        """All units observed now, in the order of the list."""
         return list(self.observe().observation.raw_data.units)
 
     def teams(self) -> tuple[list[raw_pb2.Unit], list[raw_pb2.Unit]]:
@@ -70,7 +70,7 @@ class Player:
         return answer.action.result[0]
 
     def kill(self, *tags: int) -> None:
-        """Debug: these units shall die."""
+        """Debug: kill these units."""
         command = debug_pb2.DebugCommand(kill_unit=debug_pb2.DebugKillUnit(tag=tags))
         self.ask(debug=api.RequestDebug(debug=[command]))
 

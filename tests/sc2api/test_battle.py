@@ -35,7 +35,7 @@ class Twin:
         self.ours.reset(np.array([battle_seed(SEED, number)]))
         self.n_agents = self.ours.rules.layout.n_agents
         self.tags = [unit.tag for unit in player.units()]
-        self.told = [np.float32((unit.pos.x, unit.pos.y)) for unit in player.units()]
+        self.observed = [np.float32((unit.pos.x, unit.pos.y)) for unit in player.units()]
         self.compare()
 
     def compare(self) -> None:
@@ -49,13 +49,15 @@ class Twin:
         """One step of both; the API's orders are those of the official client."""
         heals = self.ours.rules.field.table["heal_rate"][self.ours.world.kind[0]] > 0
         for unit in self.player.units():
-            self.told[self.tags.index(unit.tag)] = np.float32((unit.pos.x, unit.pos.y))
+            self.observed[self.tags.index(unit.tag)] = np.float32((unit.pos.x, unit.pos.y))
         for a, action in enumerate(actions):
             tag = self.tags[a]
             if action == ACTION_STOP:
                 self.player.order(STOP, tag)
             elif action in STEPS:
-                at = [float(here) + d for here, d in zip(self.told[a], STEPS[action], strict=True)]
+                at = [
+                    float(here) + d for here, d in zip(self.observed[a], STEPS[action], strict=True)
+                ]
                 self.player.order(MOVE, tag, at=at)
             elif action >= FIRST_ATTACK:
                 target = action - FIRST_ATTACK + (0 if heals[a] else self.n_agents)
@@ -103,7 +105,9 @@ def test_battles_of_created_units_are_the_engines_drawn_battles():
         scenario = replace(scenario, deploy=lambda seed, drawn=drawn: drawn)
         kinds = [NAMES.index(scenario.unit_names[kind]) for kind in drawn.kinds]
         owners = [1] * 5 + [2] * 6
-        types = [numbers.shown(kind, owner - 1) for kind, owner in zip(kinds, owners, strict=True)]
+        types = [
+            numbers.type_id(kind, owner - 1) for kind, owner in zip(kinds, owners, strict=True)
+        ]
         units = list(zip(types, owners, drawn.x, drawn.y, strict=True))
         player.create(*units[:5])
         player.create(*units[5:])

@@ -22,7 +22,7 @@ from tests.sc2api.serverkit import served
 
 MAPS = ("3m", "MMM", "2c_vs_64zg", "32x32_flat", "corridor", "bane_vs_bane")
 DEEPEST = 6
-MOST_ITEMS = 4
+MAX_ITEMS = 4
 SECONDS = 60.0  # for one answer: ten minutes of the game with a crowd, on a busy machine
 ROOM = 48 << 10  # kilobytes that the process may grow by, once it is warm
 KINDS = [field.name for field in api.Request.DESCRIPTOR.oneofs[0].fields if field.name != "quit"]
@@ -106,7 +106,7 @@ class Client:
                 continue
             is_message = field.type == FieldDescriptor.TYPE_MESSAGE
             if field.is_repeated:
-                for _ in range(self.luck.randrange(MOST_ITEMS)):
+                for _ in range(self.luck.randrange(MAX_ITEMS)):
                     if is_message:
                         self.fill(getattr(message, field.name).add(), depth + 1)
                     else:

@@ -1,4 +1,4 @@
-"""The game's answers: what clients are told, and what is refused."""
+"""The game's answers, refusals included."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_who_keeps_score_is_told_how_the_game_ended():
     player.kill(*(unit.tag for unit in enemies))
     player.step(8)
     assert player.status == api.ended
-    results = [(told.player_id, told.result) for told in player.observe().player_result]
+    results = [(entry.player_id, entry.result) for entry in player.observe().player_result]
     assert results == [(1, api.Victory), (2, api.Defeat)]
     assert player.say(step=api.RequestStep(count=1)).error == ["Game has already ended"]
     player.ask(restart_game=api.RequestRestartGame())
@@ -171,8 +171,8 @@ def test_the_replay_is_a_film_of_the_battle():
     assert (film.map_name, len(film.loops), film.loops[-1]) == ("3m", 31, 240)
     assert film.side.tolist() == [0, 0, 0, 1, 1, 1]
     assert film.outcome == {"battle_won": False, "dead_allies": 3, "dead_enemies": 0}
-    shown = film.values("health")[20]
-    assert shown.sum() < film.values("health")[0].sum()
+    health = film.values("health")[20]
+    assert health.sum() < film.values("health")[0].sum()
 
 
 def test_the_replay_of_a_battle_that_has_not_begun_is_the_one_before():
@@ -276,7 +276,7 @@ def test_maps_and_players_that_do_not_fit_are_refused_by_their_own_errors():
     errors = api.ResponseCreateGame
     player = Player("3m")
 
-    def told(**changes: Any) -> int:
+    def error_of(**changes: Any) -> int:
         create = creation(changes.pop("map_name", "3m"))
         for name, value in changes.items():
             if name == "players":
@@ -286,12 +286,12 @@ def test_maps_and_players_that_do_not_fit_are_refused_by_their_own_errors():
                 setattr(create, name, value)
         return player.ask(create_game=create).create_game.error
 
-    assert told(map_name="Simple64") == errors.InvalidMapPath
-    assert told(map_name="../../etc/passwd\0") == errors.InvalidMapPath
-    assert told(battlenet_map_name="Simple64") == errors.InvalidMapName
-    assert told(players=[]) == errors.MissingPlayerSetup
-    assert told(players=[2, 1]) == errors.InvalidPlayerSetup
-    assert told(players=[1, 1]) == errors.MultiplayerUnsupported
+    assert error_of(map_name="Simple64") == errors.InvalidMapPath
+    assert error_of(map_name="../../etc/passwd\0") == errors.InvalidMapPath
+    assert error_of(battlenet_map_name="Simple64") == errors.InvalidMapName
+    assert error_of(players=[]) == errors.MissingPlayerSetup
+    assert error_of(players=[2, 1]) == errors.InvalidPlayerSetup
+    assert error_of(players=[1, 1]) == errors.MultiplayerUnsupported
     assert player.status == api.in_game
     assert player.ask(create_game=api.RequestCreateGame(player_setup=[api.PlayerSetup(type=1)]))
 

@@ -74,7 +74,7 @@ def test_a_real_game_is_not_written_over(tmp_path: Path):
 
 
 def test_the_launcher_keeps_the_clients_variables_from_the_server(tmp_path: Path):
-    """The shell becomes the server; what it is given is seen by a program in the server's place."""
+    """The shell becomes the server: a program in the server's place sees its arguments."""
     install_tree(tmp_path)
     script = (tmp_path / LAUNCHER).read_text()
     spy = tmp_path / "spy"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from marl.sc2api.places import meant
+from marl.sc2api.places import intended
 from tests.sc2api.player import ATTACK, HEAL, MOVE, STOP, Player
 
 GENERAL = {STOP: 3665, MOVE: 3794, ATTACK: 3674}
@@ -42,16 +42,16 @@ def test_a_right_click_attacks_enemies_heals_friends_and_walks_to_places():
     medivac = next(unit.tag for unit in allies if unit.energy > 0)
     marine = next(unit.tag for unit in allies if unit.health_max == 45)
     player.order(SMART, marine, unit=enemies[0].tag)
-    assert told(player)[marine] == ATTACK
+    assert given(player)[marine] == ATTACK
     player.order(SMART, marine, at=(9.0, 16.0))
-    assert told(player)[marine] == MOVE
+    assert given(player)[marine] == MOVE
     while not (wounded := [u.tag for u in player.teams()[0] if u.health < u.health_max]):
         player.step(1)
     player.order(SMART, medivac, unit=wounded[0])
-    assert told(player)[medivac] == HEAL
+    assert given(player)[medivac] == HEAL
 
 
-def told(player: Player) -> dict[int, int]:
+def given(player: Player) -> dict[int, int]:
     """The ability of each unit's order."""
     return {unit.tag: unit.orders[0].ability_id for unit in player.units() if unit.orders}
 
@@ -71,13 +71,13 @@ def test_a_place_counted_from_what_was_told_is_meant_from_where_the_unit_is():
     for here in rng.uniform(0, 32, 2000):
         for away in (0.0, 2.0, -2.0, 3.0, 0.5):
             said = float(np.float32(float(np.float32(here)) + away))
-            assert meant(here, said) == here + away
+            assert intended(here, said) == here + away
 
 
 def test_any_other_place_is_taken_as_it_is_said():
     rng = np.random.default_rng(2)
     for here, said in np.float32(rng.uniform(0, 32, (2000, 2))).tolist():
-        assert abs(meant(here + 1e-7, said) - said) < 4e-6
-    assert meant(3.0, 1e30) == np.float32(1e30) or meant(3.0, 1e30) == 1e30
-    assert np.isnan(meant(3.0, float("nan")))
-    assert meant(3.0, float("inf")) == float("inf")
+        assert abs(intended(here + 1e-7, said) - said) < 4e-6
+    assert intended(3.0, 1e30) == np.float32(1e30) or intended(3.0, 1e30) == 1e30
+    assert np.isnan(intended(3.0, float("nan")))
+    assert intended(3.0, float("inf")) == float("inf")

@@ -84,7 +84,7 @@ def test_a_server_whose_starter_is_gone_waits_for_nobody(tmp_path: Path):
 
 
 def is_running(pid: int) -> bool:
-    """Whether the process lives; a zombie that nobody buries does not."""
+    """Whether the process lives; a zombie process does not."""
     try:
         return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -95,8 +95,12 @@ def test_the_games_own_flags_are_taken_and_those_unknown_ignored(tmp_path: Path)
     (tmp_path / "Maps").mkdir()
     words = f"-listen 0.0.0.0 -port 6001 -dataDir {tmp_path}/ -tempDir x/ -displayMode 0 -verbose"
     assert parse(words.split()) == parse([*words.split(), "-dataVersion", "B89B5D6F"])
-    told = parse(words.split())
-    assert (told.host, told.port, told.folder) == ("0.0.0.0", 6001, tmp_path / "Maps")
+    arguments = parse(words.split())
+    assert (arguments.host, arguments.port, arguments.folder) == (
+        "0.0.0.0",
+        6001,
+        tmp_path / "Maps",
+    )
     assert parse([]).host == LOOPBACK
 
 

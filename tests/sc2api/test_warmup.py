@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from marl.engine import rng
-from marl.engine.combat import enemy_script as wave
-from marl.engine.combat import loop, orders, spawn, vitals
+from marl.engine.combat.enemy_script import start_enemy_script
+from marl.engine.combat.loop import run_loops_and_kill
+from marl.engine.combat.orders import give, order_attack, order_heal
+from marl.engine.combat.spawn import find_free_places
+from marl.engine.rng import seed_battle
 from marl.sc2api.warmup import compile_all
 from tests.sc2api.player import Player
 
 CALLED = (
-    loop.run_loops,
-    orders.give,
-    orders.order_attack,
-    orders.order_heal,
-    rng.seed_battle,
-    spawn.settle,
-    spawn._find_place,
-    vitals.die,
-    wave.begin,
+    find_free_places,
+    give,
+    order_attack,
+    order_heal,
+    run_loops_and_kill,
+    seed_battle,
+    start_enemy_script,
 )
 
 

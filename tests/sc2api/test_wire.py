@@ -113,7 +113,7 @@ BREAKAGES = {
     "a reserved opcode": frame(b"", 0x83),
     "reserved bits": frame(b"", 0xF2),
     "a piece of nothing": frame(b"", 0x80),
-    "a frame that is too long": HEAD.pack(BINARY, 0xFF, wire.MOST_BYTES + 1) + bytes(1000),
+    "a frame that is too long": HEAD.pack(BINARY, 0xFF, wire.MAX_BYTES + 1) + bytes(1000),
     "an endless frame": HEAD.pack(BINARY, 0xFF, 2**63 - 1) + bytes(1000),
     "a length beyond all lengths": HEAD.pack(BINARY, 0xFF, 2**64 - 1) + bytes(1000),
     "a long ping": frame(bytes(200), PING),
@@ -136,7 +136,7 @@ def test_a_message_in_too_many_pieces_is_not_collected_for_ever(line: Line):
     piece = frame(bytes(1 << 20), 0x00)
     line.client.sendall(frame(b"", MORE))
     with suppress(BrokenPipeError, ConnectionResetError):
-        for _ in range(2 * (wire.MOST_BYTES >> 20)):
+        for _ in range(2 * (wire.MAX_BYTES >> 20)):
             line.client.sendall(piece)
     assert line.is_over()
     assert line.heard == []

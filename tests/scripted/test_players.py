@@ -44,14 +44,14 @@ def test_orders_beyond_the_mask_are_followed():
     assert np.allclose(walked, 9.0 / 8.0, atol=0.15)  # 8 loops at 2.25 a second of 16
 
 
-@pytest.mark.parametrize("trusted", [False, True])
-def test_smacv2_withholds_attacks_from_afar_but_not_those_of_its_own_scripts(trusted):
+@pytest.mark.parametrize("ignores_mask", [False, True])
+def test_smacv2_withholds_attacks_from_afar_but_not_those_of_its_own_scripts(ignores_mask):
     options = Smacv2Options(action_mask=False)
     battles = Battles(load_scenario("3m"), options, 1)
     battles.reset(np.array([1], dtype=np.uint64))
     assert battles.record.avail[0, :, 6:].all()  # but the enemies are 14 away
-    battles.step(np.full((1, 3), 6), trusted=trusted)
-    assert (battles.world.order[0, :3] == ORDER_ATTACK).all() == trusted
+    battles.step(np.full((1, 3), 6), ignores_mask=ignores_mask)
+    assert (battles.world.order[0, :3] == ORDER_ATTACK).all() == ignores_mask
 
 
 def test_numbers_that_are_no_action_are_refused_even_then():

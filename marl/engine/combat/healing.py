@@ -1,6 +1,6 @@
-"""Who heals: whom it heals by itself, and how.
+"""Healers: which friend a medivac heals, and how.
 
-Source of range, rate, price and the choice of patients: the game data (maps/units.yaml).
+Source of range, rate, cost and choice of patient: the game data (maps/units.yaml).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from marl.engine.combat.targeting import squared_gap
 from marl.engine.combat.vitals import PASSIVE_SIDE, is_alive
 from marl.engine.combat.weapons import turn_towards
 from marl.engine.compiled.jit import compiled, inlined
+from marl.engine.field import Field
 from marl.engine.walking.movement import ARRIVED, rest, walk
 from marl.engine.world import (
     BIOLOGICAL,
@@ -18,14 +19,13 @@ from marl.engine.world import (
     ORDER_MOVE,
     ORDER_NONE,
     STRUCTURE,
-    Field,
     Units,
 )
 
 
 @inlined
 def is_patient(field: Field, units: Units, i: int, friend: int) -> bool:
-    """Whether healer i, wherever it is, can heal `friend`: a wounded living being, not itself."""
+    """Whether healer i can heal `friend`, at any distance: wounded, biological, not itself."""
     if not is_alive(units, friend) or friend == i or units[i].energy <= 0.0:
         return False
     other = units[friend]
@@ -35,7 +35,7 @@ def is_patient(field: Field, units: Units, i: int, friend: int) -> bool:
 
 
 @compiled
-def patient(field: Field, units: Units, i: int) -> int:
+def choose_patient(field: Field, units: Units, i: int) -> int:
     """The friend that healer i heals in this loop, or NO_UNIT."""
     unit = units[i]
     if unit.order == ORDER_HEAL:
@@ -46,19 +46,19 @@ def patient(field: Field, units: Units, i: int) -> int:
     elif unit.order == ORDER_MOVE or not heals_by_itself(field, units, i):
         unit.target = NO_UNIT
     elif not is_patient_near(field, units, i, unit.target):
-        unit.target = worst_off(field, units, i)
+        unit.target = most_wounded(field, units, i)
     return unit.target
 
 
 @inlined
 def heals_by_itself(field: Field, units: Units, i: int) -> bool:
-    """Whether healer i looks for patients where no order keeps it from it."""
+    """Whether healer i looks for patients when it has no other order."""
     return units[i].side != PASSIVE_SIDE or field.choices[0].ally_medivac_autocast != 0
 
 
 @inlined
 def is_patient_near(field: Field, units: Units, i: int, friend: int) -> bool:
-    """Whether healer i can heal `friend` and has it in scan range, between edges."""
+    """Whether healer i can heal `friend` and it is in scan range, between edges."""
     if not is_patient(field, units, i, friend):
         return False
     unit, other = units[i], units[friend]
@@ -68,14 +68,14 @@ def is_patient_near(field: Field, units: Units, i: int, friend: int) -> bool:
 
 
 @compiled
-def worst_off(field: Field, units: Units, i: int) -> int:
-    """The patient in scan range with the least share of its life, then the nearest; or NO_UNIT."""
+def most_wounded(field: Field, units: Units, i: int) -> int:
+    """The patient in scan range with the lowest share of health, then the nearest; or NO_UNIT."""
     unit = units[i]
     best, least, gap = NO_UNIT, 1.0, 0.0
     if unit.energy < field.table[unit.kind].heal_min_energy:
         return best
     for j in range(units.size):
-        if not is_patient_near(field, units, i, j) or is_taken(field, units, i, j):
+        if not is_patient_near(field, units, i, j) or is_healed_by_another(field, units, i, j):
             continue
         share = units[j].health / field.table[units[j].kind].health
         distance = squared_gap(unit, units[j])
@@ -85,8 +85,8 @@ def worst_off(field: Field, units: Units, i: int) -> int:
 
 
 @compiled
-def is_taken(field: Field, units: Units, i: int, friend: int) -> bool:
-    """Whether another healer heals `friend`, where one healer is enough (Choices)."""
+def is_healed_by_another(field: Field, units: Units, i: int, friend: int) -> bool:
+    """Whether another healer heals `friend`; always False with Choices.patient_shared."""
     if field.choices[0].patient_shared != 0:
         return False
     for j in range(units.size):
@@ -98,8 +98,8 @@ def is_taken(field: Field, units: Units, i: int, friend: int) -> bool:
 
 
 @compiled
-def treat(field: Field, units: Units, i: int, friend: int) -> None:
-    """One loop of healer i and its patient: come near, face it, give life for energy."""
+def heal(field: Field, units: Units, i: int, friend: int) -> None:
+    """One loop of healer i and its patient: approach, face it, turn energy into its health."""
     unit, other = units[i], units[friend]
     kind, other_kind = field.table[unit.kind], field.table[other.kind]
     gap = squared_gap(unit, other)
@@ -110,18 +110,18 @@ def treat(field: Field, units: Units, i: int, friend: int) -> None:
     is_facing = turn_towards(unit, kind, other, gap) >= kind.heal_arc_cos
     rest(field, units, i)
     if is_facing:
-        life = min(kind.heal_rate, other_kind.health - other.health)
+        healed = min(kind.heal_rate, other_kind.health - other.health)
         if kind.heal_cost > 0.0:
-            life = min(life, unit.energy / kind.heal_cost)
-        other.health += life
-        unit.energy -= life * kind.heal_cost
+            healed = min(healed, unit.energy / kind.heal_cost)
+        other.health += healed
+        unit.energy -= healed * kind.heal_cost
         if unit.energy <= 0.0:
-            lay_off(units, i)
+            stop_healing(units, i)
 
 
 @inlined
-def lay_off(units: Units, i: int) -> None:
-    """Healer i has no energy left: it ends what it does, for what it regains is not enough."""
+def stop_healing(units: Units, i: int) -> None:
+    """End the healing of healer i, which has no energy left."""
     unit = units[i]
     unit.energy = 0.0
     unit.target = NO_UNIT
@@ -130,11 +130,11 @@ def lay_off(units: Units, i: int) -> None:
 
 
 @compiled
-def follow(field: Field, units: Units, i: int) -> None:
-    """One loop's walk of an attack-moving healer without a patient: in the middle of its army.
+def follow_army(field: Field, units: Units, i: int) -> None:
+    """One loop of an attack-moving healer without a patient: walk to the centre of its army.
 
-    The army is its friends with weapons. Once they have all come to rest, or are dead, it goes to
-    the point itself; without Choices.enemy_medivac_follows it does so from the beginning.
+    The army is its friends with weapons. Once they are all idle or dead, or always without
+    Choices.enemy_medivac_follows, it walks to the point of its order.
     """
     unit = units[i]
     count, x, y = 0, 0.0, 0.0
@@ -155,13 +155,13 @@ def follow(field: Field, units: Units, i: int) -> None:
 
 
 @compiled
-def go_on_healing(field: Field, units: Units, i: int) -> bool:
-    """One loop of living healer i; whether it had anything to do of its own."""
-    friend = patient(field, units, i)
+def act_as_healer(field: Field, units: Units, i: int) -> bool:
+    """One loop of living healer i; whether it healed or followed its army."""
+    friend = choose_patient(field, units, i)
     if friend != NO_UNIT:
-        treat(field, units, i, friend)
+        heal(field, units, i, friend)
         return True
     if units[i].order == ORDER_ATTACK_MOVE:
-        follow(field, units, i)
+        follow_army(field, units, i)
         return True
     return False

@@ -1,16 +1,17 @@
-"""The game loop: every unit acts once, in an order shuffled anew each time."""
+"""The game loop: every unit acts once, in a new random order each time."""
 
 from __future__ import annotations
 
-from marl.engine.combat.enemy_script import Wave, go_on
-from marl.engine.combat.healing import go_on_healing
+from marl.engine.combat.enemy_script import EnemyScript, continue_enemy_script
+from marl.engine.combat.healing import act_as_healer
 from marl.engine.combat.splash import explode_all
-from marl.engine.combat.sweep import land_beams, sweep_on
-from marl.engine.combat.targeting import note_foes, opponent
-from marl.engine.combat.vitals import recover
+from marl.engine.combat.sweep import apply_beam_hits, continue_sweep
+from marl.engine.combat.targeting import choose_target, mark_opponents
+from marl.engine.combat.vitals import kill_marked, recover
 from marl.engine.combat.weapons import fight, fly, hit_again
 from marl.engine.compiled.jit import compiled
-from marl.engine.rng import State, shuffle
+from marl.engine.field import Field
+from marl.engine.rng import Rng, shuffle
 from marl.engine.walking.movement import ARRIVED, rest, walk
 from marl.engine.world import (
     NO_UNIT,
@@ -19,7 +20,6 @@ from marl.engine.world import (
     ORDER_NONE,
     SUICIDE,
     SWEEP,
-    Field,
     Ints,
     Units,
 )
@@ -27,34 +27,57 @@ from marl.engine.world import (
 
 @compiled
 def run_loops(
-    field: Field, wave: Wave, units: Units, state: State, clock: Ints, loops: int
+    field: Field, enemy_script: EnemyScript, units: Units, rng: Rng, clock: Ints, loops: int
 ) -> None:
     """Run `loops` game loops of one battle.
 
-    state: [1], the battle's random numbers. clock: [1], loops since the battle began.
+    rng: [1], the battle's generator. clock: [1], loops since the battle began.
     """
-    note_foes(units)
+    mark_opponents(units)
     has_beams = has_delivery(field, units, SWEEP)
     has_explosives = has_delivery(field, units, SUICIDE)
     for _ in range(loops):
-        go_on(field, wave, units, clock[0])
+        continue_enemy_script(field, enemy_script, units, clock[0])
         clock[0] += 1
-        shuffle(units, state)
+        shuffle(units, rng)
         for turn in range(units.size):
             i = units[turn].sequence
             if units[i].missile >= 0.0:
                 fly(field, units, i)
             if units[i].health > 0.0:
-                act(field, units, state, i)
+                act(field, units, rng, i)
         if has_beams:
-            land_beams(field, units)
+            apply_beam_hits(field, units)
         if has_explosives:
             explode_all(field, units)
 
 
 @compiled
+def run_loops_and_kill(
+    field: Field,
+    enemy_script: EnemyScript,
+    units: Units,
+    rng: Rng,
+    clock: Ints,
+    loops: int,
+    marked: Ints,
+    kill_after: int,
+) -> None:
+    """Run `loops` game loops; the units marked by 1 die after `kill_after` of them.
+
+    marked: [M], the first M units. None is killed unless 0 <= kill_after < loops.
+    """
+    if kill_after < 0 or kill_after >= loops:
+        run_loops(field, enemy_script, units, rng, clock, loops)
+        return
+    run_loops(field, enemy_script, units, rng, clock, kill_after)
+    kill_marked(field, units, marked)
+    run_loops(field, enemy_script, units, rng, clock, loops - kill_after)
+
+
+@compiled
 def has_delivery(field: Field, units: Units, delivery: int) -> bool:
-    """Whether any unit, dead or alive, has a weapon that hits in this way."""
+    """Whether any unit, dead or alive, has a weapon of this delivery (INSTANT ...)."""
     for i in range(units.size):
         kind = field.table[units[i].kind]
         if kind.targets != 0 and kind.delivery == delivery:
@@ -63,24 +86,24 @@ def has_delivery(field: Field, units: Units, delivery: int) -> bool:
 
 
 @compiled
-def act(field: Field, units: Units, state: State, i: int) -> None:
+def act(field: Field, units: Units, rng: Rng, i: int) -> None:
     """One loop of living unit i."""
     unit = units[i]
     kind = field.table[unit.kind]
     recover(field, units, i)
     if unit.burst >= 0.0:
         if kind.delivery == SWEEP:
-            sweep_on(field, units, i)
+            continue_sweep(field, units, i)
         else:
             hit_again(field, units, i)
-    if kind.heal_rate > 0.0 and go_on_healing(field, units, i):
+    if kind.heal_rate > 0.0 and act_as_healer(field, units, i):
         return
-    target = opponent(field, units, i)
+    target = choose_target(field, units, i)
     if target != NO_UNIT:
-        fight(field, units, state, i, target)
+        fight(field, units, rng, i, target)
         return
     unit.swing = -1.0
-    # Beams run on when their target dies, and the unit stands so long.
+    # A sweep goes on when its target has died, and the unit stands until its end.
     resumes = unit.order == ORDER_ATTACK_MOVE and unit.burst < 0.0
     if resumes or unit.order == ORDER_MOVE:
         if walk(field, units, i, unit.order_x, unit.order_y) == ARRIVED:

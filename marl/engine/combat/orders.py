@@ -1,9 +1,9 @@
 """Orders to units. Action indices: oxwhirl/smac @d6aab33 and oxwhirl/smacv2 @577ab5a,
 starcraft2.py get_agent_action.
 
-A new order cuts a swing that has not reached its damage point, and what is left of an attack of
-several hits; the same attack ordered again does neither (docs/fidelity.md). An order that the unit
-cannot carry out is refused: it goes on with what it did.
+A new order cancels a swing that has not reached its damage point, and the hits to come of an attack
+of several hits; the same attack ordered again does neither (docs/fidelity.md). An order that the
+unit cannot carry out is refused, and the unit keeps its order.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from marl.engine.combat.healing import is_patient
 from marl.engine.combat.targeting import can_hit
 from marl.engine.combat.vitals import is_alive
 from marl.engine.compiled.jit import compiled
+from marl.engine.field import Field
 from marl.engine.world import (
     NO_UNIT,
     ORDER_ATTACK,
@@ -19,7 +20,6 @@ from marl.engine.world import (
     ORDER_HEAL,
     ORDER_MOVE,
     ORDER_STOP,
-    Field,
     Ints,
     Units,
 )
@@ -30,7 +30,7 @@ ACTION_NORTH = 2
 ACTION_SOUTH = 3
 ACTION_EAST = 4
 ACTION_WEST = 5
-FIRST_ATTACK = 6  # on the first enemy, where no action turns the view
+FIRST_ATTACK = 6  # on the first enemy, if no actions turn the view
 
 
 @compiled
@@ -44,9 +44,9 @@ def give_agent_orders(
 ) -> None:
     """Order the living agents of one battle. actions: [A] action indices.
 
-    Action first_target + j is the attack on enemy j or, for who heals, the healing of agent j. A
-    no-op changes nothing, nor does an action between the moves and the targets (SMACv2's turns of
-    the view). An attack on a dead enemy is a stop.
+    Action first_target + j attacks enemy j or, if the agent is a healer, heals agent j. A no-op
+    changes nothing, nor does an action between the moves and the targets (SMACv2's turns of the
+    view). An attack on a dead enemy is a stop.
     """
     for i in range(n_agents):
         action = actions[i]
@@ -64,7 +64,7 @@ def give_agent_orders(
 
 @compiled
 def give_attack_move(field: Field, units: Units, first: int, x: float, y: float) -> None:
-    """Send the living units of one battle from `first` on to (x, y), fighting what they meet."""
+    """Order the living units from index `first` on to attack-move to (x, y)."""
     for i in range(first, units.size):
         if is_alive(units, i):
             give(field, units, i, ORDER_ATTACK_MOVE, x, y, NO_UNIT)
@@ -72,7 +72,7 @@ def give_attack_move(field: Field, units: Units, first: int, x: float, y: float)
 
 @compiled
 def order_attack(field: Field, units: Units, i: int, enemy: int) -> None:
-    """Unit i shall attack `enemy` until it is dead."""
+    """Order unit i to attack `enemy` until it is dead."""
     unit = units[i]
     if not is_alive(units, enemy):
         give(field, units, i, ORDER_STOP, unit.x, unit.y, NO_UNIT)
@@ -86,7 +86,7 @@ def order_attack(field: Field, units: Units, i: int, enemy: int) -> None:
 
 @compiled
 def order_heal(field: Field, units: Units, i: int, friend: int) -> None:
-    """Unit i shall heal `friend` until it is whole."""
+    """Order unit i to heal `friend` to its full health."""
     unit = units[i]
     if friend >= units.size or not is_patient(field, units, i, friend):
         refuse(field, units, i)
@@ -96,14 +96,14 @@ def order_heal(field: Field, units: Units, i: int, friend: int) -> None:
 
 @compiled
 def refuse(field: Field, units: Units, i: int) -> None:
-    """Unit i was told what it cannot do, and goes on with what it did, or stops (Choices)."""
+    """Refuse an order: unit i keeps the one before, or stops (Choices.refused_order_stops)."""
     if field.choices[0].refused_order_stops != 0:
         give(field, units, i, ORDER_STOP, units[i].x, units[i].y, NO_UNIT)
 
 
 @compiled
 def order_step(field: Field, units: Units, i: int, action: int, move_amount: float) -> None:
-    """Unit i shall stop, or walk `move_amount` from where it is now."""
+    """Order unit i to stop, or to walk `move_amount` from its place."""
     x, y = units[i].x, units[i].y
     if action == ACTION_STOP:
         give(field, units, i, ORDER_STOP, x, y, NO_UNIT)

@@ -1,7 +1,7 @@
-"""Explosions: a unit with such a weapon explodes when it dies, whatever killed it.
+"""Explosions: a baneling explodes when it dies, whatever killed it.
 
-All explosions of a loop happen at its end, after every unit has acted, and those that they cause
-with them; so nothing depends on who acts first, and a chain needs neither recursion nor a queue.
+All explosions of a loop, those that others cause included, happen at its end, after every unit has
+acted. So they do not depend on the order of acting, and a chain needs no recursion and no queue.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 from marl.engine.combat.targeting import can_hit, squared_gap
 from marl.engine.combat.vitals import attack_on, strike
 from marl.engine.compiled.jit import compiled
-from marl.engine.world import STRUCTURE, Field, Units
+from marl.engine.field import Field
+from marl.engine.world import STRUCTURE, Units
 
 
 @compiled
 def explode_all(field: Field, units: Units) -> None:
-    """Let everything explode that died, until nothing more does."""
+    """Explode the units that have died, until an explosion kills no other one."""
     goes_on = True
     while goes_on:
         goes_on = False
@@ -27,11 +28,11 @@ def explode_all(field: Field, units: Units) -> None:
 
 @compiled
 def explode(field: Field, units: Units, i: int) -> None:
-    """Unit i hits every opponent around it that its weapon can hit, once."""
+    """Hit every opponent within unit i's splash radius that its weapon can hit."""
     unit = units[i]
     kind = field.table[unit.kind]
     counts_radius = field.choices[0].splash_counts_radius != 0
-    for j in range(unit.foes_begin, unit.foes_end):
+    for j in range(unit.opponents_begin, unit.opponents_end):
         other = units[j]
         other_kind = field.table[other.kind]
         is_victim = other.side != unit.side and other.health > 0.0

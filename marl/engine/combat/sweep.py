@@ -1,8 +1,8 @@
-"""The colossus's weapon: two beams that run over a line across its target.
+"""The colossus's weapon: two beams that sweep a line across its target.
 
-One beam runs forward, one in reverse, from point to point. Who is touched by a beam takes one hit
-of it a little later; the target itself takes its hits when the beams have reached the end. A
-colossus stands while its beams run, and with its death they end; hits that are under way land.
+One beam moves forward, one in reverse, from point to point. A unit touched by a beam takes one hit
+a little later; the target itself takes its hits when the beams have reached the end. A colossus
+stands while its beams move, and its death ends them; hits that are due by then still land.
 Source: the weapon's effects in the game data (SC2Mapster/SC2GameData @db03e82).
 """
 
@@ -13,17 +13,18 @@ import math
 from marl.engine.combat.targeting import can_hit
 from marl.engine.combat.vitals import hit
 from marl.engine.compiled.jit import compiled, inlined
-from marl.engine.world import Field, Units, UnitType
+from marl.engine.field import Field
+from marl.engine.world import Units, UnitType
 
-# A unit remembers whose beams touched it as one bit for each caster of the other side. Two casters
-# of one side that are 64 apart in the list share a bit; no side has so many.
+# The colossi whose beams touched a unit are one bit each. Two of one side that are 64 apart in the
+# list share a bit; no side has so many.
 CASTERS = 64
 DUE_BITS = 8  # of the counter of a loop's hits
 
 
 @inlined
 def count_points(kind: UnitType) -> int:
-    """How many points the line has."""
+    """Points on the line."""
     return round(2.0 * kind.sweep_half_width / kind.sweep_step) + 1
 
 
@@ -35,7 +36,7 @@ def duration(kind: UnitType) -> float:
 
 @compiled
 def begin_sweep(field: Field, units: Units, i: int, target: int) -> None:
-    """Unit i's beams begin to run over the line through `target`, at a right angle to the shot."""
+    """Start unit i's sweep of the line through `target`, at a right angle to the shot."""
     unit, other = units[i], units[target]
     dx, dy = other.x - unit.x, other.y - unit.y
     gap = math.sqrt(dx * dx + dy * dy)
@@ -53,8 +54,8 @@ def begin_sweep(field: Field, units: Units, i: int, target: int) -> None:
 
 
 @compiled
-def sweep_on(field: Field, units: Units, i: int) -> None:
-    """One loop of unit i's beams."""
+def continue_sweep(field: Field, units: Units, i: int) -> None:
+    """One loop of unit i's sweep."""
     unit = units[i]
     kind = field.table[unit.kind]
     n_points = count_points(kind)
@@ -65,7 +66,7 @@ def sweep_on(field: Field, units: Units, i: int) -> None:
     first = min(int(age / kind.sweep_point_period), n_points)
     last = min(int((age + 1.0) / kind.sweep_point_period), n_points)
     for point in range(first, last):
-        touch(field, units, i, point * kind.sweep_step - kind.sweep_half_width)
+        touch_units(field, units, i, point * kind.sweep_step - kind.sweep_half_width)
     unit.burst -= 1.0
     if unit.burst <= 0.0:
         unit.burst = -1.0
@@ -74,10 +75,11 @@ def sweep_on(field: Field, units: Units, i: int) -> None:
 
 
 @compiled
-def touch(field: Field, units: Units, i: int, offset: float) -> None:
-    """The forward beam is `offset` from the middle of the line, the reverse one as far beyond it.
+def touch_units(field: Field, units: Units, i: int, offset: float) -> None:
+    """Mark the opponents at `offset` and -`offset` from the line's middle for hits to come.
 
-    Each opponent on the way is hit by each beam once; the target has hits of its own.
+    The forward beam is at `offset`, the reverse one at -`offset`. Each beam hits an opponent once;
+    the target is not among them.
     """
     unit = units[i]
     kind = field.table[unit.kind]
@@ -85,7 +87,7 @@ def touch(field: Field, units: Units, i: int, offset: float) -> None:
     later = 1 << (DUE_BITS * int(kind.sweep_delay))
     counts_radius = field.choices[0].sweep_counts_radius != 0
     along_x, along_y = offset * unit.beam_x, offset * unit.beam_y
-    for j in range(unit.foes_begin, unit.foes_end):
+    for j in range(unit.opponents_begin, unit.opponents_end):
         other = units[j]
         if other.side == unit.side or other.health <= 0.0 or j == unit.burst_target:
             continue
@@ -106,13 +108,13 @@ def touch(field: Field, units: Units, i: int, offset: float) -> None:
 
 @inlined
 def is_within(gap_x: float, gap_y: float, reach: float) -> bool:
-    """Whether a gap is at most `reach` long."""
+    """Whether the vector (gap_x, gap_y) is at most `reach` long."""
     return gap_x * gap_x + gap_y * gap_y <= reach * reach
 
 
 @compiled
-def land_beams(field: Field, units: Units) -> None:
-    """The end of a loop: hits of beams whose time has come."""
+def apply_beam_hits(field: Field, units: Units) -> None:
+    """Apply the beams' hits that are due, at the end of a loop."""
     for i in range(units.size):
         unit = units[i]
         if unit.beam_due != 0:

@@ -1,26 +1,27 @@
-"""Life, shields, energy, damage and death of one unit."""
+"""Health, shield, energy, damage and death of one unit."""
 
 from __future__ import annotations
 
 from marl.engine.compiled.jit import compiled, inlined
-from marl.engine.world import ATTRIBUTES, NO_UNIT, ORDER_NONE, SUICIDE, Field, Units, UnitType
+from marl.engine.field import Field
+from marl.engine.world import ATTRIBUTES, NO_UNIT, ORDER_NONE, SUICIDE, Ints, Units, UnitType
 
-MIN_DAMAGE = 0.5  # of a hit that reaches life (core game data)
-CALL_RADIUS = 4.0  # centre to centre: who hears a unit that is hit (core game data)
+MIN_DAMAGE = 0.5  # least loss of health by one hit (core game data)
+CALL_RADIUS = 4.0  # friends this near, centre to centre, hear a call for help (core game data)
 CALL_PERIOD = 32  # loops between two calls of one unit: 2 game-seconds
-PASSIVE_SIDE = 0  # its units never acquire a target nor answer a hit by themselves
+PASSIVE_SIDE = 0  # the agents': its units attack on orders only
 N_ATTRIBUTES = len(ATTRIBUTES)
 
 
 @inlined
 def is_alive(units: Units, i: int) -> bool:
-    """Whether `i` is a unit that lives; NO_UNIT is none."""
+    """Whether unit i lives; False for NO_UNIT."""
     return i >= 0 and units[i].health > 0.0
 
 
 @inlined
 def recover(field: Field, units: Units, i: int) -> None:
-    """One loop of cooling down and of shield, life and energy regeneration."""
+    """One loop of cooldown, and of shield, health and energy regeneration."""
     unit, kind = units[i], field.table[units[i].kind]
     unit.cooldown = max(unit.cooldown - 1.0, 0.0)
     unit.help_wait = max(unit.help_wait - 1.0, 0.0)
@@ -36,7 +37,7 @@ def recover(field: Field, units: Units, i: int) -> None:
 
 @compiled
 def hit(field: Field, units: Units, shooter: int, victim: int) -> None:
-    """One hit of the shooter's weapon, should the victim still live."""
+    """One hit of the shooter's weapon on the victim, if it still lives."""
     if is_alive(units, victim):
         kind, victim_kind = field.table[units[shooter].kind], field.table[units[victim].kind]
         strike(field, units, shooter, victim, attack_on(kind, victim_kind))
@@ -46,8 +47,8 @@ def hit(field: Field, units: Units, shooter: int, victim: int) -> None:
 def strike(field: Field, units: Units, shooter: int, victim: int, attack: float) -> None:
     """A hit of `attack` points on a living victim.
 
-    Shields absorb first and have no armour; armour lessens what reaches life, which is at least
-    MIN_DAMAGE, also where a shield left over less than that (Choices.overflow_minimum).
+    Shields absorb first and have no armour. What they leave is reduced by armour and costs health,
+    at least MIN_DAMAGE, also if the shield left less than that (Choices.overflow_minimum).
     """
     unit, kind = units[victim], field.table[units[victim].kind]
     absorbed = min(unit.shield, attack)
@@ -65,7 +66,7 @@ def strike(field: Field, units: Units, shooter: int, victim: int, attack: float)
 
 @compiled
 def attack_on(kind: UnitType, victim_kind: UnitType) -> float:
-    """Hit points of one hit before shields and armour: base and bonuses that apply."""
+    """Damage of one hit before shields and armour: the base and the bonuses that apply."""
     attack = kind.damage
     for attribute in range(N_ATTRIBUTES):
         if (victim_kind.attributes >> attribute) & 1:
@@ -75,9 +76,9 @@ def attack_on(kind: UnitType, victim_kind: UnitType) -> float:
 
 @compiled
 def die(field: Field, units: Units, i: int) -> None:
-    """Unit i is dead and does nothing more; a missile that it has in the air flies on.
+    """Kill unit i; its missile in the air flies on.
 
-    What explodes on dying does so at the end of the loop: marl.engine.combat.splash.
+    A unit that explodes on dying does so at the end of the loop: marl.engine.combat.splash.
     """
     unit = units[i]
     unit.health, unit.shield, unit.cooldown = 0.0, 0.0, 0.0
@@ -90,8 +91,16 @@ def die(field: Field, units: Units, i: int) -> None:
 
 
 @compiled
+def kill_marked(field: Field, units: Units, marked: Ints) -> None:
+    """Kill the living units among the first M that `marked` [M] marks by 1."""
+    for i in range(marked.size):
+        if marked[i] != 0 and units[i].health > 0.0:
+            die(field, units, i)
+
+
+@compiled
 def call_for_help(units: Units, shooter: int, victim: int) -> None:
-    """The victim, and now and then its friends around, know whom to answer."""
+    """Set the shooter as the victim's attacker, and every CALL_PERIOD as its near friends' too."""
     caller = units[victim]
     caller.attacker = shooter
     if caller.help_wait > 0.0:

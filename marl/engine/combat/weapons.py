@@ -1,7 +1,7 @@
-"""How a unit fights its target: close in, face it, swing, launch, cool down.
+"""The attack on a target: approach, face it, swing, fire, cool down.
 
-Times are whole loops: a shot leaves in the first loop at or after its time. The next swing
-begins so early that shots at a target that stays are one period plus random delay apart.
+Times are whole loops: a shot leaves in the first loop at or after its time. The next swing begins
+early enough for shots at a standing target to be one period plus the random delay apart.
 """
 
 from __future__ import annotations
@@ -9,27 +9,18 @@ from __future__ import annotations
 import math
 
 from marl.engine.combat.sweep import begin_sweep
-from marl.engine.combat.targeting import BLOCKED_LOOPS, KEPT_LOOPS, reachable, squared_gap
+from marl.engine.combat.targeting import BLOCKED_LOOPS, KEPT_LOOPS, nearest_exposed, squared_gap
 from marl.engine.combat.vitals import PASSIVE_SIDE, die, hit, is_alive
 from marl.engine.compiled.jit import compiled, inlined
-from marl.engine.rng import State, uniform
+from marl.engine.field import Field
+from marl.engine.rng import Rng, uniform
 from marl.engine.walking.movement import stand, turn_to, walk
-from marl.engine.world import (
-    MISSILE,
-    NO_UNIT,
-    ORDER_ATTACK,
-    SUICIDE,
-    SWEEP,
-    Field,
-    Unit,
-    Units,
-    UnitType,
-)
+from marl.engine.world import MISSILE, NO_UNIT, ORDER_ATTACK, SUICIDE, SWEEP, Unit, Units, UnitType
 
 
 @inlined
-def fight(field: Field, units: Units, state: State, i: int, target: int) -> None:
-    """One loop of unit i against its living target. state: the battle's random numbers."""
+def fight(field: Field, units: Units, rng: Rng, i: int, target: int) -> None:
+    """One loop of unit i against its living target. rng: [1], the battle's generator."""
     unit, other = units[i], units[target]
     kind, other_kind = field.table[unit.kind], field.table[other.kind]
     gap = squared_gap(unit, other)
@@ -39,7 +30,7 @@ def fight(field: Field, units: Units, state: State, i: int, target: int) -> None
         unit.swing = -1.0
     is_far = gap > reach * reach
     if kind.fires_moving != 0 and not is_far and unit.cooldown <= 0.0:
-        launch(field, units, state, i, target)
+        launch(field, units, rng, i, target)
         return
     if kind.fires_moving != 0 or (is_far and unit.swing < 0.0 and unit.burst < 0.0):
         chase(field, units, i, target)
@@ -52,12 +43,12 @@ def fight(field: Field, units: Units, state: State, i: int, target: int) -> None
     elif unit.burst < 0.0 and is_facing:
         begin_swing(field, unit, kind, is_close(kind, other_kind, gap))
     if unit.swing == 0.0 and unit.cooldown <= 0.0:
-        launch(field, units, state, i, target)
+        launch(field, units, rng, i, target)
 
 
 @inlined
 def begin_swing(field: Field, unit: Unit, kind: UnitType, close: bool) -> None:
-    """Begin to swing if the weapon will be ready at the damage point; close: the second weapon."""
+    """Begin a swing if the weapon is ready by its damage point. close: the second weapon's."""
     point = kind.close_damage_point if close else kind.damage_point
     extends = field.choices[0].damage_point_extends_period != 0
     if unit.cooldown <= (0.0 if extends else point):
@@ -66,9 +57,9 @@ def begin_swing(field: Field, unit: Unit, kind: UnitType, close: bool) -> None:
 
 @inlined
 def is_close(kind: UnitType, other_kind: UnitType, squared: float) -> bool:
-    """Whether a unit of `kind` has a second weapon for what is so near.
+    """Whether a unit of `kind` has a second weapon for targets at this distance.
 
-    squared: the squared distance of the two centres.
+    squared: the squared distance between the centres.
     """
     reach = kind.close_range + kind.radius + other_kind.radius
     return kind.close_range >= 0.0 and squared <= reach * reach
@@ -76,9 +67,9 @@ def is_close(kind: UnitType, other_kind: UnitType, squared: float) -> bool:
 
 @inlined
 def turn_towards(unit: Unit, kind: UnitType, other: Unit, squared: float) -> float:
-    """Turn the unit towards `other`; the cosine of the angle that is left.
+    """Turn the unit towards `other`; gives the cosine of the angle that remains.
 
-    squared: the squared distance of the two centres.
+    squared: the squared distance between the centres.
     """
     if squared == 0.0:
         return 1.0
@@ -89,14 +80,14 @@ def turn_towards(unit: Unit, kind: UnitType, other: Unit, squared: float) -> flo
 
 
 @compiled
-def launch(field: Field, units: Units, state: State, i: int, target: int) -> None:
-    """Unit i's shot leaves, and the weapon cools down; what explodes dies of it."""
+def launch(field: Field, units: Units, rng: Rng, i: int, target: int) -> None:
+    """Fire unit i's weapon and start its cooldown; a unit that explodes dies instead."""
     unit, other = units[i], units[target]
     kind = field.table[unit.kind]
     if kind.delivery == SUICIDE:
         die(field, units, i)
         return
-    delay = kind.delay_min + (kind.delay_max - kind.delay_min) * uniform(state)
+    delay = kind.delay_min + (kind.delay_max - kind.delay_min) * uniform(rng)
     unit.cooldown = kind.period + delay
     unit.swing = -1.0
     close = is_close(kind, field.table[other.kind], squared_gap(unit, other))
@@ -112,9 +103,9 @@ def launch(field: Field, units: Units, state: State, i: int, target: int) -> Non
 
 @compiled
 def send_missile(field: Field, units: Units, i: int, target: int) -> None:
-    """Put unit i's missile in the air, at that edge of the unit which faces the target.
+    """Put unit i's missile in the air, at the edge of the unit that faces the target.
 
-    Or at its centre: Choices.missile_edge_to_edge.
+    Or at its centre, without Choices.missile_edge_to_edge.
     """
     unit, other = units[i], units[target]
     radius = missile_radius(field, unit)
@@ -128,15 +119,15 @@ def send_missile(field: Field, units: Units, i: int, target: int) -> None:
 
 @inlined
 def missile_radius(field: Field, unit: Unit) -> float:
-    """How far from a unit's centre missiles start and arrive."""
+    """Distance from a unit's centre at which missiles start and arrive."""
     return field.table[unit.kind].radius if field.choices[0].missile_edge_to_edge != 0 else 0.0
 
 
 @compiled
 def fly(field: Field, units: Units, i: int) -> None:
-    """One loop of unit i's missile: it follows its target and hits on reaching it.
+    """One loop of unit i's missile: it follows its target and hits it on arrival.
 
-    It flies whether or not unit i still lives, and is gone when its target dies first.
+    It flies on if unit i dies, and vanishes if its target dies.
     """
     unit = units[i]
     target = unit.missile_target
@@ -159,7 +150,7 @@ def fly(field: Field, units: Units, i: int) -> None:
 
 @compiled
 def hit_again(field: Field, units: Units, i: int) -> None:
-    """One loop of unit i's wait for its second hit, which lands within range and slop."""
+    """One loop of unit i's wait for its second hit, which needs the target within range_slop."""
     unit = units[i]
     kind = field.table[unit.kind]
     victim = unit.burst_target
@@ -176,9 +167,9 @@ def hit_again(field: Field, units: Units, i: int) -> None:
 
 @compiled
 def chase(field: Field, units: Units, i: int, target: int) -> None:
-    """Close in on a target out of range.
+    """Walk towards a target out of range.
 
-    A stock unit that chose it by itself and gets no nearer looks for another one.
+    A stock unit that gets no nearer to a target of its own choice looks for another one.
     """
     unit, other = units[i], units[target]
     if field.table[unit.kind].speed == 0.0:
@@ -196,7 +187,7 @@ def chase(field: Field, units: Units, i: int, target: int) -> None:
         gives_up = field.choices[0].blocked_repick != 0 and is_free
         if unit.blocked >= BLOCKED_LOOPS and gives_up:
             unit.blocked = 0
-            found = reachable(field, units, i)
+            found = nearest_exposed(field, units, i)
             if found != NO_UNIT:
                 unit.target = found
                 unit.blocked = -KEPT_LOOPS

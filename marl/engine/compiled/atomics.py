@@ -1,4 +1,4 @@
-"""Words that threads share: loads, stores, adds and exchanges that no other thread can split."""
+"""Atomic loads, stores, adds and exchanges of the words that threads share."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ store: Any = intrinsic(_store)
 
 
 def _read_modify_write(operation: str) -> Any:
-    """An intrinsic (words, at, value) that changes words[at] and gives what stood there before."""
+    """An intrinsic (words, at, value) that changes words[at] and gives its value before."""
 
     def change(typing_context: Any, words: Any, at: Any, value: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:

@@ -1,9 +1,9 @@
-"""How the engine's functions are compiled.
+"""Compilation of the engine's functions with numba.
 
-Fast-math stays off and divisions are plain IEEE ones: the same seed gives the same battle, bit for
-bit, on every machine of a kind. Without numba's run-time (`_nrt=False`, as numba itself uses it)
-nothing can be allocated and no array's references are counted: counting them, an atomic operation
-at every mention of an array, would take most of a step's time.
+Fast-math is off and divisions are IEEE ones: the same seed gives the same battle, bit for bit, on
+all machines of one architecture. Without numba's run-time (`_nrt=False`, an option that numba uses
+itself) functions can't allocate, and references to arrays are not counted: that takes an atomic
+operation at every use of an array, most of a step's time.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from numba import njit, typeof
 OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "_nrt": False}
 
 compiled = njit(**OPTIONS)
-# For what is small, or called in one place only.
+# For small functions, and those called in one place.
 inlined = njit(**OPTIONS, forceinline=True)
 
 
 def bind(function: Any, *arguments: Any) -> Callable[[], Any]:
     """A call of a compiled function with these arguments, compiled now.
 
-    It leaves out what numba does at every call: looking which of its versions fits the arguments.
+    It skips numba's choice of a version by the arguments' types, made at every ordinary call.
     """
     kinds = tuple(typeof(argument) for argument in arguments)
     function.compile(kinds)

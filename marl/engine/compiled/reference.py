@@ -1,9 +1,8 @@
-"""Named tuples that compiled functions take by their address.
+"""Named tuples passed to compiled functions by their address.
 
 numba passes a named tuple by value: one with fifty arrays is some four hundred words, unpacked at
-every call from Python and copied at every call between compiled functions. `reference` writes a
-tuple down once, and its address is passed instead; compiled code reads its fields by name as it
-would the tuple's own.
+every call from Python and copied at every call between compiled functions. `reference` stores a
+tuple in memory once and passes its address; compiled code reads the fields by name, as before.
 """
 
 from __future__ import annotations
@@ -29,15 +28,16 @@ PACKAGE = "marl."
 
 
 def reference(content: Content) -> Content:
-    """`content`, a named tuple, passed by its address; in Python too it reads like `content`.
+    """The named tuple `content`, passed by its address; Python code too reads its fields.
 
-    The tuple can't be changed any more, the arrays in it can. Named tuples in it become references.
+    Its fields are fixed from now on, the contents of its arrays are not. Named tuples in it become
+    references too.
     """
     return cast(Content, _Reference(content))
 
 
 class _Reference:
-    """A named tuple and the address at which it is written down."""
+    """A named tuple and the address of its copy in memory."""
 
     def __init__(self, content: Any) -> None:
         self.content = content._make(_by_address(field) for field in content)
@@ -66,7 +66,7 @@ class ReferenceType(types.Type):
 
     def __init__(self, content: Any) -> None:
         self.content = content
-        # The whole name would be spelt out in that of every function which takes the reference.
+        # A digest, because a function's name contains the names of its arguments' types.
         digest = hashlib.sha256(content.name.encode()).hexdigest()[:DIGITS]
         super().__init__(name=f"reference({content.instance_class.__name__}, {digest})")
 
@@ -108,7 +108,7 @@ def _read(context: Any, builder: Any, kind: Any, value: Any, name: str) -> Any:
 
 
 def _store(typing_context: Any, content: Any, words: Any) -> Any:
-    """Write the tuple into the array."""
+    """Store the tuple in the array `words`."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         array = context.make_array(signature.args[1])(context, builder, args[1])
@@ -126,5 +126,5 @@ def _write_down(content: Any, words: Any) -> None:
 
 
 _write = compiled(_write_down)
-# What numba keeps on disk names the tuples' classes, and must be readable for who has only ours.
+# The cache on disk names the tuples' classes; other packages' classes must not be in it.
 _write_once = njit(**{**OPTIONS, "cache": False})(_write_down)

@@ -69,7 +69,7 @@ class Scenario:
     counts: dict[str, int]  # by side: units
     unit_names: tuple[str, ...]  # the types that may occur, alphabetically: the type index
     type_columns: dict[str, tuple[str, ...]]  # by side: unit type of each one-hot column
-    enemy_order: str  # one of combat.enemy_script.WAVES
+    enemy_order: str  # one of marl.engine.combat.enemy_script.ENEMY_SCRIPTS
     attack_between: tuple[Point, Point]  # an attack-move goes to a point between these
     groups: tuple[Group, ...] = ()  # in the order of creation; none where battles are drawn
     deploy: Callable[[int], Deployment] | None = None  # draws a battle's units from its seed

@@ -1,7 +1,7 @@
-"""Where a unit may stand: walls as cells of a grid.
+"""Walls: cells of a grid that units can't enter.
 
 walkable: [H,W], indexed [y,x], y from the south; a cell is 1 x 1.
-crosses: what is no wall to a unit (UnitTypes.crosses).
+crosses: which walls a unit ignores (UnitTypes.crosses), CROSSES_*.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from marl.engine.compiled.jit import compiled, inlined
 
 BLOCKED = 0
 OPEN = 1
-DIAGONAL = 2  # cut by its diagonal; the half towards its open neighbours is open
-CLIFF = 3  # blocked but for cliff walkers
+DIAGONAL = 2  # half open: the half towards the open neighbours
+CLIFF = 3  # blocked, except for cliff walkers
 
 CROSSES_NOTHING = 0
 CROSSES_CLIFFS = 1
-CROSSES_WALLS = 2  # all of them; only the map's edge holds it
+CROSSES_WALLS = 2  # all of them; only the map's edge stops it
 
-SAMPLE = 0.125  # distance of the points at which a way is checked
+SAMPLE = 0.125  # distance of the points at which a line is checked
 
 Cells = NDArray[np.uint8]
 
 
 @inlined
 def is_free_of_walls(walkable: Cells, x: float, y: float, radius: float, crosses: int) -> bool:
-    """Whether a circle around (x, y) touches no wall; the map's edge is a wall."""
+    """Whether a circle around (x, y) touches no wall. The map's edge is a wall."""
     height, width = walkable.shape
     if x < radius or y < radius or x + radius > width or y + radius > height:
         return False
@@ -51,7 +51,7 @@ def is_free_of_walls(walkable: Cells, x: float, y: float, radius: float, crosses
 def touches_wall(
     walkable: Cells, cell_x: int, cell_y: int, x: float, y: float, radius: float, crosses: int
 ) -> bool:
-    """Whether the circle reaches into the closed part of a cell that is not open."""
+    """Whether the circle overlaps the closed part of a cell that is not OPEN."""
     gap_x = x - min(max(x, cell_x), cell_x + 1.0)
     gap_y = y - min(max(y, cell_y), cell_y + 1.0)
     gap = gap_x * gap_x + gap_y * gap_y
@@ -60,7 +60,7 @@ def touches_wall(
     open_x, open_y = open_half(walkable, cell_x, cell_y, crosses)
     if open_x == 0 or open_y == 0:
         return is_open(walkable, cell_x, cell_y, crosses) == 0
-    # Which side of the diagonal the centre is on: above 0 the open one.
+    # Side of the diagonal that the centre is on; positive: the open one.
     side = (x - cell_x - 0.5) * open_x + (y - cell_y - 0.5) * open_y
     at_x, at_y = _onto_closed_half(cell_x, cell_y, open_x, open_y, x, y)
     gap = (x - at_x) * (x - at_x) + (y - at_y) * (y - at_y)
@@ -69,7 +69,7 @@ def touches_wall(
 
 @compiled
 def open_half(walkable: Cells, cell_x: int, cell_y: int, crosses: int) -> tuple[int, int]:
-    """To which corner a diagonal cell opens, e.g. (1, -1) south-east; a 0: it has no open half."""
+    """The corner of a diagonal cell's open half, (1, -1) = south-east; a 0: it has none."""
     if walkable[cell_y, cell_x] != DIAGONAL:
         return 0, 0
     east = is_open(walkable, cell_x + 1, cell_y, crosses)
@@ -81,7 +81,7 @@ def open_half(walkable: Cells, cell_x: int, cell_y: int, crosses: int) -> tuple[
 
 @compiled
 def is_open(walkable: Cells, cell_x: int, cell_y: int, crosses: int) -> int:
-    """1 for a cell of the map that is wholly open to who crosses that, else 0."""
+    """1 if the whole cell is on the map and open to units of this `crosses`, else 0."""
     height, width = walkable.shape
     if cell_x < 0 or cell_y < 0 or cell_x >= width or cell_y >= height:
         return 0
@@ -99,7 +99,7 @@ def is_clear(
     radius: float,
     crosses: int,
 ) -> bool:
-    """Whether the straight way of a circle from (x, y) to (to_x, to_y) touches no wall."""
+    """Whether a circle moved straight from (x, y) to (to_x, to_y) touches no wall."""
     way_x, way_y = to_x - x, to_y - y
     points = int(math.sqrt(way_x * way_x + way_y * way_y) / SAMPLE) + 1
     for n in range(points + 1):
@@ -113,9 +113,9 @@ def is_clear(
 def nearest_wall(
     walkable: Cells, x: float, y: float, radius: float, crosses: int
 ) -> tuple[float, float]:
-    """From the nearest point of a wall that the circle around (x, y) touches to its centre.
+    """The vector to (x, y) from the nearest point of a wall within `radius`; (0, 0) if none.
 
-    (0, 0) if it touches none. What is beyond the map's edge counts as wall.
+    Everything beyond the map's edge counts as wall.
     """
     height, width = walkable.shape
     best_x, best_y, least = 0.0, 0.0, math.inf
@@ -143,11 +143,11 @@ def nearest_wall(
 def _onto_closed_half(
     cell_x: int, cell_y: int, open_x: int, open_y: int, x: float, y: float
 ) -> tuple[float, float]:
-    """The point nearest to (x, y) of a diagonal cell's closed half."""
+    """The point of a diagonal cell's closed half that is nearest to (x, y)."""
     at_x, at_y = min(max(x, cell_x), cell_x + 1.0), min(max(y, cell_y), cell_y + 1.0)
     if (at_x - cell_x - 0.5) * open_x + (at_y - cell_y - 0.5) * open_y <= 0.0:
         return at_x, at_y
-    # Along the diagonal, from the cell's middle, no farther than its ends.
+    # Distance along the diagonal from the cell's middle, at most to its ends.
     along = ((x - cell_x - 0.5) * open_y - (y - cell_y - 0.5) * open_x) / 2.0
     along = min(max(along, -0.5), 0.5)
     return cell_x + 0.5 + along * open_y, cell_y + 0.5 - along * open_x

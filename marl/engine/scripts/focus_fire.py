@@ -1,6 +1,6 @@
-"""A script that concentrates fire: all shoot at the weakest enemy in reach; see `focus_fire`.
+"""Focus fire: a script in which all agents shoot at the weakest enemy in reach.
 
-Axes and facts as in marl/engine/scripts/heuristic.py.
+Axes as in marl/engine/scripts/heuristic.py.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from marl.engine.scripts.heuristic import (
     heals,
     needs_attention,
 )
-from marl.engine.scripts.kiting import MELEE_RANGE, flees, way_out
+from marl.engine.scripts.kiting import MELEE_RANGE, retreat_move, should_retreat
 from marl.engine.world import NO_UNIT, Floats, Ints, Units
 
 
@@ -37,58 +37,60 @@ def focus_fire(
     all_units: Units,
     avail: Flags,
     targets: Ints,
-    pledged: Floats,
+    assigned_damage: Floats,
     out: Ints,
 ) -> None:
-    """All fire on one enemy, the weakest in reach, until it is dead; only legal actions.
+    """All agents attack one enemy, the weakest in reach, until it is dead; legal actions only.
 
-    Nobody walks while the enemies come, none is in reach and none has stopped to fight.
-    Shots that the target no longer needs go to the next weakest. Melee units take the enemy
-    nearest to each of them. If `steps_back`, ranged units keep away from melee enemies while their
-    weapons cool down. all_units [E,N]; avail [E,A,U]; targets [E,1], the enemy fired on, kept from
-    step to step; pledged [E,N] scratch; out [E,A].
+    They wait while the enemies approach and none is in reach. Agents whose shots the target no
+    longer needs attack the next weakest one. Melee units and healers take the target nearest to
+    each of them. If `steps_back`, ranged units keep away from melee enemies while their weapons
+    cool down. all_units [E,N]; avail [E,A,U]; targets [E,1], the common target, kept from step to
+    step; assigned_damage [E,N] scratch; out [E,A].
     """
     for e in range(out.shape[0]):
         units = all_units[e]
-        pledged[e, :] = 0.0
+        assigned_damage[e, :] = 0.0
         if targets[e, 0] == NO_UNIT or units[targets[e, 0]].health <= 0.0:
             targets[e, 0] = weakest_in_reach(scene, units, avail[e])
-        waits = targets[e, 0] == NO_UNIT and come(scene, units)
+        waits = targets[e, 0] == NO_UNIT and enemies_approach(scene, units)
         for i in range(scene.n_agents):
             if units[i].health <= 0.0:
                 out[e, i] = ACTION_NO_OP
             elif waits:
                 out[e, i] = ACTION_STOP
-            elif steps_back and flees(scene, units, avail[e, i], i):
-                out[e, i] = way_out(scene, units, avail[e, i], i)
+            elif steps_back and should_retreat(scene, units, avail[e, i], i):
+                out[e, i] = retreat_move(scene, units, avail[e, i], i)
             else:
-                target = choose(scene, units, avail[e, i], i, targets[e, 0], pledged[e])
+                target = choose_target(
+                    scene, units, avail[e, i], i, targets[e, 0], assigned_damage[e]
+                )
                 out[e, i] = approach_or_fire(scene, units, avail[e, i], i, target)
 
 
 @inlined
 def action_on(scene: Scene, units: Units, i: int, j: int) -> int:
-    """Agent i's action on unit j."""
+    """The action by which agent i attacks or heals unit j."""
     return scene.first_target + j - first_target_unit(scene, units[i])
 
 
 @compiled
-def come(scene: Scene, units: Units) -> bool:
-    """Whether the enemies are on their way: some walk, and none has stopped to fight."""
-    some_walk = False
+def enemies_approach(scene: Scene, units: Units) -> bool:
+    """Whether some enemy walks and none stands and fights."""
+    any_walks = False
     for j in range(scene.n_agents, units.size):
         unit = units[j]
         if unit.health > 0.0:
             if unit.velocity_x != 0.0 or unit.velocity_y != 0.0:
-                some_walk = True
+                any_walks = True
             elif unit.cooldown > 0.0 or unit.swing >= 0.0:
                 return False
-    return some_walk
+    return any_walks
 
 
 @compiled
 def weakest_in_reach(scene: Scene, units: Units, avail: Flags) -> int:
-    """The enemy with the least health and shield that an agent may attack; NO_UNIT if none."""
+    """The enemy with the least health + shield that some agent may attack; NO_UNIT if none."""
     best, least = NO_UNIT, FAR
     for j in range(scene.n_agents, units.size):
         vitality = units[j].health + units[j].shield
@@ -102,30 +104,30 @@ def weakest_in_reach(scene: Scene, units: Units, avail: Flags) -> int:
 
 @inlined
 def may_hit(scene: Scene, units: Units, i: int, j: int) -> bool:
-    """Whether agent i is alive and has a weapon that hits units of j's kind."""
+    """Whether agent i is alive and its weapon can hit units of j's type."""
     kind, other_kind = scene.table[units[i].kind], scene.table[units[j].kind]
     return units[i].health > 0.0 and can_hit(kind, other_kind)
 
 
 @compiled
-def choose(
+def choose_target(
     scene: Scene,
     units: Units,
     avail: Flags,
     i: int,
     shared: int,
-    pledged: Floats,
+    assigned_damage: Floats,
 ) -> int:
-    """Whom agent i turns to: the shared target, the weakest that still needs a shot, the nearest.
+    """Agent i's target: the shared one, else the weakest that needs another shot, else the nearest.
 
-    pledged: [N] damage that other agents will have done; agent i's is added.
+    assigned_damage: [N] damage of the shots of agents before i, to which agent i's is added.
     """
     kind = scene.table[units[i].kind]
     if heals(scene, units[i]) or kind.weapon_range < MELEE_RANGE:
         return nearest_legal(scene, units, avail, i)
     target, least = NO_UNIT, FAR
     for j in range(scene.n_agents, units.size):
-        left = units[j].health + units[j].shield - pledged[j]
+        left = units[j].health + units[j].shield - assigned_damage[j]
         legal = may_hit(scene, units, i, j) and avail[action_on(scene, units, i, j)]
         if units[j].health > 0.0 and left > 0.0 and legal:
             if j == shared:
@@ -136,13 +138,13 @@ def choose(
     if target == NO_UNIT:
         return nearest_legal(scene, units, avail, i)
     if units[i].cooldown <= scene.step_mul:
-        pledged[target] += kind.hits * attack_on(kind, scene.table[units[target].kind])
+        assigned_damage[target] += kind.hits * attack_on(kind, scene.table[units[target].kind])
     return target
 
 
 @compiled
 def nearest_legal(scene: Scene, units: Units, avail: Flags, i: int) -> int:
-    """The nearest target of agent i that it may aim at, else the nearest one; NO_UNIT if none."""
+    """The nearest target with a legal action of agent i, else the nearest; NO_UNIT if none."""
     first = first_target_unit(scene, units[i])
     count = scene.n_agents if first == 0 else units.size - scene.n_agents
     best, least = NO_UNIT, 2.0 * FAR
@@ -158,7 +160,7 @@ def nearest_legal(scene: Scene, units: Units, avail: Flags, i: int) -> int:
 
 @inlined
 def approach_or_fire(scene: Scene, units: Units, avail: Flags, i: int, target: int) -> int:
-    """Aim at the target if that is legal, else walk towards it; stop where nothing of it is."""
+    """Attack or heal the target if that is legal, else walk towards it, else stop."""
     if target == NO_UNIT:
         return ACTION_STOP
     action = action_on(scene, units, i, target)

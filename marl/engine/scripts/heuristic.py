@@ -1,8 +1,8 @@
-"""SMAC's scripted agents: each attacks the nearest enemy until it is dead, or heals.
+"""SMAC's heuristic agents: each attacks the nearest enemy until it is dead, or heals.
 
-Everything follows from facts of the unit types (range, damage, healing), nothing from their names.
+They use the facts of the unit types (range, damage, healing), never their names.
 E battles, N = A + M units: the A agents first, then the M enemies. Orders are action indices.
-Other scripts (marl/engine/scripts/focus_fire.py, kiting.py) share what stands here.
+focus_fire.py and kiting.py share these functions.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from marl.engine.combat.targeting import squared_gap
 from marl.engine.compiled.jit import compiled, inlined
 from marl.engine.world import NO_UNIT, Ints, Table, Unit, Units
 
-FAR = 1e9  # farther than anything, grid units
+FAR = 1e9  # grid units; more than any distance
 
 Flags = NDArray[np.bool_]
 
 
 class Scene(NamedTuple):
-    """What a script knows of a scenario's battles."""
+    """The facts of a scenario that scripts use."""
 
     table: Table  # [K]
     walkable: NDArray[np.uint8]  # [H,W], indexed [y,x]
@@ -43,12 +43,12 @@ class Scene(NamedTuple):
 def heuristic(
     scene: Scene, restricted: bool, all_units: Units, avail: Flags, targets: Ints, out: Ints
 ) -> None:
-    """Attack the nearest enemy until it is dead; healers heal the nearest ally that needs it.
+    """Attack the nearest enemy until it is dead; healers heal the nearest wounded ally.
 
-    Orders ignore the mask, whatever the distance; if `restricted`, an agent whose order is masked
-    walks along the larger coordinate difference instead. An agent without a target is ordered
-    nothing. all_units [E,N]; avail [E,A,U]; targets [E,A], kept from step to step; out [E,A].
-    Source: oxwhirl/smac @d6aab33, starcraft2.py get_agent_action_heuristic.
+    Actions may be outside the mask; if `restricted`, an agent whose action is masked moves along
+    the larger coordinate difference instead. An agent without a target gets a no-op. all_units
+    [E,N]; avail [E,A,U]; targets [E,A], kept from step to step; out [E,A]. Source: oxwhirl/smac
+    @d6aab33, starcraft2.py get_agent_action_heuristic.
     """
     for e in range(out.shape[0]):
         units = all_units[e]
@@ -77,13 +77,13 @@ def heals(scene: Scene, unit: Unit) -> bool:
 
 @inlined
 def first_target_unit(scene: Scene, unit: Unit) -> int:
-    """The unit that action `first_target` means: healers aim at agents, the others at enemies."""
+    """The unit of action `first_target`: agent 0 for healers, enemy 0 for the others."""
     return 0 if heals(scene, unit) else scene.n_agents
 
 
 @inlined
 def needs_attention(scene: Scene, units: Units, j: int) -> bool:
-    """Whether unit j is a target: a living enemy, or a damaged agent that is no healer."""
+    """Whether unit j is a target: a living enemy, or a wounded agent that is no healer."""
     unit = units[j]
     if unit.health <= 0.0:
         return False
@@ -94,7 +94,7 @@ def needs_attention(scene: Scene, units: Units, j: int) -> bool:
 
 @compiled
 def nearest_target(scene: Scene, units: Units, i: int) -> int:
-    """The nearest target of agent i by centres, the first of equally near ones; or NO_UNIT."""
+    """The nearest target of agent i, by centres; the first of equally near ones; or NO_UNIT."""
     first = first_target_unit(scene, units[i])
     count = scene.n_agents if first == 0 else units.size - scene.n_agents
     best, least = NO_UNIT, FAR
@@ -114,7 +114,7 @@ def distance(unit: Unit, other: Unit) -> float:
 
 @inlined
 def along_larger_axis(unit: Unit, other: Unit) -> int:
-    """The move towards `other`; north or south when both differences are the same."""
+    """The move towards `other` along the larger difference; north or south if they are equal."""
     dx, dy = other.x - unit.x, other.y - unit.y
     if abs(dx) > abs(dy):
         return ACTION_EAST if dx > 0.0 else ACTION_WEST

@@ -1,22 +1,20 @@
-"""Play without a policy, for measurements and tests."""
+"""Random legal actions, for measurements and tests."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine import rng
 from marl.engine.compiled.jit import compiled
+from marl.engine.rng import Rng, uniform
 from marl.engine.world import Ints
 
 
 @compiled
-def random_legal_actions(
-    avail: NDArray[np.bool_], rng_state: NDArray[np.uint64], out: Ints
-) -> None:
+def random_legal_actions(avail: NDArray[np.bool_], rng: Rng, out: Ints) -> None:
     """out [E,A]: uniform among the legal actions of avail [E,A,U].
 
-    rng_state: [E,1], one generator per battle, so that a battle's play does not depend on E.
+    rng: [E,1], one generator per battle, so that a battle's actions do not depend on E.
     """
     n_envs, n_agents, n_actions = avail.shape
     for e in range(n_envs):
@@ -24,7 +22,7 @@ def random_legal_actions(
             legal = 0
             for u in range(n_actions):
                 legal += avail[e, a, u]
-            pick = min(int(rng.uniform(rng_state[e]) * legal), legal - 1)
+            pick = min(int(uniform(rng[e]) * legal), legal - 1)
             for u in range(n_actions):
                 pick -= avail[e, a, u]
                 if pick < 0:

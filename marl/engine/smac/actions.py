@@ -9,14 +9,14 @@ starcraft2.py (get_agent_action, step, _kill_units_below_health_level).
 from __future__ import annotations
 
 from marl.engine.combat.orders import ACTION_NO_OP, give_agent_orders
-from marl.engine.combat.vitals import die
 from marl.engine.compiled.jit import compiled
-from marl.engine.rng import State, uniform
+from marl.engine.field import Field
+from marl.engine.rng import Rng, uniform
 from marl.engine.smac import visibility
 from marl.engine.smac.layout import ClientUnits, Layout
 from marl.engine.smac.observation import turn_view
 from marl.engine.smac.visibility import Memory
-from marl.engine.world import NO_UNIT, Field, Ints, Units
+from marl.engine.world import NO_UNIT, Ints, Units
 
 
 @compiled
@@ -26,20 +26,20 @@ def apply_actions(
     client_units: ClientUnits,
     memory: Memory,
     units: Units,
-    rng: State,
+    rng: Rng,
     actions: Ints,
-    trusted: bool,
+    ignores_mask: bool,
     sent: Ints,
 ) -> None:
     """Turn the living agents' views and give their orders. actions: [A].
 
-    sent: [A], written: the action that each agent's unit gets. trusted: no order fails, as with the
-    client's own scripted agents.
+    sent: [A], written: the action that each agent's unit gets. ignores_mask: no order fails, as
+    with the client's own scripted agents.
     """
     for a in range(layout.n_agents):
         is_order = client_units.health[a] > 0 and not turn_view(layout, client_units, a, actions[a])
         goes_through = is_order and (
-            trusted or is_sent(layout, client_units, memory, rng, a, actions[a])
+            ignores_mask or is_sent(layout, client_units, memory, rng, a, actions[a])
         )
         sent[a] = actions[a] if goes_through else ACTION_NO_OP
     first = layout.first_target
@@ -48,7 +48,7 @@ def apply_actions(
 
 @compiled
 def is_sent(
-    layout: Layout, client_units: ClientUnits, memory: Memory, rng: State, a: int, action: int
+    layout: Layout, client_units: ClientUnits, memory: Memory, rng: Rng, a: int, action: int
 ) -> bool:
     """Whether living agent a's action becomes an order. Draws where the agent's attacks may fail.
 
@@ -73,11 +73,3 @@ def mark_weak(layout: Layout, client_units: ClientUnits, marked: Ints) -> None:
     for a in range(layout.n_agents):
         share = client_units.health[a] / layout.kinds[client_units.kind[a]].health_max
         marked[a] = client_units.health[a] > 0 and share < client_units.health_level[a]
-
-
-@compiled
-def kill_marked(field: Field, units: Units, marked: Ints) -> None:
-    """Kill the marked agents that are still alive. marked: [A]."""
-    for a in range(marked.size):
-        if marked[a] != 0 and units[a].health > 0.0:
-            die(field, units, a)

@@ -22,7 +22,7 @@ from marl.engine.combat.orders import (
     FIRST_ATTACK,
 )
 from marl.engine.compiled.jit import compiled, inlined
-from marl.engine.rng import State
+from marl.engine.rng import Rng
 from marl.engine.smac import visibility
 from marl.engine.smac.layout import GROUND_POINTS, N_HEIGHTS, N_PATHING, ClientUnits, Layout
 from marl.engine.smac.state import health_fraction, write_agent_capabilities, write_state
@@ -37,7 +37,7 @@ def observe(
     layout: Layout,
     units: ClientUnits,
     memory: Memory,
-    rng: State,
+    rng: Rng,
     last_actions: Ints,
     steps: int,
     avail: NDArray[np.bool_],
@@ -55,7 +55,7 @@ def observe(
 
 
 @compiled
-def begin(layout: Layout, units: ClientUnits, memory: Memory, rng: State) -> None:
+def begin(layout: Layout, units: ClientUnits, memory: Memory, rng: Rng) -> None:
     """Begin an episode, before its first `observe`: all views face east, no enemy is found."""
     units.fov_x[:] = 1.0
     units.fov_y[:] = 0.0
@@ -65,7 +65,7 @@ def begin(layout: Layout, units: ClientUnits, memory: Memory, rng: State) -> Non
 
 
 @inlined
-def update_visibility(layout: Layout, units: ClientUnits, memory: Memory, rng: State) -> None:
+def update_visibility(layout: Layout, units: ClientUnits, memory: Memory, rng: Rng) -> None:
     """Measure all distances; v2's agents look for enemies, in a random order."""
     visibility.measure(layout, units, memory)
     if layout.is_v2:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.engine.compiled.jit import compiled, inlined
-from marl.engine.rng import State, below, uniform
+from marl.engine.rng import Rng, below, uniform
 from marl.engine.smac.layout import ClientUnits, Layout
 from marl.engine.world import NO_UNIT, Floats, Ints
 
@@ -163,7 +163,7 @@ def forget_dead(layout: Layout, units: ClientUnits, memory: Memory) -> None:
 
 
 @compiled
-def shuffle_order(order: Ints, rng: State) -> None:
+def shuffle_order(order: Ints, rng: Rng) -> None:
     """Shuffle the order in which the agents look. rng: [1], the battle's generator."""
     for last in range(order.size - 1, 0, -1):
         other = below(rng, last + 1)
@@ -171,7 +171,7 @@ def shuffle_order(order: Ints, rng: State) -> None:
 
 
 @compiled
-def look(layout: Layout, units: ClientUnits, memory: Memory, rng: State) -> None:
+def look(layout: Layout, units: ClientUnits, memory: Memory, rng: Rng) -> None:
     """v2: the agents look in memory.order and find enemies; writes memory.visible.
 
     memory.distance: from `measure`. The agent that finds an enemy sees it from then on; each other
@@ -193,7 +193,7 @@ def look(layout: Layout, units: ClientUnits, memory: Memory, rng: State) -> None
 
 @inlined
 def _look_around(
-    layout: Layout, units: ClientUnits, memory: Memory, rng: State, a: int, used: int
+    layout: Layout, units: ClientUnits, memory: Memory, rng: Rng, a: int, used: int
 ) -> int:
     """Agent a looks at all enemies. Gives how many of memory.draws have been used."""
     hidden = 0  # enemies below this index are hidden
@@ -220,7 +220,7 @@ def _look_around(
 
 
 @inlined
-def _find(layout: Layout, memory: Memory, rng: State, a: int, j: int, used: int) -> int:
+def _find(layout: Layout, memory: Memory, rng: Rng, a: int, j: int, used: int) -> int:
     """Agent a finds enemy j; each other agent may see it by chance. Gives the draws used."""
     chance = layout.prob_obs_enemy
     memory.tag[j] = a

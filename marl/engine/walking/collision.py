@@ -1,18 +1,19 @@
-"""Which units are in the way of one that walks: circles swept along a line, without overlap."""
+"""Collisions of units: circles swept along a line."""
 
 from __future__ import annotations
 
 import math
 
 from marl.engine.compiled.jit import compiled, inlined
-from marl.engine.world import NO_UNIT, Field, Unit, Units
+from marl.engine.field import Field
+from marl.engine.world import NO_UNIT, Unit, Units
 
-APART = -1.0  # units that are never in each other's way
+APART = -1.0  # of two units that never collide
 
 
 @inlined
 def contact_distance(field: Field, unit: Unit, other: Unit) -> float:
-    """How close the centres of two units may come: friends squeeze. APART: as they like."""
+    """Least distance between the centres of two walking units; APART if they never collide."""
     kind, other_kind = field.table[unit.kind], field.table[other.kind]
     if (kind.body & other_kind.collides) == 0 and (kind.collides & other_kind.body) == 0:
         return APART
@@ -23,7 +24,7 @@ def contact_distance(field: Field, unit: Unit, other: Unit) -> float:
 
 @compiled
 def separation_distance(field: Field, unit: Unit, other: Unit) -> float:
-    """How close the centres of two units are put; 0: as one likes."""
+    """Least distance between the centres of two units when they are placed; 0 if any will do."""
     if contact_distance(field, unit, other) == APART:
         return 0.0
     return field.table[unit.kind].separation + field.table[other.kind].separation
@@ -31,10 +32,10 @@ def separation_distance(field: Field, unit: Unit, other: Unit) -> float:
 
 @inlined
 def gather_near(field: Field, units: Units, i: int, length: float) -> int:
-    """List the living units that unit i may touch within `length`; their count.
+    """List the living units that unit i may touch within `length`; gives their count.
 
-    The list stands in the fields near (the unit), near_x, near_y (from unit i to it) and
-    near_contact (how close the centres may come) of the first units.
+    Entry n of the list is in the fields of units[n]: near (the unit), near_x and near_y (the vector
+    from unit i to it), near_contact (its `contact_distance`).
     """
     unit = units[i]
     x, y = unit.x, unit.y
@@ -43,7 +44,7 @@ def gather_near(field: Field, units: Units, i: int, length: float) -> int:
     for j in range(units.size):
         other = units[j]
         gap_x, gap_y = other.x - x, other.y - y
-        # Without a branch, which a processor would often guess wrong.
+        # No branch: the processor would often mispredict it.
         units[found].near = j
         is_near = gap_x * gap_x + gap_y * gap_y < reach * reach
         found += is_near & (other.health > 0.0) & (j != i)
@@ -62,10 +63,9 @@ def gather_near(field: Field, units: Units, i: int, length: float) -> int:
 
 @inlined
 def free_way(units: Units, count: int, dx: float, dy: float, length: float) -> tuple[float, int]:
-    """How far, up to `length`, the way along the unit vector (dx, dy) is free, and what ends it.
+    """The free distance, up to `length`, along the unit vector (dx, dy), and the blocker.
 
-    count: of the units listed by `gather_near`; what ends the way is a place in that list, or
-    NO_UNIT.
+    count: of the list made by `gather_near`. The blocker is an entry of that list, or NO_UNIT.
     """
     free, blocker = length, NO_UNIT
     for n in range(count):
@@ -77,13 +77,13 @@ def free_way(units: Units, count: int, dx: float, dy: float, length: float) -> t
 
 @inlined
 def free_beside(entry: Unit, dx: float, dy: float, length: float) -> float:
-    """How far, up to `length`, one unit listed by `gather_near` leaves the way free.
+    """The free distance, up to `length`, before the unit of one entry made by `gather_near`.
 
-    Exact: the sweep of the circles along the line; below 0 where the two overlap.
+    Exact for circles moved along the line; negative if the two overlap.
     """
     along = entry.near_x * dx + entry.near_y * dy
     contact = entry.near_contact
-    # Leaving it, also where the two overlap already; or beyond what counts.
+    # Moving away from it, even if the two overlap; or it is too far away.
     if along <= 0.0 or along - length >= contact:
         return length
     aside = entry.near_x * dy - entry.near_y * dx

@@ -1,21 +1,22 @@
-"""What a unit's body can do in one loop: turn, speed up, move, slide along a wall."""
+"""Motion of one unit in one loop: turn, accelerate, move, slide along a wall."""
 
 from __future__ import annotations
 
 import math
 
 from marl.engine.compiled.jit import compiled, inlined
+from marl.engine.field import Field
 from marl.engine.ground.geometry import is_free_of_walls, nearest_wall
 from marl.engine.walking.collision import free_way, gather_near
-from marl.engine.world import Field, Unit, Units, UnitType
+from marl.engine.world import Unit, Units, UnitType
 
-SLIDES = 2  # walls that a unit slides along in one loop: two meet in a corner
-HARDLY = 1e-9  # a way of this length along a wall is none
+SLIDES = 2  # walls tried in one loop: two meet in a corner
+MIN_SLIDE = 1e-9  # grid units; a shorter slide counts as none
 
 
 @inlined
 def turn_to(unit: Unit, kind: UnitType, dx: float, dy: float) -> None:
-    """Turn a unit towards the unit vector (dx, dy), as far as one loop allows."""
+    """Turn a unit towards the unit vector (dx, dy), at most by its turn rate."""
     x, y = unit.facing_x, unit.facing_y
     cos, sin = kind.turn_cos, kind.turn_sin
     if x * dx + y * dy >= cos:
@@ -28,19 +29,19 @@ def turn_to(unit: Unit, kind: UnitType, dx: float, dy: float) -> None:
 
 @inlined
 def stand(unit: Unit) -> None:
-    """The unit does not walk in this loop."""
+    """Set the unit's velocity to 0."""
     unit.velocity_x, unit.velocity_y = 0.0, 0.0
 
 
 @inlined
 def is_slow(kind: UnitType) -> bool:
-    """Whether the type takes more than a loop to reach its speed; the medivac is the only one."""
+    """Whether the type needs more than one loop to reach its speed: only medivacs do."""
     return kind.acceleration < kind.speed
 
 
 @compiled
 def rest(field: Field, units: Units, i: int) -> None:
-    """One loop of unit i that wants to stay where it is; a flyer brakes and drifts meanwhile."""
+    """One loop of a unit without a goal: it stands, or brakes if it is a moving flyer."""
     unit = units[i]
     kind = field.table[unit.kind]
     speed = math.sqrt(unit.velocity_x * unit.velocity_x + unit.velocity_y * unit.velocity_y)
@@ -53,7 +54,7 @@ def rest(field: Field, units: Units, i: int) -> None:
 
 @compiled
 def drift(field: Field, units: Units, i: int, dx: float, dy: float, length: float) -> None:
-    """Move unit i on along (dx, dy) as far as nothing is in its way."""
+    """Move unit i by `length` along (dx, dy), or up to the first unit in the way."""
     stand(units[i])
     count = gather_near(field, units, i, length)
     shift(field, units, i, count, dx * length, dy * length)
@@ -61,14 +62,14 @@ def drift(field: Field, units: Units, i: int, dx: float, dy: float, length: floa
 
 @compiled
 def speed_up(field: Field, unit: Unit, kind: UnitType, dx: float, dy: float, far: float) -> float:
-    """The speed along (dx, dy) of a flyer that goes there; below 0 while it still drifts back.
+    """A flyer's next speed along (dx, dy), towards its goal; negative while it still drifts back.
 
-    far: its distance. What speed it has aside is lost at once. In time for its goal it brakes.
+    far: distance of the goal, where it comes to a stop. Speed at right angles is lost at once.
     """
     speed = unit.velocity_x * dx + unit.velocity_y * dy + kind.acceleration
     speed = min(speed, kind.speed)
     if field.choices[0].flyers_drift:
-        # Braking from v takes v (v / a + 1) / 2 with the loop that is to come.
+        # The braking distance from v is v (v / a + 1) / 2, the next loop included.
         half = 0.5 * kind.acceleration
         return min(speed, math.sqrt(half * half + 2.0 * kind.acceleration * far) - half)
     return max(speed, kind.acceleration)
@@ -76,7 +77,7 @@ def speed_up(field: Field, unit: Unit, kind: UnitType, dx: float, dy: float, far
 
 @inlined
 def go(field: Field, unit: Unit, kind: UnitType, dx: float, dy: float, length: float) -> bool:
-    """Displace the unit by `length` along (dx, dy) unless a wall is there; whether it moved."""
+    """Move the unit by `length` along (dx, dy) unless a wall is there; whether it moved."""
     x, y = unit.x + dx * length, unit.y + dy * length
     if not is_free_of_walls(
         field.walkable, x, y, kind.inner_radius, kind.crosses
@@ -89,17 +90,17 @@ def go(field: Field, unit: Unit, kind: UnitType, dx: float, dy: float, length: f
 
 @compiled
 def leaves_wall(field: Field, unit: Unit, kind: UnitType, x: float, y: float) -> bool:
-    """Whether the unit, put too near to a wall, would come onto open ground at (x, y)."""
+    """Whether a unit that overlaps a wall would have its centre on open ground at (x, y)."""
     is_stuck = not is_free_of_walls(field.walkable, unit.x, unit.y, kind.inner_radius, kind.crosses)
     return is_stuck and is_free_of_walls(field.walkable, x, y, 0.0, kind.crosses)
 
 
 @compiled
 def slide(field: Field, units: Units, i: int, count: int, way_x: float, way_y: float) -> bool:
-    """Where a wall stops the way (way_x, way_y) to the goal, go along the wall.
+    """Move unit i along the wall that blocks its way (way_x, way_y) to the goal; whether it moved.
 
-    As far as that brings the unit nearer to its goal, at its full speed; whether it moved.
-    count: of the units around, as listed by `gather_near`.
+    It moves at most by its speed, and only nearer to its goal. count: of the list made by
+    `gather_near`.
     """
     unit = units[i]
     kind = field.table[unit.kind]
@@ -110,7 +111,7 @@ def slide(field: Field, units: Units, i: int, count: int, way_x: float, way_y: f
         off_x, off_y = nearest_wall(
             field.walkable, unit.x + step_x, unit.y + step_y, kind.inner_radius, kind.crosses
         )
-        # Round a corner, the way at right angles to where it is from here is free.
+        # At a corner, the direction at right angles to the line to it is free.
         from_x, from_y = along(off_x - step_x, off_y - step_y, way_x, way_y, kind.speed)
         step_x, step_y = along(off_x, off_y, way_x, way_y, kind.speed)
         if step_x == 0.0 and step_y == 0.0:
@@ -126,13 +127,13 @@ def slide(field: Field, units: Units, i: int, count: int, way_x: float, way_y: f
 def along(
     off_x: float, off_y: float, way_x: float, way_y: float, longest: float
 ) -> tuple[float, float]:
-    """The part of a way that is at right angles to (off_x, off_y), no longer than `longest`."""
+    """The component of (way_x, way_y) at right angles to (off_x, off_y), at most `longest` long."""
     off = math.sqrt(off_x * off_x + off_y * off_y)
     if off == 0.0:
         return 0.0, 0.0
     to_x, to_y = -off_y / off, off_x / off
     length = to_x * way_x + to_y * way_y
-    if abs(length) <= HARDLY:
+    if abs(length) <= MIN_SLIDE:
         return 0.0, 0.0
     length = min(max(length, -longest), longest)
     return to_x * length, to_y * length
@@ -140,7 +141,7 @@ def along(
 
 @compiled
 def shift(field: Field, units: Units, i: int, count: int, step_x: float, step_y: float) -> bool:
-    """Move unit i by (step_x, step_y) as far as other units let it; whether it moved."""
+    """Move unit i by (step_x, step_y), or up to the first unit in the way; whether it moved."""
     length = math.sqrt(step_x * step_x + step_y * step_y)
     if length == 0.0:
         return False

@@ -1,9 +1,9 @@
-"""How a unit walks: straight, round walls and other units, never through either.
+"""Walking: straight to the goal, round walls and other units.
 
-The game's local steering is not documented; ours is a choice (docs/fidelity.md). A unit goes
-straight at its goal, or at the next turn of its way round walls (`marl.engine.ground.paths`).
-Where another unit is in the way, `marl.engine.walking.steering` says what it does. Friends come as
-close as their inner radii, opponents as their separation radii.
+The game's local steering is not documented; ours is a choice (docs/fidelity.md). A unit walks
+straight to its goal, or to the next waypoint (`marl.engine.ground.paths`). If another unit is in
+the way, `marl.engine.walking.steering` decides. Friends come as close as their inner radii,
+opponents as their separation radii.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ from __future__ import annotations
 import math
 
 from marl.engine.compiled.jit import compiled
+from marl.engine.field import Field
 from marl.engine.ground.paths import next_stop
 from marl.engine.walking.collision import free_way, gather_near
 from marl.engine.walking.motion import drift, go, is_slow, rest, slide, speed_up, stand, turn_to
 from marl.engine.walking.steering import ARRIVED, BLOCKED, LOOK_AHEAD, MOVED, Walk, pass_unit
-from marl.engine.world import NO_UNIT, Field, Units
+from marl.engine.world import NO_UNIT, Units
 
 __all__ = ["ARRIVED", "BLOCKED", "MOVED", "rest", "stand", "turn_to", "walk"]
 
 
 @compiled
 def walk(field: Field, units: Units, i: int, goal_x: float, goal_y: float) -> int:
-    """One loop's walk of unit i towards the goal: MOVED, BLOCKED or ARRIVED."""
+    """Walk unit i towards the goal for one loop; gives MOVED, BLOCKED or ARRIVED."""
     unit = units[i]
     kind = field.table[unit.kind]
     stop_x, stop_y, is_goal = next_stop(field.paths, unit, kind.crosses, goal_x, goal_y)
@@ -42,7 +43,7 @@ def walk(field: Field, units: Units, i: int, goal_x: float, goal_y: float) -> in
     last_x, last_y = unit.velocity_x, unit.velocity_y
     stand(unit)
     step = min(speed, distance)
-    # A detour ends where the way is open for a while, not at the first gap in a row.
+    # A detour ends when the way is free for LOOK_AHEAD, not at the first gap in a row of units.
     ahead = step if unit.detour == 0 else min(step + LOOK_AHEAD, distance)
     count = gather_near(field, units, i, step + LOOK_AHEAD)
     free, blocker = free_way(units, count, dx, dy, ahead)

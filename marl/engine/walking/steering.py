@@ -1,8 +1,8 @@
-"""What a walking unit does about the unit in its way: queue, push, or walk round it.
+"""Steering of a blocked unit: queue, push, or walk round the unit in the way.
 
-It queues behind a friend that goes the same way, pushes an idle friend aside, and walks round
-anything else, keeping to the side it began on. Where that is shut it stays, and tries the other
-side a few loops later: trying both in every loop made crowds tremble.
+It queues behind a friend that goes the same way, pushes an idle friend aside, and walks round any
+other unit, always on the side it began with. If that side is blocked it waits, and tries the other
+side a few loops later; trying both in every loop made crowds tremble.
 """
 
 from __future__ import annotations
@@ -13,42 +13,43 @@ from typing import NamedTuple
 import numpy as np
 
 from marl.engine.compiled.jit import compiled, inlined
+from marl.engine.field import Field
 from marl.engine.walking.collision import contact_distance, free_beside, free_way, gather_near
 from marl.engine.walking.motion import go, stand, turn_to
-from marl.engine.world import NO_UNIT, ORDER_NONE, ORDER_STOP, Field, Unit, Units
+from marl.engine.world import NO_UNIT, ORDER_NONE, ORDER_STOP, Unit, Units
 
-MOVED, BLOCKED, ARRIVED = 0, 1, 2  # what became of a loop's walk
+MOVED, BLOCKED, ARRIVED = 0, 1, 2  # results of one loop's walk
 
-DETOUR_TURNS = 8  # headings tried on each side of the straight one, up to straight back
+DETOUR_TURNS = 8  # headings tried on each side of straight ahead, up to straight back
 DETOUR_ANGLES = np.radians(22.5) * np.arange(1, DETOUR_TURNS + 1)
 DETOUR_COS, DETOUR_SIN = np.cos(DETOUR_ANGLES), np.sin(DETOUR_ANGLES)
-DETOUR_PROGRESS = 0.5  # share of a full step that a heading must at least leave free
-RETRY = 3  # loops until a unit that found no way round looks for one again, on the other side
-GIVE_UP = 16  # loops without one, after which it stops where others went too
-RIGHT = -1  # a side: Unit.detour
-BACK = -0.5  # cosine of what counts as turning back
-LOOK_AHEAD = 0.75  # how far beyond its step a unit that walks round others looks
-HARDLY = 1e-9  # of a distance: no matter
-CROWD_RANGE = 4.0  # friends this near, centre to centre, count for which side is emptier
+DETOUR_PROGRESS = 0.5  # least share of a full step that must be free along a heading
+RETRY = 3  # loops until a blocked unit tries the other side
+GIVE_UP = 16  # blocked loops after which it stops beside friends that have arrived
+RIGHT = -1  # a value of Unit.detour
+BACK = -0.5  # cosine of the angle from which on a heading counts as turning back
+LOOK_AHEAD = 0.75  # beyond its step, that a unit checks for other units
+TOLERANCE = 1e-9  # of a distance
+CROWD_RANGE = 4.0  # radius, centre to centre, of the friends counted by emptier_side
 
 
 class Walk(NamedTuple):
-    """One unit's walk in one loop, as it would like to have it."""
+    """One unit's intended walk in one loop."""
 
     i: int  # the unit
-    n_near: int  # units around it, listed by gather_near
-    dx: float  # unit vector to where it heads
+    n_near: int  # length of the list made by gather_near
+    dx: float  # unit vector to the point it heads for
     dy: float
-    step: float  # how far it can go
-    distance: float  # to where it heads
-    is_goal: bool  # that is its goal, not a turn on the way round walls
+    step: float  # length of a full step
+    distance: float  # of that point
+    is_goal: bool  # that point is its goal, not a waypoint
     last_x: float  # its displacement in the last loop
     last_y: float
 
 
 @compiled
 def pass_unit(field: Field, units: Units, way: Walk, blocker: int, free: float) -> int:
-    """Walk where `blocker` leaves only `free` of the way."""
+    """Walk past `blocker`, before which the way is free for `free`."""
     unit, other = units[way.i], units[blocker]
     kind = field.table[unit.kind]
     choices = field.choices[0]
@@ -65,9 +66,9 @@ def pass_unit(field: Field, units: Units, way: Walk, blocker: int, free: float) 
     if is_friend and is_idle(other):
         stops = choices.wave_stops_on_touch and is_at_goal_of(other, unit)
         room = crowd_radius(units, way.i) + contact if stops else 0.0
-        if stops and way.is_goal and way.distance - free <= room + HARDLY:
+        if stops and way.is_goal and way.distance - free <= room + TOLERANCE:
             go(field, unit, kind, way.dx, way.dy, free)
-            return ARRIVED  # as near as it gets to where the others went too
+            return ARRIVED  # as near to the goal as the friends there allow
         if not stops and choices.idle_pushed and push(field, units, way, blocker, way.step - free):
             go(field, unit, kind, way.dx, way.dy, free)
             return MOVED
@@ -83,23 +84,23 @@ def pass_unit(field: Field, units: Units, way: Walk, blocker: int, free: float) 
 
 @inlined
 def is_idle(unit: Unit) -> bool:
-    """Whether the unit has nothing to do, so that a friend may push it aside."""
+    """Whether the unit has no order to move or fight and no target; friends may push it aside."""
     is_resting = unit.order == ORDER_NONE or unit.order == ORDER_STOP
     return is_resting and unit.target == NO_UNIT
 
 
 @inlined
 def is_at_goal_of(idle: Unit, unit: Unit) -> bool:
-    """Whether `idle` was sent to where `unit`, that fights nobody, is on its way."""
+    """Whether `idle` had the same goal as `unit`, and `unit` fights nobody."""
     is_there = unit.order_x == idle.order_x and unit.order_y == idle.order_y
     return is_there and unit.target == NO_UNIT
 
 
 @compiled
 def crowd_radius(units: Units, i: int) -> float:
-    """How far from unit i's goal those stand that have arrived there; of a round, its radius.
+    """Radius of the disc that the friends already at unit i's goal would fill, from their spread.
 
-    The root of the mean square counts, so that a line of units is longer than this.
+    sqrt(2) times the root mean square of their distances to the goal; 0 without such friends.
     """
     unit = units[i]
     squares, count = 0.0, 0
@@ -115,9 +116,9 @@ def crowd_radius(units: Units, i: int) -> float:
 
 @compiled
 def go_round(field: Field, units: Units, way: Walk, blocker: int) -> bool:
-    """Take a heading beside the way, on the side begun; whether it could.
+    """Walk round the blocker, on the side of the detour so far; whether the unit moved.
 
-    Else it looks on the other side next time.
+    If not, it tries the other side next time.
     """
     unit = units[way.i]
     side = unit.detour
@@ -133,29 +134,29 @@ def go_round(field: Field, units: Units, way: Walk, blocker: int) -> bool:
 
 @inlined
 def is_oncoming(unit: Unit, other: Unit, way: Walk) -> bool:
-    """Whether a friend comes the other way: both keep right, else two could dodge side by side."""
+    """Whether a friend comes the other way; both keep right then, so as not to dodge in step."""
     flow = other.velocity_x * way.dx + other.velocity_y * way.dy
     return unit.side == other.side and flow < -DETOUR_PROGRESS * way.step
 
 
 @compiled
 def take_side(field: Field, units: Units, way: Walk, side: int) -> bool:
-    """Walk along the open heading nearest to the way on that side; whether the unit moved.
+    """Walk along the free heading nearest to straight ahead on that side; whether the unit moved.
 
-    Where none is open for LOOK_AHEAD, the first is taken that leaves a part of the step. Who has
-    just moved does not turn back at once: it would tremble.
+    If none is free for LOOK_AHEAD, it takes the first that is free for a part of the step. It skips
+    headings back to where it came from, which would make it tremble.
     """
     unit = units[way.i]
     kind = field.table[unit.kind]
     best_x, best_y, best = 0.0, 0.0, 0.0
     far, obstacle = way.step + LOOK_AHEAD, NO_UNIT
-    needed = DETOUR_PROGRESS * way.step  # of a heading, so that it is of use
+    needed = DETOUR_PROGRESS * way.step  # free distance, for a heading to count
     for k in range(DETOUR_TURNS):
         cos, sin = DETOUR_COS[k], side * DETOUR_SIN[k]
         to_x, to_y = way.dx * cos - way.dy * sin, way.dx * sin + way.dy * cos
         if to_x * way.last_x + to_y * way.last_y < BACK * way.step:
             continue
-        # What shut one heading often shuts the next one too.
+        # The unit that blocked one heading often blocks the next one too.
         if obstacle != NO_UNIT and free_beside(units[obstacle], to_x, to_y, far) < needed:
             continue
         free, obstacle = free_way(units, way.n_near, to_x, to_y, far)
@@ -173,10 +174,7 @@ def take_side(field: Field, units: Units, way: Walk, side: int) -> bool:
 
 @compiled
 def emptier_side(units: Units, way: Walk, blocker: int) -> int:
-    """The side of the way with fewer friends ahead: 1 left, -1 right.
-
-    Where they are equal, the side on which the blocker is not.
-    """
+    """The side with fewer friends ahead: 1 left, -1 right; if equal, the one off the blocker."""
     unit = units[way.i]
     balance = 0
     for j in range(units.size):
@@ -194,10 +192,7 @@ def emptier_side(units: Units, way: Walk, blocker: int) -> int:
 
 @compiled
 def push(field: Field, units: Units, way: Walk, idle: int, length: float) -> bool:
-    """Push an idle unit half onwards, half out of the way; whether it had room.
-
-    A structure stays where it is.
-    """
+    """Push an idle unit onwards and aside, at 45 degrees; whether it moved. Structures never do."""
     unit, other = units[way.i], units[idle]
     kind = field.table[other.kind]
     gap_x, gap_y = other.x - unit.x, other.y - unit.y
@@ -214,5 +209,5 @@ def push(field: Field, units: Units, way: Walk, idle: int, length: float) -> boo
     if free > 0.0 and go(field, other, kind, to_x, to_y, free):
         stand(other)
         return True
-    gather_near(field, units, way.i, way.step + LOOK_AHEAD)  # the walker's list, as it was
+    gather_near(field, units, way.i, way.step + LOOK_AHEAD)  # the list of the walking unit again
     return False

@@ -164,8 +164,8 @@ class GameEnv:
 
     def _take_observation(self, e: int, message: Message) -> None:
         """Take over the state, the observations and the mask of a message."""
-        last = self._observation
-        obs, state, avail = last.obs[e], last.state[e], last.mask[e]
+        observation = self._observation
+        obs, state, avail = observation.obs[e], observation.state[e], observation.mask[e]
         raw = message[1]
         if len(raw) != state.nbytes + obs.nbytes + avail.nbytes:
             raise EnvError(

@@ -1,4 +1,4 @@
-"""Who dies when, one against one: worked out by hand from maps/units.yaml and docs/fidelity.md.
+"""Duels: when a unit dies, worked out by hand from maps/units.yaml and docs/fidelity.md.
 
 The agent, in the west, is ordered to attack; the enemy, in the east, attack-moves to its place.
 Both begin facing south and turn 62.5 degrees a loop, so they face each other in loop 2 and swing
@@ -39,7 +39,7 @@ class Duel(NamedTuple):
 
 DUELS = [
     # In range at once (5 <= 5.75). 45 life, 6 a shot: the 8th kills, 7 leave 3. 3 + 7 * 14 = 101.
-    # Both shoot in loop 101; who acts first in it wins. Random: 3 + 7 * 13 .. 3 + 7 * 16; by loop
+    # Both shoot in loop 101; the first to act wins. Random: 3 + 7 * 13 .. 3 + 7 * 16; by loop
     # 94 at least 1 + (94 - 3) // 16 = 6 shots of the other's hit, which leave 9.
     Duel("Marine", "Marine", 5, None, 101, 3, (94, 115), (3, 9)),
     # 14 a hit on shields; the 6th breaks the shield (10) and takes 4 - 1 life; then 13 of 77 left,
@@ -50,7 +50,7 @@ DUELS = [
     Duel("Stalker", "Stalker", 6, None, 274, 0, (263, 296), (0, 25)),
     # Within reach at once (1 <= 1.1). 8 a hit: 6 leave 2 of 50 shield, the 7th takes 6 - 1 life,
     # then 7 each: 20 hits leave 100 - 5 - 13 * 7 = 4, the 21st kills: the first of attack 11, in
-    # loop 2 + 10 * 20 = 202; who acts first in it wins. Random: 2 + 10 * 19 .. 2 + 10 * 22; by
+    # loop 2 + 10 * 20 = 202; the first to act wins. Random: 2 + 10 * 19 .. 2 + 10 * 22; by
     # loop 192 at least 1 + (192 - 2) // 22 = 9 first and 9 second hits landed: 18 leave 18.
     Duel("Zealot", "Zealot", 1, None, 202, 4, (192, 222), (4, 18)),
     # The zealot has 5.5 - 0.975 to walk at 0.1406 a loop: 32.2 -> 33 loops. It strikes in loop

@@ -14,7 +14,7 @@ SCAN = 6 + 0.75 + 0.375
 
 
 def ordered(*friends: tuple[str, float, float]) -> Arena:
-    """An agent's medivac, told to heal the first of the others, which has 20 life."""
+    """An agent's medivac, ordered to heal the first of the others, which has 20 health."""
     arena = Arena([MEDIVAC, *friends])
     arena.health[1] = 20
     return arena.act(HEAL + 1, *[ACTION_NO_OP] * len(friends))
@@ -44,7 +44,7 @@ def test_a_heal_ends_when_the_patient_is_whole_and_costs_no_more_than_was_lost()
 
 def test_a_heal_ends_when_the_energy_does():
     arena = ordered(("Marine", 16, 12))
-    arena.energy[0] = 0.33 - 3 * 0.5625 / 16  # and what two or three loops bring
+    arena.energy[0] = 0.33 - 3 * 0.5625 / 16  # and the gain of two or three loops
     arena.run(8)
     assert arena.order[0] == ORDER_NONE
     assert arena.health[1] == pytest.approx(21, abs=0.11)  # 0.107 life is one loop's energy

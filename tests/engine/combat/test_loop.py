@@ -51,7 +51,7 @@ def test_a_world_of_the_dead_stays_as_it_is():
     before = arena.units.copy()
     arena.act(2, 6, 7).run(80)
     for name in before.dtype.names:
-        if name not in ("sequence", "foes_begin", "foes_end"):
+        if name not in ("sequence", "opponents_begin", "opponents_end"):
             assert (before[name] == arena.units[name]).all(), name
 
 

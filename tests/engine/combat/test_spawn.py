@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from arena import NAMES, OPEN, TYPES
 
-from marl.engine.combat.spawn import fixed_start, settled
+from marl.engine.combat.spawn import fixed_units, place_units
 from marl.engine.facts.choices import Choices
 from marl.engine.facts.scenario import load_scenario
 from marl.engine.facts.units import load_unit_types
+from marl.engine.field import Field, make_field
 from marl.engine.ground.geometry import is_free_of_walls
 from marl.engine.walking.collision import separation_distance
-from marl.engine.world import Field, Units, make_field
+from marl.engine.world import Units
 from marl.errors import EnvError
 
 FIELD = make_field(TYPES.table, OPEN, Choices().record())
@@ -23,7 +24,7 @@ Place = tuple[str, float, float]
 
 
 def settle(places: list[Place], field: Field = FIELD) -> Units:
-    return settled(field, TYPES, [(NAMES.index(u), x, y) for u, x, y in places], len(places))
+    return place_units(field, TYPES, [(NAMES.index(u), x, y) for u, x, y in places], len(places))
 
 
 def assert_apart(units: Units, field: Field) -> None:
@@ -82,7 +83,7 @@ def test_a_clustered_start_settles_around_the_points(name: str):
     starts = []
     for choices in (Choices(), Choices(spawn_cluster=True)):
         field = make_field(types.table, scenario.walkable, choices.record())
-        starts.append(fixed_start(scenario, types, field))
+        starts.append(fixed_units(scenario, types, field))
         assert_apart(starts[-1], field)
     lattice, cluster = starts
     assert (np.sort(lattice["kind"]) == np.sort(cluster["kind"])).all()

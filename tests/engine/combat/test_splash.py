@@ -11,7 +11,7 @@ RADIUS = 2.2
 
 
 def exploded(victims: list[Place], friends: list[Place] = [], **choices: bool) -> list[float]:  # noqa: B006
-    """The victims' losses when a baneling of the wave at (16, 16) dies among them, not armed."""
+    """The victims' losses when an enemy baneling at (16, 16) dies among them, not armed."""
     arena = Arena(victims, [("Baneling", 16, 16), *friends], choices=Choices(**choices))
     before = arena.vitality()
     die(arena.field, arena.units, len(victims))
@@ -79,7 +79,7 @@ def test_the_dead_explode_once():
 def test_one_explosion_sets_off_the_next_in_the_same_loop():
     # 2 apart, turn about on either side: each reaches its neighbours alone, and kills them.
     row = [("Baneling", 8.0 + 2.0 * k, 16.0) for k in range(6)]
-    arena = Arena(row[::2], row[1::2])  # agents at 8, 12, 16; the wave's at 10, 14, 18
+    arena = Arena(row[::2], row[1::2])  # agents at 8, 12, 16; enemies at 10, 14, 18
     arena.health[:] = 15
     die(arena.field, arena.units, 0)
     arena.all.units["order"] = 1  # everybody walks where it is
@@ -92,6 +92,6 @@ def test_a_baneling_goes_for_a_building_only_when_told():
     arena = Arena([("SpineCrawler", 16, 13)], [("Baneling", 16, 16)])
     arena.cooldown[0] = 1e6
     assert arena.run(40).target[1] == NO_UNIT
-    told = Arena([("Baneling", 16, 16)], [("SpineCrawler", 16, 13)])
-    told.cooldown[1] = 1e6
-    assert told.act(6).run(20).health.tolist() == [0, pytest.approx(300 - 78, abs=0.35)]
+    ordered = Arena([("Baneling", 16, 16)], [("SpineCrawler", 16, 13)])
+    ordered.cooldown[1] = 1e6
+    assert ordered.act(6).run(20).health.tolist() == [0, pytest.approx(300 - 78, abs=0.35)]

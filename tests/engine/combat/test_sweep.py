@@ -1,4 +1,4 @@
-"""A colossus of the wave, in the north, against agents that stand: the shot leaves in loop 3.
+"""An enemy colossus, in the north, against standing agents: the shot leaves in loop 3.
 
 It aims at the nearest, which is straight south, where it looks already, and swings 1.33 loops, in
 whole loops 2. The eleven points of a beam come 0.4992 loops apart: two in each of loops 4 to 8, the
@@ -13,7 +13,7 @@ import pytest
 from arena import NAMES, OPEN, TYPES, Arena, Place
 
 from marl.engine.facts.choices import Choices
-from marl.engine.world import make_field
+from marl.engine.field import make_field
 
 COLOSSUS = ("Colossus", 16, 21)
 TARGET = ("Zergling", 16, 16)

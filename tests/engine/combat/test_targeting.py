@@ -5,8 +5,8 @@ import math
 import pytest
 from arena import NAMES, TYPES, Arena
 
-from marl.engine.combat.enemy_script import make_wave
-from marl.engine.combat.targeting import note_foes
+from marl.engine.combat.enemy_script import make_enemy_script
+from marl.engine.combat.targeting import mark_opponents
 from marl.engine.combat.vitals import hit
 from marl.engine.facts.choices import Choices
 from marl.engine.world import NO_UNIT, ORDER_ATTACK, ORDER_NONE, PLANES, UnitTypes
@@ -164,11 +164,11 @@ def test_who_has_no_weapon_walks_to_the_end_of_an_attack_move():
 
 @pytest.mark.parametrize("stops", [False, True])
 def test_a_wave_that_hunts_leaves_alone_what_it_cannot_hit(stops: bool):
-    wave = make_wave("hunt", ((0.0, 0.0), (0.0, 0.0)))
+    enemy_script = make_enemy_script("hunt", ((0.0, 0.0), (0.0, 0.0)))
     arena = Arena(
         [("Medivac", 10, 16), ("Marine", 4, 16)],
         [("Zealot", 24, 16), ("Marine", 24, 18)],
-        wave=wave,
+        enemy_script=enemy_script,
         choices=Choices(refused_order_stops=stops),
     )
     arena.run(8)
@@ -234,7 +234,7 @@ def test_each_unit_knows_which_part_of_the_list_holds_its_opponents(
 ):
     arena = Arena([("Marine", 16, 16)] * len(sides))
     arena.side[:] = sides
-    note_foes(arena.units)
-    found = list(zip(arena.foes_begin, arena.foes_end, strict=True))
+    mark_opponents(arena.units)
+    found = list(zip(arena.opponents_begin, arena.opponents_end, strict=True))
     for part, expected in zip(found, parts, strict=True):
         assert part == expected or (part[0] >= part[1] and expected[0] >= expected[1])

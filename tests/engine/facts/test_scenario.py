@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from marl.engine.combat.spawn import fixed_start, lattice
+from marl.engine.combat.spawn import fixed_units, lattice
 from marl.engine.facts.choices import Choices
 from marl.engine.facts.scenario import (
     MAPS,
@@ -20,10 +20,10 @@ from marl.engine.facts.scenario import (
     scenario_names,
 )
 from marl.engine.facts.units import load_unit_types
+from marl.engine.field import make_field
 from marl.engine.smac.layout import make_layout
 from marl.engine.smac.options import Options
 from marl.engine.smac.reward import max_reward
-from marl.engine.world import make_field
 from marl.errors import EnvError
 
 # agents, enemies, limit, obs, state, actions, max_reward: the sizes that oxwhirl/smac @d6aab33
@@ -105,7 +105,7 @@ def test_a_lattice_is_square_centred_and_spaced():
 
 def start_of(scenario: Scenario) -> np.ndarray:
     types = load_unit_types(scenario.unit_names)
-    return fixed_start(
+    return fixed_units(
         scenario, types, make_field(types.table, scenario.walkable, Choices().record())
     )
 

@@ -9,11 +9,12 @@ from arena import NAMES, TYPES, Arena
 
 from marl.engine import rng
 from marl.engine.combat import loop
-from marl.engine.combat.enemy_script import begin, make_wave
-from marl.engine.combat.spawn import fixed_start
+from marl.engine.combat.enemy_script import make_enemy_script, start_enemy_script
+from marl.engine.combat.spawn import fixed_units
 from marl.engine.facts.choices import Choices
 from marl.engine.facts.scenario import Scenario, load_scenario, load_terrain, scenario_names
 from marl.engine.facts.units import load_unit_types
+from marl.engine.field import make_field
 from marl.engine.ground.geometry import (
     CROSSES_CLIFFS,
     CROSSES_NOTHING,
@@ -21,7 +22,7 @@ from marl.engine.ground.geometry import (
     is_free_of_walls,
 )
 from marl.engine.ground.paths import DIRECT, NO_PATHS, Paths, make_paths, next_stop
-from marl.engine.world import ORDER_MOVE, ORDER_NONE, empty_world, make_field
+from marl.engine.world import ORDER_MOVE, ORDER_NONE, empty_world
 
 WINDING = ("corridor", "so_many_baneling", "2c_vs_64zg")  # scenarios with walls to walk round
 NEXT = tuple(itertools.product((-1, 0, 1), repeat=2))
@@ -39,14 +40,16 @@ def ground(name: str) -> tuple[np.ndarray, Paths, tuple[Point, ...]]:
 
 
 def way(paths: Paths, start: Point, goal: Point, crosses: int = CROSSES_NOTHING) -> list[Point]:
-    """The turns from start to goal, both ends included."""
+    """The waypoints from start to goal, both ends included."""
     layer = min(crosses, paths.cell.shape[0] - 1)
     at = paths.cell[layer, int(start[1]), int(start[0])]
     to = paths.cell[layer, int(goal[1]), int(goal[0])]
     stops = [start]
-    while (turn := paths.first[layer, at, to]) != DIRECT:
-        stops.append((float(paths.turns[layer, turn, 0]), float(paths.turns[layer, turn, 1])))
-        at = paths.first.shape[2] + turn
+    while (waypoint := paths.first[layer, at, to]) != DIRECT:
+        stops.append(
+            (float(paths.waypoints[layer, waypoint, 0]), float(paths.waypoints[layer, waypoint, 1]))
+        )
+        at = paths.first.shape[2] + waypoint
     return [*stops, goal]
 
 
@@ -108,38 +111,40 @@ def test_a_unit_walks_from_anywhere_to_anywhere_by_a_short_way(name: str, unit: 
 
 
 def march(name: str, loops: int) -> tuple[np.ndarray, np.ndarray]:
-    """The wave's units and the agents, that do not fight nor die, after so many loops."""
+    """The enemies and the agents, that do not fight nor die, after so many loops."""
     scenario = load_scenario(name)
     types = load_unit_types(scenario.unit_names)
     paths = make_paths(scenario.walkable, starts(scenario))
     field = make_field(types.table, scenario.walkable, Choices().record(), paths)
     world = empty_world(1, scenario.count("ally") + scenario.count("enemy"))
-    world.units[0] = fixed_start(scenario, types, field)
+    world.units[0] = fixed_units(scenario, types, field)
     units, n_agents = world.units[0], scenario.count("ally")
     # An attack-move would stop at the agents; one goes after the group in the ravine.
     is_hunt = scenario.enemy_order == "attack_group"
     units["health"][:n_agents] = 1e9 if is_hunt else 0.0
-    wave = make_wave(scenario.enemy_order, scenario.attack_between)
+    enemy_script = make_enemy_script(scenario.enemy_order, scenario.attack_between)
     rng.seed_battle(units, world.rng[0], np.uint64(3))
-    begin(field, wave, units, n_agents, world.rng[0])
-    loop.run_loops(field, wave, units, world.rng[0], world.clock[0], loops)
+    start_enemy_script(field, enemy_script, units, n_agents, world.rng[0])
+    loop.run_loops(field, enemy_script, units, world.rng[0], world.clock[0], loops)
     return units[n_agents:], units[:n_agents]
 
 
 # Ways of 40, 37 and up to 32 cells at 2.95 (banelings 2.5) cells a game-second, and some crowding.
 @pytest.mark.parametrize(("name", "loops"), [("corridor", 300), ("so_many_baneling", 400)])
 def test_a_wave_arrives_through_the_neck(name: str, loops: int):
-    wave, _ = march(name, loops)
+    enemies, _ = march(name, loops)
     goal = load_scenario(name).attack_between[0]
-    assert np.hypot(wave["x"] - goal[0], wave["y"] - goal[1]).max() < 9
-    assert (wave["order"] == ORDER_NONE).all()
+    assert np.hypot(enemies["x"] - goal[0], enemies["y"] - goal[1]).max() < 9
+    assert (enemies["order"] == ORDER_NONE).all()
 
 
 def test_zerglings_run_round_the_cliff_and_crowd_around_the_colossi():
-    wave, agents = march("2c_vs_64zg", 320)
-    assert (wave["y"] > 14).all()  # on the plateau, or its ramps
+    enemies, agents = march("2c_vs_64zg", 320)
+    assert (enemies["y"] > 14).all()  # on the plateau, or its ramps
     reach = 0.1 + 0.375 + 1.0
-    gaps = np.hypot(wave["x"][:, None] - agents["x"], wave["y"][:, None] - agents["y"]).min(axis=1)
+    gaps = np.hypot(enemies["x"][:, None] - agents["x"], enemies["y"][:, None] - agents["y"]).min(
+        axis=1
+    )
     assert (gaps <= reach).sum() >= 12  # a ring around each
     assert gaps.max() < 8
 

@@ -9,11 +9,11 @@ def test_random_actions_are_legal_and_reach_every_legal_action():
     avail = np.zeros((2, 1, 6), dtype=np.bool_)
     avail[0, 0, [1, 3, 5]] = True
     avail[1, 0, 0] = True
-    state = np.array([[1], [2]], dtype=np.uint64)
+    rng = np.array([[1], [2]], dtype=np.uint64)
     out = np.zeros((2, 1), dtype=np.int64)
     drawn = set()
     for _ in range(60):
-        random_legal_actions(avail, state, out)
+        random_legal_actions(avail, rng, out)
         drawn.add(int(out[0, 0]))
         assert out[1, 0] == 0
     assert drawn == {1, 3, 5}  # each missed with probability (2/3)^60

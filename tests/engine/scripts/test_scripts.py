@@ -15,9 +15,8 @@ from marl.engine.combat.orders import (
     ACTION_WEST,
     FIRST_ATTACK,
 )
-from marl.engine.scripts import focus_fire as focus
-from marl.engine.scripts import heuristic as scripts
-from marl.engine.scripts.heuristic import Scene
+from marl.engine.scripts.focus_fire import focus_fire
+from marl.engine.scripts.heuristic import Scene, heuristic
 from marl.engine.world import NO_UNIT
 
 SHOOT = 6.0  # the client's range of attacks, centre to centre
@@ -55,13 +54,13 @@ class Play:
 
     def heuristic(self, rest: bool = False) -> list[int]:
         units = self.arena.all.units
-        scripts.heuristic(self.scene, rest, units, self.mask, self.own, self.out)
+        heuristic(self.scene, rest, units, self.mask, self.own, self.out)
         return self.out[0].tolist()
 
     def focus_fire(self, steps_back: bool = False) -> list[int]:
-        units, pledged = self.arena.all.units, np.zeros((1, len(self.arena.units)))
-        shared = (self.mask, self.shared, pledged, self.out)
-        focus.focus_fire(self.scene, steps_back, units, *shared)
+        units, assigned_damage = self.arena.all.units, np.zeros((1, len(self.arena.units)))
+        shared = (self.mask, self.shared, assigned_damage, self.out)
+        focus_fire(self.scene, steps_back, units, *shared)
         chosen = self.out[0].tolist()
         assert all(self.mask[0, i, action] or action == 0 for i, action in enumerate(chosen))
         return chosen

@@ -141,8 +141,8 @@ def test_an_idle_friend_against_a_wall_is_walked_round():
 
 
 def test_idle_units_of_one_wave_make_way_for_the_one_that_fights():
-    wave = [("Zealot", 9, 16), ("Zealot", 9.76, 16), ("Zealot", 8.24, 16)]
-    arena = Arena([("Stalker", 3.5, 16)], wave).send_enemies(9, 16)
+    enemies = [("Zealot", 9, 16), ("Zealot", 9.76, 16), ("Zealot", 8.24, 16)]
+    arena = Arena([("Stalker", 3.5, 16)], enemies).send_enemies(9, 16)
     arena.order[1:] = 0
     arena.health[0] = 1e6
     arena.run(60)
@@ -251,8 +251,8 @@ def turned_back(arena: Arena, who: range, loops: int) -> float:
 
 def test_a_crowd_around_its_prey_does_not_tremble():
     """Thirty melee units at one target, most of which find no place; it was one move in ten."""
-    wave = cluster("Zealot", 30, 12, 16)
-    arena = Arena([("Stalker", 9, 16)], wave).send_enemies(9, 16)
+    enemies = cluster("Zealot", 30, 12, 16)
+    arena = Arena([("Stalker", 9, 16)], enemies).send_enemies(9, 16)
     arena.health[0] = 1e6
     assert turned_back(arena, range(1, 31), 200) < 0.08
 
