@@ -29,7 +29,7 @@ from marl.engine.step import (
     Record,
     Rules,
     open_step,
-    reset_all,
+    reset_rows,
     serve_steps,
     step_all,
     step_shared,
@@ -94,16 +94,26 @@ class Battles:
         else:
             self._step_all = bind(step_all, *arguments)
 
-    def reset(self, seeds: NDArray[np.uint64]) -> None:
-        """Start battle e from seeds[e]; battles from len(seeds) on count as ended."""
+    def reset(self, seeds: NDArray[np.uint64], rows: NDArray[np.int64] | None = None) -> None:
+        """Start battle rows[i] from seeds[i]; the others go on.
+
+        Without rows: battle i; battles from len(seeds) on count as ended.
+        """
         if len(seeds) > self.num_envs:
             raise ValueError(f"got {len(seeds)} seeds for {self.num_envs} battles")
+        if rows is None:
+            rows = np.arange(self.num_envs)
+            self.world.health[len(seeds) :] = 0.0
+        elif len(rows) != len(seeds):
+            raise ValueError(f"got {len(seeds)} seeds for {len(rows)} rows")
         seeds = np.ascontiguousarray(seeds, dtype=np.uint64)
-        for e, drawn in enumerate(self.spawner.spawn(self.world, seeds)):
+        rows = np.ascontiguousarray(rows, dtype=np.int64)
+        begun = rows[: len(seeds)]
+        for e, drawn in zip(begun, self.spawner.spawn(self.world, seeds, begun), strict=False):
             self.traits.attack_probability[e] = drawn.attack_probability
             self.traits.health_level[e] = drawn.health_level
             self.traits.enemy_mask[e] = drawn.enemy_mask
-        reset_all(self.rules, self._arrays, self.record, seeds)
+        reset_rows(self.rules, self._arrays, self.record, rows, seeds)
 
     def step(self, actions: NDArray[np.int64], ignores_mask: bool = False) -> None:
         """Advance all running battles by one step. actions: [E,A]; illegal ones are refused.

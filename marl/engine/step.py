@@ -69,12 +69,12 @@ class Record(NamedTuple):
 
 
 @compiled
-def reset_all(
-    rules: Rules, battles: BattleArrays, record: Record, seeds: NDArray[np.uint64]
+def reset_rows(
+    rules: Rules, battles: BattleArrays, record: Record, rows: Ints, seeds: NDArray[np.uint64]
 ) -> None:
-    """Start the first len(seeds) battles, their units placed; the others count as ended."""
-    for e in range(record.steps.size):
-        running = e < seeds.size
+    """Start the battles of the first len(seeds) rows, their units placed; the rest have ended."""
+    for i in range(rows.size):
+        e, running = rows[i], i < seeds.size
         units, rng = battles.units[e], battles.rng[e]
         record.reward[e] = 0.0
         record.terminated[e] = not running
@@ -86,7 +86,7 @@ def reset_all(
         record.last_actions[e, :] = -1
         battles.clock[e, 0] = 0
         if running:
-            seed_battle(units, rng, seeds[e])
+            seed_battle(units, rng, seeds[i])
             start_enemy_script(rules.field, rules.enemy_script, units, rules.layout.n_agents, rng)
         _remember_vitality(units, record.vitality[e])
         client_units = _client_units(units, battles.traits, e)

@@ -58,10 +58,7 @@ class SmacEnv:
 
     def reset(self, seeds: NDArray[np.uint64], rows: NDArray[np.int64] | None = None) -> None:
         """Start battles from seeds[i]; without rows those from len(seeds) on stay idle (ended)."""
-        if rows is None:
-            self.battles.reset(seeds)
-        else:
-            self.battles.restart(seeds, rows)
+        self.battles.reset(seeds, rows)
 
     def observe(self) -> Observation:
         """Views that the next step or reset overwrites."""

@@ -82,20 +82,6 @@ every_discrete_env = pytest.mark.parametrize("build", DISCRETE.values(), ids=DIS
 # The game draws its own random numbers, and says so.
 SEEDED = {name: build for name, build in BUILDS.items() if name != "game"}
 every_seeded_env = pytest.mark.parametrize("build", SEEDED.values(), ids=SEEDED)
-# Can't start some environments anew while the others go on, and why.
-NO_ROWS = {
-    "3m": "Battles.restart does not exist yet",
-    "2s3z": "Battles.restart does not exist yet",
-    "smacv2": "Battles.restart does not exist yet",
-}
-every_restarting_env = pytest.mark.parametrize(
-    "build",
-    [
-        pytest.param(build, marks=[pytest.mark.skip(NO_ROWS[name])] if name in NO_ROWS else [])
-        for name, build in BUILDS.items()
-    ],
-    ids=BUILDS,
-)
 # Environments are slow to make the first time (the engine compiles), so no deadline.
 quick = settings(
     max_examples=5,
@@ -273,7 +259,7 @@ def test_actions_beyond_the_bounds_are_those_at_the_bounds(build: Build):
     env.close()
 
 
-@every_restarting_env
+@every_env
 def test_rows_start_the_episodes_of_their_seeds_and_the_others_go_on(build: Build):
     """Environment 0 plays one episode throughout; 1 and 2 start anew, ended or not."""
     env, alone = build(3, 1), [build(1, 1) for _ in range(3)]
@@ -306,7 +292,7 @@ def test_rows_start_the_episodes_of_their_seeds_and_the_others_go_on(build: Buil
         one.close()
 
 
-@every_restarting_env
+@every_env
 def test_rows_may_be_started_where_no_episode_ran_yet(build: Build):
     env, alone = build(3, 1), build(1, 1)
     env.reset(seeds_of())

@@ -41,18 +41,19 @@ class Spawner:
         # The same in every battle, unless the start positions depend on the seed.
         self.fixed = None if scenario.deploy else fixed_units(scenario, types, field)
 
-    def spawn(self, world: World, seeds: NDArray[np.uint64]) -> list[Deployment]:
-        """Place the units of battle e as seeds[e] says; those of the other battles are dead.
+    def spawn(
+        self, world: World, seeds: NDArray[np.uint64], rows: NDArray[np.int64]
+    ) -> list[Deployment]:
+        """Place the units of battle rows[i] as seeds[i] says; the other battles stay as they are.
 
         Gives what was drawn for each battle, nothing if all battles start alike.
         """
-        world.health[len(seeds) :] = 0.0
         if self.scenario.deploy is None:
             assert self.fixed is not None
-            world.units[: len(seeds)] = self.fixed
+            world.units[rows] = self.fixed
             return []
         drawn = [self.scenario.deploy(int(seed)) for seed in seeds]
-        for e, deployment in enumerate(drawn):
+        for e, deployment in zip(rows, drawn, strict=True):
             world.units[e] = self.deployed_units(deployment)
         return drawn
 
