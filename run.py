@@ -1,6 +1,6 @@
 """Train, evaluate or measure: python run.py [command] --config=... --env-config=... with ...
 
-And `python run.py doctor`, which says what this machine lacks.
+`python run.py doctor` checks the machine.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 if sys.argv[1:2] == ["doctor"] and __name__ == "__main__":
     from marl.doctor.command import main as doctor
 
-    sys.exit(doctor(sys.argv[2:]))  # before the packages, which it may find missing
+    sys.exit(doctor(sys.argv[2:]))  # before the imports of packages, which may be missing
 
 import warnings
 from collections.abc import Mapping
@@ -57,7 +57,7 @@ def execute(plan: Plan, options: Mapping[str, object]) -> None:
 
     @experiment.command(unobserved=True)
     def print_config() -> None:
-        """Every setting and where it was set."""
+        """Print every setting and where it was set."""
         print(dump(plan.values, plan.sources), end="")
 
     run_command(experiment, plan.command, None, options)
@@ -73,7 +73,7 @@ def _train(plan: Plan, options: Mapping[str, object]) -> None:
 
     @experiment.command
     def train(_run: Run) -> object:
-        """Learn."""
+        """Train."""
         summary = run_training(trainer, (SacredSink(_run),))
         if summary.stopped == INTERRUPTED:
             raise KeyboardInterrupt  # for sacred's record and the exit code; all is saved

@@ -6,7 +6,7 @@ Random legal actions; observations, state, mask, reward and resets included. Eve
 in a process of its own Python on one core, one at a time, and the rounds of all of them are
 interleaved; figures are medians over the rounds, in steps per second of processor time (steps per
 second on a clock stand in the JSON file beside them). Rules differ between the simulators, so this
-compares what a learner pays for a step, not equal physics.
+compares the cost of a step for a learner, not equal physics.
 
 - SMAClite (uoe-agents/smaclite) holds one battle; E = 1 alone. Battles end at SMAC's step limits.
 - SMAX (JaxMARL) plays against its scripted enemy under vmap, and resets within its own limit of 100
@@ -61,7 +61,7 @@ class Worker:
         paths = {"PYTHONPATH": str(HERE.parent)} if name == OURS else {}
         command = [python, str(HERE / "simulators.py"), name, str(core)]
         self.name = name
-        self.lost = ""  # how the process ended, should it
+        self.lost = ""  # why the process ended, "" while it runs
         self.process = subprocess.Popen(
             command,
             env=os.environ | ONE_THREAD | paths,
@@ -73,7 +73,7 @@ class Worker:
         self.offers = self._receive()
 
     def ask(self, **message: object) -> dict[str, float]:
-        """Steps per second of processor time and on the clock, of one round; nothing if lost."""
+        """One round: steps per second of processor time and on the clock; {} if it died."""
         assert self.process.stdin is not None
         try:
             send(self.process.stdin, message)
@@ -85,7 +85,7 @@ class Worker:
     def _receive(self) -> dict[str, Any]:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        if not line:  # most often: no memory left
+        if not line:  # mostly for want of memory
             self.lost = f"ended with {self.process.wait()}"
             return {}
         return json.loads(line)
@@ -99,8 +99,7 @@ class Worker:
 def measure(workers: list[Worker], options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """A row for each map and number of environments: name -> median steps a second.
 
-    A simulator whose process ends, for want of memory say, is left out from there on; with ours
-    all end.
+    A simulator whose process ended is left out from there on; without ours there are no more rows.
     """
     ours = workers[0]
     limits = ours.offers["limits"]
@@ -126,7 +125,7 @@ def measure(workers: list[Worker], options: argparse.Namespace) -> Iterator[dict
 
 
 def table(rows: list[dict[str, Any]], names: list[str]) -> str:
-    """Markdown: each simulator's steps a second, and in brackets how many times faster we are."""
+    """Markdown: steps a second of each simulator, and in brackets our speed as a multiple of it."""
     lines = ["| map | E | " + " | ".join(names) + " |", "|---" * (len(names) + 2) + "|"]
     for row in rows:
         speeds = row["cpu"]
@@ -139,7 +138,7 @@ def table(rows: list[dict[str, Any]], names: list[str]) -> str:
 
 
 def compare(options: argparse.Namespace) -> None:
-    """Run all that is installed, print the table, write the JSON."""
+    """Run all installed simulators, print the table, write the JSON."""
     pythons = dict.fromkeys(OPEN, sys.executable)
     pythons["SMAClite"] = pythons["SMAClite C++"] = options.smaclite_python
     pythons |= dict.fromkeys(BY_JAXMARL, options.jaxmarl_python)
@@ -175,7 +174,7 @@ def compare(options: argparse.Namespace) -> None:
 
 
 def report(found: dict[str, Any], rows: list[dict[str, Any]], present: list[Worker]) -> None:
-    """Print what ran, what did not, and the table."""
+    """Print lost simulators, machine, versions and the table."""
     for worker in present:
         if worker.lost:
             print(f"{worker.name}: {worker.lost}")
@@ -195,9 +194,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--num-envs", nargs="+", type=int, default=NUM_ENVS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each round")
-    parser.add_argument("--core", type=int, default=0, help="the one that all run on")
-    parser.add_argument("--json", type=Path, help="where the figures go")
-    parser.add_argument("--log", type=Path, default=Path(os.devnull), help="what peers print")
+    parser.add_argument("--core", type=int, default=0, help="core that all run on")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument(
+        "--log", type=Path, default=Path(os.devnull), help="file for the peers' output"
+    )
     options = parser.parse_args()
     for python in (options.smaclite_python, options.jaxmarl_python):
         if shutil.which(python) is None:

@@ -1,9 +1,9 @@
-"""How much the uncertain rules of the game matter: each choice changed alone, battles compared.
+"""Effect of the uncertain rules of the game: each choice changed alone, battles compared.
 
     python benchmarks/sensitivity.py --battles 1000
     python benchmarks/sensitivity.py --choices target_kept acquire_margin --maps 3m 2s3z
 
-For every field of marl.engine.facts.choices.Choices and every map on which its rule can show,
+For every field of marl.engine.facts.choices.Choices and every map that its rule concerns,
 scripted players fight with the default and with each other value; the table in <output>.md gives
 the change of win rate (Newcombe's 95 % interval) and of mean return (normal 95 % interval). A star
 marks an interval without the 0; of rows without any effect about one in twenty has one too. "the
@@ -35,8 +35,8 @@ MEDIVACS = ("MMM", "MMM2")
 COLOSSI = ("1c3s5z", "2c_vs_64zg")
 BANELINGS = ("so_many_baneling", "bane_vs_bane")
 COMMON = ("3m", "8m", "10m_vs_11m", "2s3z", "3s5z", "3s_vs_5z", "MMM", "corridor")
-# The maps on which a choice can show; COMMON where it is not named.
-TOUCHES: dict[str, tuple[str, ...]] = {
+# The maps that a choice concerns; COMMON for the others.
+MAPS_OF: dict[str, tuple[str, ...]] = {
     "reissue_resets_swing": (*MARINES, *STALKERS, "corridor"),
     "damage_point_extends_period": (*MARINES, *STALKERS, "corridor"),
     "order_cuts_burst": (*ZEALOTS, "corridor", "1c3s5z"),
@@ -57,7 +57,7 @@ TOUCHES: dict[str, tuple[str, ...]] = {
     "wave_stops_on_touch": WAVES,
     "flyers_drift": MEDIVACS,
 }
-# Numbers: what else they may be. A flag's other value needs no table.
+# Other values of the choices that are numbers; a flag has just one.
 ALTERNATIVES: dict[str, tuple[float, ...]] = {"acquire_margin": (0.5, 1.0)}
 
 
@@ -79,12 +79,12 @@ class Result:
 
 
 def other_values(name: str) -> list[str]:
-    """What a choice may be but is not."""
+    """The values of a choice other than its default."""
     default = getattr(Choices(), name)
     if isinstance(default, bool):
         return [str(not default)]
     if name not in ALTERNATIVES:
-        raise UserError(f"{name}: is no flag; say in ALTERNATIVES of this script what to compare")
+        raise UserError(f"{name}: is a number; add its other values to ALTERNATIVES of this script")
     return [str(value) for value in ALTERNATIVES[name]]
 
 
@@ -109,7 +109,7 @@ def return_difference(one: Result, two: Result) -> tuple[float, float, float]:
 
 
 class Study:
-    """Results by what was asked; the file holds them all, so that nothing is played twice."""
+    """Results of all battles so far, kept in a file, so that nothing is played twice."""
 
     def __init__(self, output: Path, battles: int, seed: int) -> None:
         self.output, self.battles, self.seed, self.rules = output, battles, seed, rules_digest()
@@ -119,7 +119,7 @@ class Study:
         self.results = [result for result in results if result.rules == self.rules]
 
     def result(self, choice: str, value: str, map_name: str, player: str) -> Result:
-        """Play, unless that was done before."""
+        """The result, played if the file does not have it."""
         key = (choice, value, map_name, player, self.battles, self.seed)
         for r in self.results:
             if (r.choice, r.value, r.map, r.player, r.battles, r.seed) == key:
@@ -137,19 +137,19 @@ class Study:
             ).hexdigest()[:12],
         )
         self.results.append(result)
-        text = json.dumps([asdict(r) for r in self.results], indent=1) + "\n"
-        self.output.with_suffix(".json").write_text(text, encoding="utf-8")
+        rows = json.dumps([asdict(r) for r in self.results], indent=1) + "\n"
+        self.output.with_suffix(".json").write_text(rows, encoding="utf-8")
         return result
 
 
 def lines(
     study: Study, choices: Sequence[str], maps: Sequence[str] | None, players: Sequence[str]
 ) -> Iterator[str]:
-    """The table, a line as soon as it is known; a star marks an interval without the 0."""
+    """The lines of the table, as they are measured; a star marks an interval without the 0."""
     yield "| choice | value | map | player | win rate | change (95 %) | change of return (95 %) |"
     yield "|---|---|---|---|--:|--:|--:|"
     for choice in choices:
-        for map_name in maps or TOUCHES.get(choice, COMMON):
+        for map_name in maps or MAPS_OF.get(choice, COMMON):
             for player in players:
                 try:
                     base = study.result("", "", map_name, player)
@@ -158,15 +158,15 @@ def lines(
                     break
                 for value in other_values(choice):
                     other = study.result(choice, value, map_name, player)
-                    win = shown(*difference(base, other), digits=3)
-                    earned = shown(*return_difference(base, other), digits=2)
+                    win = interval(*difference(base, other), digits=3)
+                    earned = interval(*return_difference(base, other), digits=2)
                     if other.digest == base.digest:
                         win = earned = "the same battles"
                     names = f"{choice} | {value} | {map_name} | {player}"
                     yield f"| {names} | {base.won:.3f} | {win} | {earned} |"
 
 
-def shown(change: float, low: float, high: float, digits: int) -> str:
+def interval(change: float, low: float, high: float, digits: int) -> str:
     """`+0.123 (+0.100, +0.146) *`"""
     star = " *" if low > 0 or high < 0 else ""
     return f"{change:+.{digits}f} ({low:+.{digits}f}, {high:+.{digits}f}){star}"
@@ -185,11 +185,11 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     study = Study(options.output, options.battles, options.seed)
-    text = ""
+    table = ""
     for line in lines(study, options.choices, options.maps, options.players):
         print(line, flush=True)
-        text += line + "\n"
-    options.output.with_suffix(".md").write_text(text, encoding="utf-8")
+        table += line + "\n"
+    options.output.with_suffix(".md").write_text(table, encoding="utf-8")
     return 0
 
 

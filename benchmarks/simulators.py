@@ -1,7 +1,7 @@
-"""One battle simulator that plays when asked: the worker processes of peers.py.
+"""One battle simulator in a process of its own: the workers of peers.py.
 
-Each runs in the Python that has its simulator, so nothing is imported here before it is needed.
-A line of JSON comes back for each line asked; what libraries print goes to stderr.
+Each runs in the Python that has its simulator, so imports stand in the functions that need them.
+A line of JSON answers each line of JSON; the output of libraries goes to stderr.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ Play = Callable[[float], int]  # plays for about so many seconds and gives the s
 
 @dataclass(frozen=True)
 class Simulator:
-    """What a worker process has to offer."""
+    """A simulator as a worker process offers it."""
 
     versions: dict[str, str]
-    limits: dict[str, int]  # step limit of each map that it has; 0 = its own
+    limits: dict[str, int]  # map -> step limit; 0 = the simulator's own
     batches: bool
     build: Callable[[str, int, int], Play]  # (map, number of environments, step limit)
     machine: dict[str, str] | None = None
@@ -73,7 +73,7 @@ def open_smaclite(use_cpp_rvo2: bool) -> Simulator:
 
 
 def play_on(env: Any, rng: random.Random, limit: int) -> Iterator[None]:
-    """Battle after battle of at most `limit` steps in SMAClite, with all that a learner takes."""
+    """Battle after battle of at most `limit` steps in SMAClite, with all that a learner reads."""
     while True:
         env.reset(seed=rng.randrange(2**31))
         for _ in range(limit):
@@ -106,7 +106,7 @@ def open_smax(in_one_loop: bool) -> Simulator:
             keys = jax.random.split(step_key, num_envs)
             actions = choose(action_key, avail)
             obs, state, reward, _, _ = jax.vmap(env.step)(keys, state, actions)
-            # Observations and rewards are carried along so that XLA may not leave them out.
+            # Observations and rewards are carried along, so that XLA computes them.
             return key, state, jax.vmap(env.get_avail_actions)(state), obs, reward
 
         @jax.jit
@@ -156,7 +156,7 @@ def versions_of(packages: list[str]) -> dict[str, str]:
 
 
 def work(name: str, core: int) -> None:
-    """Serve one simulator on one core, until nobody asks any more."""
+    """Serve one simulator on one core, until stdin ends."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     if hasattr(os, "sched_setaffinity"):  # XLA's pools have a thread for each core they may use

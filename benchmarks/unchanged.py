@@ -1,4 +1,4 @@
-"""Show that a change of structure left all numbers as they were.
+"""Show that a change of structure left all numbers the same.
 
     python benchmarks/unchanged.py record before.json                   # in the older tree
     python benchmarks/unchanged.py compare before.json                  # in the newer one
@@ -6,8 +6,8 @@
 
 Records battles (SHA-256 of all observations, states, masks and rewards of seeded random play, on
 maps of both challenges) and short trainings with a fixed seed (every logged metric, and the SHA-256
-of every tensor of the checkpoint's networks, whatever the tensors are called). Everything goes
-through what users touch: run.py, and the classes that stand in for the official clients.
+of every tensor of the checkpoint's networks, whatever the tensors are called). Both use
+public entries alone: run.py, and the drop-in classes for the official clients.
 
 Trainings are equal bit for bit on one machine with the same torch; another processor may round in
 another order. Battles are the same everywhere.
@@ -44,12 +44,12 @@ TRAININGS: dict[str, tuple[str, ...]] = {
     "dqn": ("gymnasium", "t_max=5000", "test_interval=2500", "test_episodes=4"),
     "qmix on sc2v2": ("sc2v2", "map=terran_5_vs_5", "t_max=2500", "test_interval=2500"),
 }
-# Of the time of day and of this machine.
+# Depends on the time of day or on the machine.
 NOT_COMPARED = ("time", "steps_per_second")
 
 
 def battle_hash(map_name: str, generated: bool) -> str:
-    """SHA-256 of what two episodes of seeded random play show."""
+    """SHA-256 of two episodes of seeded random play."""
     import numpy as np
 
     if generated:
@@ -108,7 +108,7 @@ def _capabilities(race: str) -> dict[str, Any]:
 
 
 def training(name: str, settings: tuple[str, ...], tree: Path, folder: Path) -> dict[str, Any]:
-    """The metrics and the weights that a training of `tree` came to."""
+    """The metrics and the weights of a training of `tree`."""
     env_config, *updates = settings
     if (tree / "marl" / "intrinsic" / "latent_goal.py").exists():  # its keys of then
         updates = [word.replace("bonus.", "intrinsic.") for word in updates]
@@ -176,7 +176,7 @@ def record(tree: Path) -> dict[str, Any]:
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """What changed, a line each."""
+    """The differences, a line each."""
     lines = [
         f"battles on {name}: {'differ' if name in new['battles'] else 'missing'}"
         for name, found in old["battles"].items()
@@ -205,7 +205,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 
 def _without(before: list[str], after: list[str]) -> int:
-    """How many of `before` have no equal in `after`."""
+    """The number of items of `before` without an equal in `after`."""
     left = list(after)
     for item in before:
         if item in left:

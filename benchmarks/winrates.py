@@ -1,11 +1,11 @@
-"""How scripted players fare on every map: win rates with intervals, as JSON and as a table.
+"""Win rates of scripted players on every map, with intervals, as JSON and as a table.
 
     python benchmarks/winrates.py --players random heuristic --battles 1000
     python benchmarks/winrates.py --maps 3m terran_5_vs_5 --output results/winrates
 
-writes results/winrates.json and results/winrates.md. Rows that the JSON file already holds, of the
-same sources and settings, are kept and not played again: what was interrupted goes on, and a
-changed rule is measured anew.
+writes results/winrates.json and results/winrates.md. Rows of the same
+sources and settings that the JSON file already holds are not played again: an interrupted call can
+be repeated, and a changed rule is measured anew.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from marl.config.files import available  # noqa: E402
 from marl.engine.facts.scenario import scenario_names  # noqa: E402
 from marl.errors import UserError  # noqa: E402
 from marl.log.intervals import wilson  # noqa: E402
-from marl.runners.episodes import Episodes  # noqa: E402
+from marl.protocols import Episodes  # noqa: E402
 from marl.runners.evaluation import evaluation_seeds, play_script  # noqa: E402
 
 V1, V2 = "sc2", "sc2v2"  # names of configs/envs/*.yaml
@@ -43,7 +43,7 @@ PUBLISHED = tuple(
     for race in ("protoss", "terran", "zerg")
     for agents, enemies in PUBLISHED_SIZES
 )
-RULES = ("marl/engine", "marl/scripted", "maps", "configs/envs")  # what a result follows from
+RULES = ("marl/engine", "marl/scripted", "maps", "configs/envs")  # the sources of a result
 HEADINGS = (
     "map",
     "player",
@@ -55,12 +55,12 @@ HEADINGS = (
     "draws",
     "timeouts",
 )
-MOST_UNITS = 4000  # in all battles that play at a time
+MOST_UNITS = 4000  # in all battles that are played at a time
 
 
 @dataclass(frozen=True)
 class Played:
-    """Battles of one player on one map; the unit counts say whom a battle can kill."""
+    """Battles of one player on one map, with the numbers of units."""
 
     episodes: Episodes
     n_agents: int
@@ -69,7 +69,7 @@ class Played:
 
 @dataclass(frozen=True)
 class Row:
-    """What one player achieved on one map; shares and means over the battles."""
+    """One player's result on one map: shares and means over the battles."""
 
     env: str
     map: str
@@ -93,12 +93,12 @@ class Row:
 
 
 def rules_digest() -> str:
-    """A name for the present state of everything that decides how a battle goes."""
+    """A name for the present state of RULES, with the folders inside them."""
     digest = hashlib.sha256()
     for folder in RULES:
-        for path in sorted((ROOT / folder).iterdir()):
+        for path in sorted((ROOT / folder).rglob("*")):
             if path.suffix in (".py", ".yaml"):
-                digest.update(path.name.encode() + path.read_bytes())
+                digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -115,7 +115,7 @@ def all_maps() -> list[str]:
 def play(
     player: str, map_name: str, battles: int, seed: int, settings: Sequence[str] = ()
 ) -> Played:
-    """`battles` battles on one thread. settings: more of `key=value`, as on the command line."""
+    """`battles` battles on one thread. settings: further `key=value`, as on the command line."""
     words = [f"map={map_name}", f"seed={seed}", "continuing_episode=True", *settings]
     flags = [f"--config={player}", f"--env-config={env_of(map_name)}"]
     plan = make_plan(split(["evaluate", *flags, "with", *words]))
@@ -146,7 +146,7 @@ def join(parts: Sequence[Episodes]) -> Episodes:
 
 
 def measure(player: str, map_name: str, battles: int, seed: int, rules: str) -> Row:
-    """Play, and say how it went."""
+    """Play, and summarise the battles."""
     start = time.perf_counter()
     played = play(player, map_name, battles, seed)
     episodes = played.episodes
@@ -179,7 +179,7 @@ def measure(player: str, map_name: str, battles: int, seed: int, rules: str) -> 
 
 
 def kept_rows(path: Path, rules: str) -> list[Row]:
-    """The rows of an earlier call that still hold."""
+    """The rows of an earlier call that have the same rules."""
     if not path.exists():
         return []
     rows = [Row(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
@@ -187,13 +187,13 @@ def kept_rows(path: Path, rules: str) -> list[Row]:
 
 
 def write(path: Path, rows: Sequence[Row]) -> None:
-    """path.json with every digit, path.md to read; a crash leaves the old or the new one."""
-    for suffix, text in (
+    """Write path.json and, for people, path.md; a crash leaves the old files or the new."""
+    for suffix, content in (
         (".json", json.dumps([asdict(row) for row in rows], indent=1) + "\n"),
         (".md", table(rows)),
     ):
         new = path.with_suffix(suffix + ".new")
-        new.write_text(text, encoding="utf-8")
+        new.write_text(content, encoding="utf-8")
         new.replace(path.with_suffix(suffix))
 
 
@@ -219,7 +219,7 @@ def cells(row: Row) -> Iterator[str]:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Play what is missing; 1 if a map could not be played."""
+    """Play the missing rows; returns 1 if a map could not be played."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--players", nargs="+", default=["random", "heuristic"], choices=PLAYERS)
     parser.add_argument("--maps", nargs="+", default=None, metavar="MAP", help="default: all")

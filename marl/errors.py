@@ -1,4 +1,4 @@
-"""Errors that the user can mend: run.py prints their one line and exits with code 2."""
+"""Errors that the user can fix: run.py prints their one line and exits with code 2."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Says in one line what is wrong, where, and what to do."""
+    """An error whose one line names the fault, its place and the remedy."""
 
 
 class ConfigError(UserError):
@@ -15,10 +15,10 @@ class ConfigError(UserError):
 
 
 class FieldError(ConfigError):
-    """A refused value; `path` is its dotted key, so that a caller can say where it was set."""
+    """A refused value. path: its dotted key, by which a caller finds where it was set."""
 
-    def __init__(self, path: str, text: str) -> None:
-        super().__init__(f"{path}: {text}" if path else text)
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{path}: {message}" if path else message)
         self.path = path
 
 
@@ -31,7 +31,7 @@ class CheckpointError(UserError):
 
 
 def nearest_or_all(name: str, known: Iterable[str], lead: str = "there are") -> str:
-    """What to do about an unknown name: the nearest known one, or all of them after `lead`."""
+    """Hint for an unknown name: the nearest known one, or all of them after `lead`."""
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1)
     return f"did you mean {near[0]!r}?" if near else f"{lead}: {', '.join(names)}"

@@ -16,7 +16,7 @@ SAMPLING = 3
 
 
 def episode_seeds(seed: int, stream: int, first: int, count: int) -> NDArray[np.uint64]:
-    """The seeds of `count` episodes, numbers `first` and on, of one stream, [count]."""
+    """Seeds of the episodes first, first + 1 ... of one stream, [count]."""
     words = [
         np.random.SeedSequence(seed, spawn_key=(stream, index)).generate_state(1, np.uint64)[0]
         for index in range(first, first + count)
@@ -31,7 +31,7 @@ def generator(seed: int, stream: int) -> torch.Generator:
 
 
 def seed_everything(seed: int) -> None:
-    """Seed the global generators, which only the making of networks draws from."""
+    """Seed the global generators, from which only new networks draw their weights."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)

@@ -11,15 +11,15 @@ from collections import deque
 class NaiveLagma:
     """What a latent-goal bonus pays, given the codes and the random numbers."""
 
-    def __init__(self, n_codes, config, padding, gamma):
-        self.config, self.padding, self.gamma = config, padding, gamma
+    def __init__(self, n_codes, config, gamma):
+        self.config, self.gamma = config, gamma
         phantom = [0.0] if config.phantom_zero else []
         self.windows = [deque(phantom, maxlen=config.window) for _ in range(n_codes)]
         self.lists = [[] for _ in range(n_codes)]  # (priority, sequence, origin), worst first
 
     def used(self, batch, b):
         """How many slots of episode b count."""
-        return batch.steps + 1 if self.padding == "included" else int(batch.lengths[b]) + 1
+        return batch.steps + 1 if self.config.padding == "included" else int(batch.lengths[b]) + 1
 
     def returns(self, batch, b):
         found = [0.0] * (batch.steps + 1)
@@ -79,7 +79,7 @@ class NaiveLagma:
                     gain = self.value(code) - bootstrap[t - 1]
                     paid[t - 1] = self.gamma * max(gain, 0.0)
             if draws:
-                if bool(batch.won[b]) or not config.goal_only:
+                if bool(batch["won"][b]) or not config.goal_only:
                     priority = returns[t] if config.priority == "return_to_go" else None
                     if priority is None:
                         priority = self.value(code) or 0.0

@@ -12,11 +12,12 @@ from marl.learners.q import QLearner
 from marl.nets.mixers import Qmix
 
 
-def naive_step(net: SharedController, obs: Tensor, last: Tensor, carry: Tensor):
-    """One slot with a GRU cell written out. obs [B,A,O], last [B,A], carry [B*A,H]."""
+def naive_step(net: SharedController, obs: Tensor, last: Tensor | None, carry: Tensor):
+    """One slot with a GRU cell written out. obs [B,A,O], last [B,A] or none, carry [B*A,H]."""
     batch, agents = obs.shape[:2]
-    last_hot = torch.zeros(batch, agents, net.n_actions)
-    last_hot[last >= 0] = one_hot(last[last >= 0], net.n_actions).float()
+    last_hot = torch.zeros(batch, agents, net.action.n)
+    if last is not None:
+        last_hot = one_hot(last, net.action.n).float()
     ids = torch.eye(agents).expand(batch, agents, agents)
     inputs = torch.cat([obs, last_hot, ids], dim=-1).reshape(batch * agents, -1)
     encoded = torch.relu(net.net.encoder(inputs))
@@ -33,7 +34,8 @@ def naive_step(net: SharedController, obs: Tensor, last: Tensor, carry: Tensor):
 def naive_unroll(net: SharedController, batch: EpisodeBatch) -> Tensor:
     """[B,T+1,A,U], one slot after another."""
     carry = torch.zeros(batch.size * net.n_agents, net.net.carry_dim)
-    last = batch.previous_actions
+    assert batch.started.all()
+    last = None
     values = []
     for slot in range(batch.steps + 1):
         out, carry = naive_step(net, batch.obs[:, slot], last, carry)

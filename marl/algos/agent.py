@@ -42,3 +42,19 @@ class RecipeConfig(Protocol):
 
     def build(self, spec: EnvSpec, device: torch.device) -> Agent:
         """All parts, on `device` (the replay stays on the CPU)."""
+
+
+def check_offline(*kinds: str) -> None:
+    """ValueError unless all of rollout, updates and buffer are for learning offline, or none.
+
+    kinds: of these three sections, in this order.
+    """
+    wanted = ("offline", "offline", "dataset")
+    if any(kind == offline for kind, offline in zip(kinds, wanted, strict=True)):
+        names = ("rollout", "updates", "buffer")
+        for name, kind, offline in zip(names, kinds, wanted, strict=True):
+            if kind != offline:
+                raise ValueError(
+                    f"{name}: kind={kind} collects experience, and the run is to learn offline; "
+                    f"set {name}.kind={offline} too"
+                )

@@ -54,11 +54,9 @@ configs/algs/lagma_official.yaml sets those marked *.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
 from marl.algos.qmix import QmixConfig
 from marl.intrinsic.config import BonusConfig
-from marl.intrinsic.kinds import BONUSES
 from marl.intrinsic.lagma.bonus import LagmaBonusConfig
 
 
@@ -66,4 +64,4 @@ from marl.intrinsic.lagma.bonus import LagmaBonusConfig
 class LagmaConfig(QmixConfig):
     """QMIX with a latent-goal bonus; `bonus.kind=lagma` puts it on any other mixer."""
 
-    bonus: Annotated[BonusConfig, BONUSES] = LagmaBonusConfig()
+    bonus: BonusConfig = LagmaBonusConfig()

@@ -10,14 +10,13 @@ hypernetworks of two layers for the weights (one in the paper).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
 from marl.algos.values import ValueRecipeConfig
-from marl.nets.mixers import MIXERS, MixerConfig, QmixMixerConfig
+from marl.nets.mixers import MixerConfig, QmixMixerConfig
 
 
 @dataclass(frozen=True)
 class QmixConfig(ValueRecipeConfig):
     """Value decomposition by a monotone mix."""
 
-    mixer: Annotated[MixerConfig, MIXERS] = QmixMixerConfig()
+    mixer: MixerConfig = QmixMixerConfig()

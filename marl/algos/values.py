@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
 import torch
 
-from marl.algos.agent import Agent
+from marl.algos.agent import Agent, check_offline
 from marl.batch import layout_of
 from marl.buffers.episodes import BufferConfig
 from marl.buffers.kinds import ReplayConfig
@@ -16,11 +15,10 @@ from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy
 from marl.controllers.shared import SharedController
 from marl.errors import ConfigError
 from marl.intrinsic.config import BonusConfig
-from marl.intrinsic.kinds import BONUSES
 from marl.intrinsic.none import NoBonusConfig
 from marl.learners.q import QLearner, QLearnerConfig
 from marl.nets.agents import AgentConfig, RnnConfig
-from marl.nets.mixers import MIXERS, IndependentConfig, MixerConfig
+from marl.nets.mixers import IndependentConfig, MixerConfig
 from marl.runners.episodes import EpisodeRolloutConfig
 from marl.runners.kinds import RolloutConfig, UpdatesConfig
 from marl.runners.updates import ReplayUpdatesConfig
@@ -32,8 +30,8 @@ class ValueRecipeConfig:
     """Shared by IQL, VDN, QMIX, LAGMA and DQN; PyMARL's SMAC values are the defaults."""
 
     agent: AgentConfig = RnnConfig()
-    mixer: Annotated[MixerConfig, MIXERS] = IndependentConfig()
-    bonus: Annotated[BonusConfig, BONUSES] = NoBonusConfig()
+    mixer: MixerConfig = IndependentConfig()
+    bonus: BonusConfig = NoBonusConfig()
     learner: QLearnerConfig = QLearnerConfig()
     epsilon: EpsilonConfig = EpsilonConfig()
     rollout: RolloutConfig = EpisodeRolloutConfig()
@@ -43,6 +41,7 @@ class ValueRecipeConfig:
 
     def __post_init__(self) -> None:
         """Refuse a run whose first update could never come."""
+        check_offline(self.rollout.kind, self.updates.kind, self.buffer.kind)
         self.buffer.refuse_too_small(self.sampler.episodes_needed, self.sampler.steps_needed)
 
     def check(self, spec: EnvSpec) -> None:

@@ -9,14 +9,13 @@ double-Q, PyMARL's hyper-parameters.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
 from marl.algos.values import ValueRecipeConfig
-from marl.nets.mixers import MIXERS, MixerConfig, VdnMixerConfig
+from marl.nets.mixers import MixerConfig, VdnMixerConfig
 
 
 @dataclass(frozen=True)
 class VdnConfig(ValueRecipeConfig):
     """Value decomposition by a sum."""
 
-    mixer: Annotated[MixerConfig, MIXERS] = VdnMixerConfig()
+    mixer: MixerConfig = VdnMixerConfig()

@@ -19,14 +19,14 @@ from marl.spec import EnvSpec
 
 @dataclass(frozen=True)
 class DatasetConfig:
-    """The replay that a run kept: `path` is its models/<t_env> folder."""
+    """The replay that a run kept. path: the run's folder, or the models/<t_env> that has it."""
 
     kind: ClassVar[str] = "dataset"
     path: str = ""
 
     def __post_init__(self) -> None:
         if not self.path:
-            raise ValueError("path: name the models/<t_env> folder of a run that kept its replay")
+            raise ValueError("path: name the folder of a run that kept its replay")
 
     def check(self, spec: EnvSpec, episodes: int, steps: int) -> None:
         """What it holds is known when it is read."""
@@ -35,12 +35,14 @@ class DatasetConfig:
         """What it holds is known when it is read."""
 
     def build(self, layout: Layout, spec: EnvSpec) -> Dataset:
-        file = Path(self.path) / "replay.pt"
-        if not file.is_file():
+        folder = Path(self.path)
+        found = [*folder.glob("replay.pt"), *folder.glob("models/*/replay.pt")]
+        if not found:
             raise ConfigError(
-                f"buffer.path: there is no {file}; only a run's newest checkpoint keeps its "
+                f"buffer.path: {folder} holds no replay.pt; a run's newest checkpoint keeps its "
                 "replay, with save_replay_buffer=True"
             )
+        file = max(found, key=lambda path: path.stat().st_mtime)
         state = torch.load(file, map_location="cpu", weights_only=True)
         try:
             return Dataset(layout, _restored(layout, spec, state))

@@ -1,1 +1,1 @@
-"""The command line: run.py's arguments, their resolution into a plan, and its end."""
+"""The command line: run.py's arguments, their resolution into a plan, its exit codes."""

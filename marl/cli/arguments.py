@@ -1,4 +1,4 @@
-"""The command line, taken apart in sacred's grammar."""
+"""The command line, parsed in sacred's grammar."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from marl.errors import ConfigError
 
 EXAMPLE = {"config": "lagma", "env-config": "sc2"}
 COMMANDS = ("train", "evaluate", "replay", "bench", "print_config")
-# They are about no run that is configured: only `with` stands after them (marl/cli/main.py).
+# Commands without --config and --env-config: only `with` may follow (marl/cli/main.py).
 TOOLS = ("doctor", "watch")
 USAGE = (
     "python run.py [train|evaluate|replay|bench|print_config] "
@@ -25,7 +25,7 @@ USAGE = (
 
 @dataclass(frozen=True)
 class Arguments:
-    """The command line, taken apart."""
+    """The parsed command line."""
 
     command: str
     config: str | None  # --config
@@ -35,7 +35,7 @@ class Arguments:
 
 
 def split(argv: Sequence[str]) -> Arguments:
-    """argv without the program's name."""
+    """Parse argv, without the program's name."""
     rest: list[str] = []
     names: dict[str, str] = {}
     words = list(argv)
@@ -57,12 +57,12 @@ def split(argv: Sequence[str]) -> Arguments:
 
 
 def _sacred_options(words: list[str]) -> dict[str, Any]:
-    """sacred's reading of the command line: COMMAND, UPDATE, and its own options."""
+    """The command line as sacred parses it: COMMAND, UPDATE, and its own options."""
     usage = format_usage("dummy", "", {}, gather_command_line_options())
     try:
         return dict(docopt(usage, words, default_help=False))
     except DocoptExit:
-        raise ConfigError(f"cannot make sense of {' '.join(words)!r}: {USAGE}") from None
+        raise ConfigError(f"cannot parse {' '.join(words)!r}: {USAGE}") from None
 
 
 def parse_updates(words: Sequence[str]) -> dict[str, object]:
@@ -78,7 +78,7 @@ def parse_updates(words: Sequence[str]) -> dict[str, object]:
 
 
 def _check_section(updates: Mapping[str, object], key: str, word: str) -> None:
-    """`a=1 a.b=2` is refused: the second would replace the first."""
+    """Refuse `a=1 a.b=2`: the second would replace the first."""
     *parents, _ = key.split(".")
     here: object = updates
     for depth, name in enumerate(parents):

@@ -1,6 +1,6 @@
-"""What run.py does around a command: check everything first, and end with one line and a code.
+"""The frame around a command of run.py: all checks before it, one line and an exit code after it.
 
-A typing error is found before sacred starts: no traceback, and no folder is made.
+A typing error is found before sacred starts: no traceback, no folder is made.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from marl.config.files import available
 from marl.errors import ConfigError, UserError
 from marl.run.plan import Plan
 
-# What stops a run from writing its results, and is for the user to mend.
+# Errors of storage: they keep a run from writing its results, and the user can fix them.
 STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def main(argv: Sequence[str], execute: Callable[[Plan, Mapping[str, object]], None]) -> int:
     """Check everything, then `execute(plan, sacred's options)`. Returns the exit code.
 
-    0: done; 2: the user can mend it (one line on stderr); 130: interrupted.
+    0: done; 2: an error that the user can fix (one line on stderr); 130: interrupted.
     """
     try:
         if any(word in ("-h", "--help", "help") for word in argv):
@@ -33,7 +33,7 @@ def main(argv: Sequence[str], execute: Callable[[Plan, Mapping[str, object]], No
         if arguments.command in TOOLS:
             return run_tool(arguments)
         plan = make_plan(arguments)
-        if plan.command != "print_config" and is_to_compile(plan):
+        if plan.command != "print_config" and needs_compiling(plan):
             print("compiling the battle engine: a few minutes, once on a machine", file=sys.stderr)
         execute(plan, arguments.options)
     except UserError as error:
@@ -67,18 +67,18 @@ def run_tool(arguments: Arguments) -> int:
     return watch.run(arguments.updates)
 
 
-def is_to_compile(plan: Plan) -> bool:
-    """Whether the plan's battles need the engine's step, and numba does not keep it on disk yet."""
+def needs_compiling(plan: Plan) -> bool:
+    """Whether the plan's battles need an engine that is not in numba's cache on disk yet."""
     from numba import config
 
-    from marl.envs.smac import ClientConfig  # the engine says where numba keeps what it compiles
+    from marl.envs.smac import ClientConfig  # imports the engine, which sets CACHE_DIR
 
     cache = Path(config.CACHE_DIR)  # type: ignore[attr-defined]
     return isinstance(plan.env, ClientConfig) and not any(cache.rglob("step.step_all*.nbi"))
 
 
 def help_text() -> str:
-    """What python run.py --help prints."""
+    """The output of python run.py --help."""
     return f"""usage: {USAGE}
 
 commands
@@ -87,9 +87,9 @@ commands
                 player: `evaluate --config=heuristic --env-config=sc2 with map=3m episodes=1000`
   replay        play `with checkpoint=<run folder> episodes=4` and make a page of each battle
   bench         measure the engine and the learners
-  print_config  show every setting and where it was set
-  watch         show a training in the browser: `watch with run=<run or results folder>`
-  doctor        say what works on this machine, what is missing and what to do;
+  print_config  print every setting and where it was set
+  watch         follow a training in the browser: `watch with run=<run or results folder>`
+  doctor        check this machine: list faults, missing packages and what to do;
                 `with install_engine_as_sc2=<folder>` lets the game's clients play on the engine
 
 algorithms    --config=NAME      {", ".join(available("config"))}

@@ -17,9 +17,9 @@ from marl.config.files import (
     Layers,
     available,
     chain,
+    display_path,
     find,
     read,
-    shown,
 )
 from marl.config.schema import field_types, flatten, split_parse, to_mapping
 from marl.errors import ConfigError, nearest_or_all
@@ -164,7 +164,7 @@ def _fresh(arguments: Arguments) -> Draft:
 
 def _lay_file(layers: Layers, flag: str, name: str) -> None:
     for path, content in chain(flag, find(flag, name)):
-        layers.lay(content, shown(path))
+        layers.lay(content, display_path(path))
 
 
 def _recorded(arguments: Arguments) -> Draft | None:

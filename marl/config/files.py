@@ -1,4 +1,4 @@
-"""Finding, merging and writing YAML configurations, with where each value came from."""
+"""YAML configurations: found, merged and written, with the source of each value."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Layers:
 def merge(base: dict[str, object], top: Mapping[str, object]) -> None:
     """Lay `top` over `base`, in place; sections merge, everything else is replaced.
 
-    A section that is given another kind (a key of TAGS) is replaced too: what was set for the one
-    kind (a batch of episodes, a step size of Adam) is not meant for the other.
+    A section that is given another kind (a key of TAGS) is replaced too: settings of one kind
+    (a batch of episodes, a step size of Adam) are not meant for the other.
     """
     for key, value in top.items():
         under = base.get(key)
@@ -66,7 +66,7 @@ class StrictLoader(yaml.SafeLoader):
             if key_node.value in seen:
                 mark, name = key_node.start_mark, key_node.value
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"{name!r} stands here twice", mark
+                    None, None, f"the key {name!r} stands here twice", mark
                 )
             seen.add(key_node.value)
         return super().construct_mapping(node, deep)
@@ -78,24 +78,24 @@ def read(path: Path) -> dict[str, object]:
         content = yaml.load(path.read_text(encoding="utf-8"), StrictLoader)
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError(f"{shown(path)}{line}: {error.problem}") from None
+        raise ConfigError(f"{display_path(path)}{line}: {error.problem}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0]
-        raise ConfigError(f"{shown(path)}: not readable as YAML: {reason}") from None
+        raise ConfigError(f"{display_path(path)}: cannot be read as YAML: {reason}") from None
     if content is None:
         return {}
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise ConfigError(f"{shown(path)}: must be a mapping of keys to values")
+        raise ConfigError(f"{display_path(path)}: expects a mapping of keys to values")
     return content
 
 
-def shown(path: Path) -> str:
-    """The path as people know it: inside the project, relative to it."""
+def display_path(path: Path) -> str:
+    """The path for messages: relative to the project if it lies inside."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
 def available(flag: str) -> list[str]:
-    """Names that --config or --env-config may take."""
+    """The names that --config or --env-config can choose."""
     return sorted(path.stem for path in (CONFIGS / FOLDERS[flag]).glob("*.yaml"))
 
 
@@ -108,12 +108,12 @@ def find(flag: str, name: str) -> Path:
     path = CONFIGS / FOLDERS[flag] / f"{name}.yaml"
     if name not in available(flag):
         hint = nearest_or_all(name, available(flag))
-        raise ConfigError(f"--{flag}: no {shown(path)}; {hint}")
+        raise ConfigError(f"--{flag}: no {display_path(path)}; {hint}")
     return path
 
 
 def chain(flag: str, path: Path) -> list[tuple[Path, dict[str, object]]]:
-    """The file and those it extends, the most basic one first."""
+    """The file and the files it extends, the most basic one first."""
     files: list[tuple[Path, dict[str, object]]] = []
     while True:
         content = read(path)
@@ -122,19 +122,19 @@ def chain(flag: str, path: Path) -> list[tuple[Path, dict[str, object]]]:
         if parent is None:
             return files
         if not isinstance(parent, str):
-            raise ConfigError(f"{shown(path)}: extends: expects the name of a file in its folder")
+            raise ConfigError(f"{display_path(path)}: extends: expects a file in its folder")
         try:
             parent_path = find(flag, parent)
         except ConfigError as error:
-            raise ConfigError(f"{shown(path)}: extends: {error}") from None
+            raise ConfigError(f"{display_path(path)}: extends: {error}") from None
         if any(parent_path == known for known, _ in files):
             names = " <- ".join(known.stem for known, _ in files)
-            raise ConfigError(f"{shown(path)}: extends: goes round in a circle: {names}")
+            raise ConfigError(f"{display_path(path)}: extends: the files form a circle: {names}")
         path = parent_path
 
 
 def dump(values: Mapping[str, object], sources: Mapping[str, str]) -> str:
-    """YAML text, the source of each value in a comment at the end of its line."""
+    """YAML with the source of each value in a comment at the end of its line."""
     return "".join(_lines(values, sources, "", 0))
 
 
@@ -148,8 +148,8 @@ def _lines(
             lines.append(f"{indent}{key}:\n")
             lines += _lines(value, sources, dotted, depth + 1)
         else:
-            text = yaml.safe_dump([value], default_flow_style=True, width=10**6).strip()[1:-1]
-            lines.append(f"{indent}{key}: {text}  # {sources.get(dotted, CODE)}\n")
+            dumped = yaml.safe_dump([value], default_flow_style=True, width=10**6).strip()[1:-1]
+            lines.append(f"{indent}{key}: {dumped}  # {sources.get(dotted, CODE)}\n")
     return lines
 
 

@@ -1,18 +1,18 @@
-"""What to say about a key or a value that nobody knows: the nearest one, and PyMARL's names."""
+"""Hints for unknown keys and values: the nearest known one, and PyMARL's names."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable
 
-# PyMARL's, PyMARL2's and EPyMARL's keys -> what they are here. Only ever said, never obeyed.
+# PyMARL's, PyMARL2's and EPyMARL's keys -> ours. For messages alone: none of them is accepted.
 PYMARL_KEYS = {
     "batch_size": "sampler.batch_size",
     "batch_size_run": "num_envs",
     "buffer_size": "buffer.episodes",
     "checkpoint_path": "checkpoint (for evaluate) or resume (to go on training)",
     "double_q": "learner.double_q",
-    "env_args": "gone, its keys stand at the top: env_args.map_name=3m is map=3m",
+    "env_args": "gone: its keys stand at the top, env_args.map_name=3m is map=3m",
     "epsilon_anneal_time": "epsilon.anneal",
     "epsilon_finish": "epsilon.end",
     "epsilon_start": "epsilon.start",
@@ -46,9 +46,9 @@ PYMARL_KEYS = {
 
 
 def unknown_key(key: str, known: Iterable[str], inside: Iterable[str], path: str) -> str:
-    """The rest of the line after `<path>.<key>: `.
+    """The message about an unknown key, without its path.
 
-    known: the keys beside it; inside: dotted keys of everything from `path` on down.
+    known: the valid keys beside it; inside: the dotted keys below `path`.
     """
     known = sorted(known)
     meant = PYMARL_KEYS.get(key)
@@ -64,7 +64,7 @@ def unknown_key(key: str, known: Iterable[str], inside: Iterable[str], path: str
 
 
 def unknown_value(value: object, known: Collection[object]) -> str:
-    """The rest of the line after `<key>: `."""
+    """The message about an unknown value, without its path."""
     near = difflib.get_close_matches(str(value), [str(item) for item in known], n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"{value!r} is not one of {list(known)}{hint}"

@@ -1,48 +1,60 @@
 """Kinds: the classes that one section of the configuration may be, told apart by `kind`.
 
-A field of a config dataclass is annotated with them, `mixer: Annotated[MixerConfig, MIXERS]`, and
-further ones may be added from outside the package: `MIXERS.add(MyMixerConfig)`.
+A field annotated with the base class takes any of them: `mixer: MixerConfig`. Further ones may be
+added from outside the package:
+
+    @MIXERS.add
+    @dataclass(frozen=True)
+    class MyMixerConfig(MixerConfig):
+        kind: ClassVar[str] = "mine"
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import is_dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from marl.errors import ConfigError
 
 Config = TypeVar("Config")
+Member = TypeVar("Member")
+
+_BY_BASE: dict[type, Kinds[Any]] = {}
 
 
 class Kinds(Generic[Config]):
-    """The dataclasses of one section by their `kind`."""
+    """The dataclasses of one section, in the order in which they were added."""
 
-    def __init__(self, section: str, base: type[Config], members: Iterable[type[Config]]) -> None:
-        """section: its name, for errors; base: the class of them all; members: the first ones."""
+    def __init__(self, section: str, base: type[Config]) -> None:
+        """section: its name, for errors; base: the class of them all, itself none of them."""
         self.section = section
         self.base = base
         self.members: list[type[Config]] = []
-        for member in members:
-            self.add(member)
+        _BY_BASE[base] = self
 
-    def add(self, member: type[Config]) -> type[Config]:
-        """Add a kind; ConfigError where it is no subclass of the base or its name is taken.
+    def add(self, member: type[Member]) -> type[Member]:
+        """Add a kind; serves as a decorator. Adding the same class again changes nothing.
 
-        Adding the same class again changes nothing. Serves as a decorator.
+        ConfigError where it is no frozen dataclass on the base or its name is taken.
         """
-        kind = getattr(member, "kind", None)
+        kind, added = getattr(member, "kind", None), member
         if not (is_dataclass(member) and issubclass(member, self.base) and isinstance(kind, str)):
             raise ConfigError(
                 f"{self.section}: {member.__name__} must be a frozen dataclass on "
                 f"{self.base.__name__} with `kind: ClassVar[str] = ...`"
             )
-        for other in self.members:
-            if getattr(other, "kind", None) == kind and other is not member:
+        others = [other for other in self.members if other is not member]
+        for other in others:
+            if getattr(other, "kind", None) == kind:
                 raise ConfigError(
                     f"{self.section}.kind: {kind!r} is taken by {other.__module__}; give that of "
                     f"{member.__module__} another name"
                 )
-        if member not in self.members:
+        if len(others) == len(self.members):
             self.members.append(member)
-        return member
+        return added
+
+
+def kinds_of(base: object) -> Kinds[Any] | None:
+    """The kinds of a base class; None for any other type."""
+    return _BY_BASE.get(base) if isinstance(base, type) else None

@@ -1,7 +1,7 @@
 """Typed configuration: frozen dataclasses parsed strictly from one merged mapping.
 
-A value that does not fit is refused with its dotted path, never dropped or bent: unknown keys (with
-the nearest known one), wrong types, values out of bounds, a whole section replaced by one value.
+Refused with their dotted path: unknown keys (with the nearest known one), wrong types, values out
+of bounds, a single value in place of a section.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import types
 import typing
 from collections.abc import Collection, Mapping
 from dataclasses import Field, field, fields, is_dataclass
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from marl.config.hints import unknown_key, unknown_value
-from marl.config.kinds import Kinds
-from marl.config.values import check_bounds, literal, scalar, shown
+from marl.config.kinds import Kinds, kinds_of
+from marl.config.values import check_bounds, described, literal, scalar
 from marl.errors import ConfigError, FieldError
 
 Config = TypeVar("Config")
@@ -41,7 +41,7 @@ def parse(
 
     default: the section's own default, where the field that holds it has one of type `cls`.
     Field types: int, float, bool, str, Literal, tuple, list, dict[str, X], X | None, dataclasses,
-    and unions of dataclasses told apart by one of TAGS (a ClassVar of each).
+    and unions of dataclasses with different values of one of TAGS (a ClassVar of each).
     """
     known = field_types(cls)
     _check_known(mapping, known, dotted_keys(cls, path), path)
@@ -69,8 +69,8 @@ def split_parse(
 ) -> dict[str, Any]:
     """One mapping parsed into several dataclasses with disjoint fields, one per part.
 
-    sources: dotted key -> where it was set, named when a value is refused.
-    elsewhere: top-level keys that are unknown here -> to what they belong, to say so.
+    sources: dotted key -> where it was set, for the message about a refused value.
+    elsewhere: top-level keys of other parts -> the name of that part, for the message.
     """
     owner = _owners(parts)
     sections: dict[str, dict[str, object]] = {part: {} for part in parts}
@@ -103,7 +103,7 @@ def _check_known(
 
 
 def source_of(path: str, sources: Mapping[str, str]) -> str | None:
-    """Where `path`, or else something inside it or around it, was set."""
+    """Where `path` was set, or else a key inside it or the section around it."""
     inside = [source for key, source in sources.items() if key.startswith(f"{path}.")]
     while path and path not in sources and not inside:
         path = path.rpartition(".")[0]
@@ -142,16 +142,9 @@ def join(path: str, key: str) -> str:
 
 def field_types(cls: type) -> dict[str, Any]:
     """Field name -> resolved type, or the Kinds of a section, of the fields that a user may set."""
-    hints = typing.get_type_hints(cls, include_extras=True)
-    return {item.name: _kinds_of(hints[item.name]) for item in fields(cls) if item.init}
-
-
-def _kinds_of(hint: Any) -> Any:
-    """The Kinds that a type is annotated with, else the type itself."""
-    if get_origin(hint) is not Annotated:
-        return hint
-    kinds = [item for item in get_args(hint)[1:] if isinstance(item, Kinds)]
-    return kinds[0] if kinds else get_args(hint)[0]
+    hints = typing.get_type_hints(cls)
+    names = [item.name for item in fields(cls) if item.init]
+    return {name: kinds_of(hints[name]) or hints[name] for name in names}
 
 
 def dotted_keys(cls: type, path: str = "") -> list[str]:
@@ -166,17 +159,17 @@ def dotted_keys(cls: type, path: str = "") -> list[str]:
 
 
 def tag_of(section: type) -> str:
-    """The one of TAGS that tells `section` from the others of its union."""
+    """The one of TAGS that `section` has."""
     return next(tag for tag in TAGS if hasattr(section, tag))
 
 
 def tag_value(section: type) -> str:
-    """What stands under its tag."""
+    """The value of its tag."""
     return str(getattr(section, tag_of(section)))
 
 
 def _owners(parts: Mapping[str, type]) -> dict[str, str]:
-    """Key -> the part that it belongs to; a key in two parts is a mistake of ours."""
+    """Key -> its part; TypeError for a key in two parts, a bug of the caller."""
     owner: dict[str, str] = {}
     for part, cls in parts.items():
         for key in field_types(cls):
@@ -206,7 +199,7 @@ def _field(item: Field[Any], kind: Any, value: object, path: str, default: objec
 
 
 def _convert(kind: Any, value: object, path: str, default: object = None) -> object:
-    """`value` as the type `kind`, or FieldError. default: what a section starts from."""
+    """`value` as the type `kind`, or FieldError. default: the values that a section starts from."""
     origin = get_origin(kind)
     if kind is Any or kind is object:
         return value
@@ -227,7 +220,7 @@ def _convert(kind: Any, value: object, path: str, default: object = None) -> obj
 
 
 def _section(keys: list[str], value: object, path: str) -> Mapping[str, object]:
-    """`value` if it is a mapping; anything else would replace the section's keys."""
+    """`value`, which must be a mapping: anything else would replace the section's keys."""
     if isinstance(value, Mapping):
         return value
     example = f"; set a key inside it, for example {path}.{keys[0]}=..." if keys else ""
@@ -286,7 +279,7 @@ def _convert_kind(sections: list[Any], value: object, path: str, default: object
 def _convert_sequence(kind: Any, origin: Any, value: object, path: str) -> object:
     inner = get_args(kind)
     if not isinstance(value, list | tuple):
-        raise FieldError(path, f"expects a list, for example {path}=[...]; got {shown(value)}")
+        raise FieldError(path, f"expects a list, for example {path}=[...]; got {described(value)}")
     if origin is list or inner[-1] is Ellipsis:
         inner = (inner[0],) * len(value)
     if len(inner) != len(value):
@@ -297,5 +290,5 @@ def _convert_sequence(kind: Any, origin: Any, value: object, path: str) -> objec
 
 def _convert_dict(kind: Any, value: object, path: str) -> dict[str, object]:
     if not isinstance(value, Mapping):
-        raise FieldError(path, f"expects a mapping, got {shown(value)}")
+        raise FieldError(path, f"expects a mapping, got {described(value)}")
     return {str(k): _convert(get_args(kind)[1], v, join(path, str(k))) for k, v in value.items()}

@@ -1,4 +1,4 @@
-"""Single values of a configuration: numbers, texts, truth values, choices; or why they are not."""
+"""Single values of a configuration, converted: numbers, strings, booleans, choices."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from marl.config.hints import unknown_value
 from marl.errors import FieldError
 
-TRUE_FALSE = {"true": True, "false": False}  # YAML's spelling, typed on the command line
+BOOLEANS = {"true": True, "false": False}  # YAML's spelling, typed on the command line
 
 
 def check_bounds(value: float, bounds: Mapping[str, float | None], path: str) -> None:
-    """Refuse what is outside an `option`'s low, high and above."""
+    """Refuse a number outside an `option`'s low, high and above."""
     low, high, above = (bounds.get(name) for name in ("low", "high", "above"))
     if low is not None and value < low:
         raise FieldError(path, f"{value} is too small; it must be at least {low:g}")
@@ -24,9 +24,9 @@ def check_bounds(value: float, bounds: Mapping[str, float | None], path: str) ->
 
 
 def literal(choices: tuple[Any, ...], value: object, path: str) -> object:
-    """The choice that `value` is."""
+    """The one of `choices` that equals `value`."""
     if value is None and "none" in choices:
-        return "none"  # `coverage=None` means what `coverage=none` says
+        return "none"  # `coverage=None` means `coverage=none`
     for choice in choices:
         if value == choice and type(value) is type(choice):
             return choice
@@ -36,41 +36,41 @@ def literal(choices: tuple[Any, ...], value: object, path: str) -> object:
 def scalar(kind: Any, value: object, path: str) -> object:
     """`value` as a bool, str, int or float."""
     if kind is bool:
-        if isinstance(value, str) and value.lower() in TRUE_FALSE:
-            return TRUE_FALSE[value.lower()]
+        if isinstance(value, str) and value.lower() in BOOLEANS:
+            return BOOLEANS[value.lower()]
         if isinstance(value, bool):
             return value
-        raise FieldError(path, f"expects True or False, got {shown(value)}")
+        raise FieldError(path, f"expects True or False, got {described(value)}")
     if kind is str:
         if isinstance(value, str):
             return value
         quoted = f"""{path}='"{value}"'"""
-        raise FieldError(path, f"expects a text, got {shown(value)}; in a shell: {quoted}")
+        raise FieldError(path, f"expects a string, got {described(value)}; in a shell: {quoted}")
     if kind in (int, float):
         return _number(kind, value, path)
     raise TypeError(f"{path}: fields of type {kind} cannot be read from a configuration")
 
 
 def _number(kind: type, value: object, path: str) -> object:
-    """A number; texts such as 5e-4 count (PyYAML reads them so), True and False do not."""
+    """A number; the string "5e-4" is one (PyYAML does not parse it), True and False are not."""
     number = value
     if isinstance(value, str):
         try:
             number = float(value)
         except ValueError:
-            raise FieldError(path, f"expects a number, got {shown(value)}") from None
+            raise FieldError(path, f"expects a number, got {described(value)}") from None
     if isinstance(number, bool) or not isinstance(number, int | float):
-        raise FieldError(path, f"expects a number, got {shown(value)}")
+        raise FieldError(path, f"expects a number, got {described(value)}")
     if not math.isfinite(number):
-        raise FieldError(path, f"expects a finite number, got {shown(value)}")
+        raise FieldError(path, f"expects a finite number, got {described(value)}")
     if kind is float:
         return float(number)
     if number != int(number):
-        raise FieldError(path, f"expects a whole number, got {shown(value)}")
+        raise FieldError(path, f"expects a whole number, got {described(value)}")
     return int(number)
 
 
-def shown(value: object) -> str:
-    """The value and what it is, for the line of a refusal."""
-    names: Mapping[type, str] = {str: "a text", bool: "a truth value", dict: "a section"}
+def described(value: object) -> str:
+    """The value and its type, for an error message."""
+    names: Mapping[type, str] = {str: "a string", bool: "a boolean", dict: "a section"}
     return f"{value!r} ({names.get(type(value), type(value).__name__)})"

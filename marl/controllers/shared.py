@@ -55,8 +55,11 @@ class SharedController(nn.Module):
         parts = [obs]
         if self.last_action:
             if isinstance(self.action, Discrete):
-                previous = one_hot(previous, self.action.n)
-            parts.append((previous * ~started[..., None, None]).to(obs.dtype))
+                # Index 0 stands for "none" and is cut off, so that none becomes all zeros.
+                number = (previous + 1) * ~started[..., None]
+                parts.append(one_hot(number, self.action.n + 1)[..., 1:].to(obs.dtype))
+            else:
+                parts.append(previous * ~started[..., None, None])
         if self.agent_id:
             ids = torch.eye(self.n_agents, dtype=obs.dtype, device=obs.device)
             parts.append(ids.expand(*obs.shape[:-1], self.n_agents))
@@ -89,13 +92,12 @@ class SharedController(nn.Module):
         started[:, 0] = batch.started
 
         def run(hidden: Tensor, *parts: Tensor) -> tuple[Tensor, Tensor]:
-            """Some rows' consecutive slots: outputs [b,t,A,U], hidden [b,A,H]."""
-            inputs = self.inputs(*parts)  # [b,t,A,I]
-            rows, slots = inputs.shape[:2]
-            by_time = inputs.transpose(0, 1).flatten(1, 2)  # [t,b*A,I]
-            outputs, hidden = self.net(by_time, hidden.flatten(0, 1))
-            shape = (slots, rows, self.n_agents, self.outputs)
-            return outputs.view(shape).transpose(0, 1), hidden.view(rows, self.n_agents, -1)
+            """Some rows' consecutive slots: outputs [t,b,A,U], hidden [b,A,H]."""
+            inputs = self.inputs(*parts)  # [t,b,A,I]
+            length, rows = inputs.shape[:2]
+            outputs, hidden = self.net(inputs.flatten(1, 2), hidden.flatten(0, 1))
+            shape = (length, rows, self.n_agents, self.outputs)
+            return outputs.view(shape), hidden.view(rows, self.n_agents, -1)
 
         filled = batch.slots_filled[:, slots]
         ragged = Ragged(filled.sum(1), filled.shape[1])

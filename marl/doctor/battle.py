@@ -1,6 +1,6 @@
-"""A battle of five steps, really fought: `python -m marl.doctor.battle` is the process for it.
+"""A battle of five steps, fought in a process of its own: `python -m marl.doctor.battle`.
 
-The engine runs apart from the doctor, so that even a crash of compiled code is a finding.
+So even a crash of compiled code is a finding.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SECONDS = 1200.0  # compiling takes minutes on a slow machine
 
 
 def check_battle(probe: Probe | None = None) -> Finding:
-    """Fight it, and say what came of it."""
+    """Fight the battle, and report how it went."""
     probe = probe or run_python(["-m", "marl.doctor.battle"], SECONDS)
     topic = f"battle on {MAP}"
     if probe.code != 0:
@@ -42,13 +42,13 @@ def check_battle(probe: Probe | None = None) -> Finding:
 
 
 def fight() -> dict[str, object]:
-    """Fight STEPS steps of random play twice. ready, step: seconds; wrong: what should not be."""
+    """Fight STEPS steps of random play twice. ready, step: seconds; wrong: its faults."""
     start = time.perf_counter()
     from marl.envs.smac import Sc2Config
 
     env = Sc2Config(map=MAP).build(1, 1)
     first = record(env)
-    ready = time.perf_counter() - start  # a step was compiled, or loaded, in it
+    ready = time.perf_counter() - start  # includes the compilation, or loading, of a step
     start = time.perf_counter()
     second = record(env)
     step = (time.perf_counter() - start) / STEPS
@@ -60,19 +60,19 @@ def fight() -> dict[str, object]:
 
 
 def record(env: VecEnv) -> list[dict[str, object]]:
-    """What each step of random play from SEED showed, as plain values."""
+    """Reward, end, observations and state of each step of random play from SEED."""
     import numpy as np
 
     generator = np.random.default_rng(SEED)
     env.reset(np.array([SEED], dtype=np.uint64))
-    shown: list[dict[str, object]] = []
+    steps: list[dict[str, object]] = []
     for _ in range(STEPS):
         avail = env.observe().mask  # [1,A,U]
         actions = [generator.choice(np.flatnonzero(row)) for row in avail[0]]
         legal = bool(avail[0].any(axis=-1).all())
         step = env.step(np.array([actions], dtype=np.int64))
         seen = env.observe()
-        shown.append(
+        steps.append(
             {
                 "reward": float(step.reward[0]),
                 "ended": bool(step.terminated[0] or step.truncated[0]),
@@ -82,20 +82,20 @@ def record(env: VecEnv) -> list[dict[str, object]]:
                 "state": seen.state.tobytes(),
             }
         )
-    return shown
+    return steps
 
 
-def faults(shown: list[dict[str, object]]) -> list[str]:
-    """What is not as it must be in the first steps of a battle."""
+def faults(steps: list[dict[str, object]]) -> list[str]:
+    """The faults in the first steps of a battle."""
     wrong = []
-    if not all(step["legal"] for step in shown):
+    if not all(step["legal"] for step in steps):
         wrong.append("an agent had no legal action")
-    if not all(step["finite"] for step in shown):
+    if not all(step["finite"] for step in steps):
         wrong.append("an observation or the state is not finite")
-    if any(step["ended"] for step in shown):
-        wrong.append("the battle ended before it can have")
-    if len({step["state"] for step in shown}) != len(shown):
-        wrong.append("the state stood still")
+    if any(step["ended"] for step in steps):
+        wrong.append("the battle ended too early")
+    if len({step["state"] for step in steps}) != len(steps):
+        wrong.append("the state did not change")
     return wrong
 
 

@@ -1,4 +1,4 @@
-"""The clients of the game: what can be imported, and whether a port is free for the game.
+"""The clients of the game: their imports, and a free port for the game.
 
 Each is imported in a process of its own: pysc2 with a new protobuf fails while it is imported, and
 smac and smacv2 may not share a process (pysc2 then finds their maps twice).
@@ -23,20 +23,20 @@ import importlib, sys
 sys.path[:0] = filter(None, sys.argv[2:])
 print(importlib.import_module(sys.argv[1]).__file__)
 """
-# What protobuf from 3.20.4 on says to the generated code of every s2clientprotocol on PyPI.
+# The error of protobuf 3.20.4 and later in the generated code of every s2clientprotocol on PyPI.
 TOO_NEW = "Descriptors cannot be created directly"
 PURE = "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"
 
 
 @dataclass(frozen=True)
 class Client:
-    """A package that speaks to the game. module: what a program imports of it."""
+    """A package that speaks to the game. module: the one that programs import."""
 
     topic: str
     module: str
-    packages: tuple[str, ...]  # what pip calls it, or what brings the same module
+    packages: tuple[str, ...]  # names on PyPI; each brings the module
     install: str
-    source: str = ""  # the variable that may name a checkout, as for backend=game
+    source: str = ""  # environment variable with a checkout, as for backend=game
 
 
 FROM_GIT = "pip install git+https://github.com/oxwhirl/{0}.git, or {1}=<a checkout>"
@@ -62,12 +62,12 @@ CLIENTS = (
 
 
 def check_clients() -> list[Finding]:
-    """Every client, imported as a program would."""
+    """Check every client, importing it as a program would."""
     return [check_client(client) for client in CLIENTS]
 
 
 def check_client(client: Client, probe: Probe | None = None) -> Finding:
-    """One client; probe: how importing its module ended."""
+    """Check one client. probe: the result of importing its module."""
     checkout = os.environ.get(client.source, "") if client.source else ""
     probe = probe or run_python(["-c", IMPORT, client.module, checkout], SECONDS)
     found_as = {name: installed(name) for name in client.packages}
@@ -96,7 +96,7 @@ def check_client(client: Client, probe: Probe | None = None) -> Finding:
 
 
 def check_port(environ: Mapping[str, str] | None = None) -> Finding:
-    """A port on loopback, as the clients take one for each game that they start."""
+    """Check that a port on loopback can be opened: the clients need one for each game."""
     environ = os.environ if environ is None else environ
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as server:

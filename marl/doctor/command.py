@@ -1,4 +1,4 @@
-"""`python run.py doctor`: look at everything, say what was found and what to do."""
+"""`python run.py doctor`: run every check, print findings and advice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CLIENTS = (
 
 
 def main(words: Sequence[str]) -> int:
-    """The command from its own words, those after `doctor`. Returns the exit code."""
+    """Run the command. words: the arguments after `doctor`. Returns the exit code."""
     if {"-h", "--help"} & set(words):
         print(__doc__, USAGE, sep="\n")
         return 0
@@ -40,7 +40,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def settings(words: Sequence[str]) -> dict[str, object]:
-    """`with key=value ...` taken apart without sacred, which may be what is missing."""
+    """Parse `with key=value ...` without sacred, which may be missing."""
     if words and words[0] != "with":
         raise ConfigError(f"{words[0]!r}: doctor takes settings after the word 'with'")
     pairs = [word.partition("=") for word in words[1:]]
@@ -51,7 +51,7 @@ def settings(words: Sequence[str]) -> dict[str, object]:
 
 
 def run(updates: Mapping[str, object]) -> int:
-    """Examine, or install. 0: the engine works (whatever the game does); 1: it does not."""
+    """Examine, or install. Returns 0 if the engine works (the game does not count), else 1."""
     for key in updates:
         if key != install.KEY:
             hint = nearest_or_all(key, [install.KEY], lead="doctor has only")
@@ -59,14 +59,14 @@ def run(updates: Mapping[str, object]) -> int:
     if install.KEY in updates:
         folder = Path(str(updates[install.KEY]))
         install.refuse_foreign(folder)
-        print("writing it; what was never compiled here takes a few minutes", file=sys.stderr)
+        print("writing it; compiling the engine may take a few minutes", file=sys.stderr)
         print(install.install_engine(folder))
         return 0
     return examine()
 
 
 def examine() -> int:
-    """Every check, printed as it is made."""
+    """Run every check; each finding is printed at once."""
     place = game.find_place()
     is_engine = install.is_engine(place.folder)
     engine_checks: list[Check] = [
@@ -82,9 +82,9 @@ def examine() -> int:
         lambda: maps.check_maps(place.folder, is_engine) if place.folder.is_dir() else [],
     ]
     client_checks: list[Check] = [clients.check_clients, lambda: [clients.check_port()]]
-    engine = show(ENGINE, engine_checks, needed=True)
-    theirs = show(GAME, game_checks)
-    show(CLIENTS, client_checks)
+    engine = run_checks(ENGINE, engine_checks, needed=True)
+    theirs = run_checks(GAME, game_checks)
+    run_checks(CLIENTS, client_checks)
     if any(finding.state in (State.MISSING, State.BROKEN) for finding in theirs):
         print(f"\n{guide.how_to_get_the_game(place.folder)}")
     stops = [finding.topic for finding in engine if finding.stops_the_engine]
@@ -95,10 +95,10 @@ def examine() -> int:
     return 0
 
 
-def show(title: str, checks: Iterable[Check], needed: bool = False) -> list[Finding]:
-    """Make the checks, printing what each found; a check that fails is itself a finding.
+def run_checks(title: str, checks: Iterable[Check], needed: bool = False) -> list[Finding]:
+    """Run the checks and print their findings; a check that fails is itself a finding.
 
-    needed: the engine may not work where a check fails.
+    needed: the engine may not work if a check fails.
     """
     print(f"\n{title}", flush=True)
     findings: list[Finding] = []
@@ -110,18 +110,18 @@ def show(title: str, checks: Iterable[Check], needed: bool = False) -> list[Find
 
 
 def attempt(check: Check, needed: bool = False) -> list[Finding]:
-    """Its findings, or that it could not be made."""
+    """The check's findings; if it fails, a finding about that."""
     try:
         return list(check())
-    except OSError as error:  # an unreadable file or folder, which is what we are asked to find
+    except OSError as error:  # an unreadable file or folder
         return [Finding("unreadable", State.BROKEN, str(error), "let this user read it", needed)]
-    except Exception as error:  # said, not hidden: the other checks are worth making all the same
+    except Exception as error:  # reported, and the other checks still run
         found, advice = f"{type(error).__name__}: {error}", "the check itself failed: report it"
         return [Finding("a check", State.BROKEN, found, advice, needed)]
 
 
 def line(finding: Finding) -> str:
-    """`  ok       python           3.11.7`, and below it what to do."""
+    """`  ok       python           3.11.7`, with the advice below."""
     width = min(WIDEST, shutil.get_terminal_size((WIDEST, 24)).columns)
     word = f"{finding.state.value:8}"
     if sys.stdout.isatty():
@@ -134,7 +134,7 @@ def line(finding: Finding) -> str:
 
 
 def _wrapped(text: str, width: int, indent: str) -> str:
-    """Text from column len(indent) on; long paths stay whole."""
+    """Lines from column len(indent) on; long paths stay whole."""
     room = max(30, width - len(indent))
     return f"\n{indent}".join(
         textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]

@@ -1,4 +1,4 @@
-"""What computes here: torch, a GPU, cores and threads, and the engine's compiled code."""
+"""Checks of torch, the GPU, cores and threads, and the cache of the compiled engine."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def check_torch(probe: Probe | None = None, has_driver: bool | None = None) -> list[Finding]:
-    """torch, and a GPU that it can use: a sum is made on it."""
+    """Check torch, and the GPU by a sum on it."""
     probe = probe or run_python(["-c", TORCH], TORCH_SECONDS)
     if probe.code != 0:
         advice = "pip install -c constraints.txt --force-reinstall torch"
@@ -56,8 +56,8 @@ def check_torch(probe: Probe | None = None, has_driver: bool | None = None) -> l
 
 def _gpu(facts: Mapping[str, list[tuple[str, float]]], has_driver: bool) -> Finding:
     if facts["gpus"]:
-        shown = ", ".join(f"{name} ({size:.0f} GiB)" for name, size in facts["gpus"])
-        return Finding("gpu", State.OK, f"{shown}; device=auto trains on the first")
+        names = ", ".join(f"{name} ({size:.0f} GiB)" for name, size in facts["gpus"])
+        return Finding("gpu", State.OK, f"{names}; device=auto trains on the first")
     if has_driver:
         advice = (
             "install the torch build for the driver's CUDA (pytorch.org/get-started), "
@@ -69,13 +69,13 @@ def _gpu(facts: Mapping[str, list[tuple[str, float]]], has_driver: bool) -> Find
 
 
 def check_threads(environ: Mapping[str, str] | None = None) -> Finding:
-    """Cores that this process may use, how busy they are, and who was told how many threads."""
+    """Check the usable cores, their load, and the thread counts set in the environment."""
     environ = os.environ if environ is None else environ
     count = usable_cores()
     load = os.getloadavg()[0]
-    told = [f"{name}={environ[name]}" for name in THREADS if environ.get(name)]
+    threads = [f"{name}={environ[name]}" for name in THREADS if environ.get(name)]
     found = f"{count:g} of {os.cpu_count()} cores usable, load {load:.1f}; " + (
-        ", ".join(told) or "no *_NUM_THREADS set"
+        ", ".join(threads) or "no *_NUM_THREADS set"
     )
     if environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         advice = "unset NUMBA_DISABLE_JIT: the engine is compiled code"
@@ -85,13 +85,13 @@ def check_threads(environ: Mapping[str, str] | None = None) -> Finding:
         advice = "export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1: more threads than cores slow all down"
         return Finding("cores", State.DIFFERS, found, advice)
     if load > 1.5 * count:
-        advice = "others work here too: a training will take longer than docs/performance.md says"
+        advice = "other programs use the cores: training is slower than in docs/performance.md"
         return Finding("cores", State.DIFFERS, found, advice)
     return Finding("cores", State.OK, found)
 
 
 def usable_cores() -> float:
-    """Cores that this process may run on, a container's share of them included."""
+    """Cores that this process may use; a container's quota counts."""
     count = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
     words = QUOTA.read_text().split() if QUOTA.is_file() else []
     if len(words) == 2 and words[0] != "max":
@@ -100,7 +100,7 @@ def usable_cores() -> float:
 
 
 def check_cache() -> Finding:
-    """Where numba keeps the compiled engine, and whether it does already."""
+    """Check numba's cache folder."""
     probe = run_python(["-c", CACHE], CACHE_SECONDS)
     if probe.code != 0:
         return Finding("numba", State.BROKEN, probe.last_line, "see the packages above", True)
@@ -108,12 +108,12 @@ def check_cache() -> Finding:
 
 
 def examine_cache(folder: Path) -> Finding:
-    """The same for a folder."""
+    """Check that numba can write to its cache folder, and whether the compiled engine is there."""
     reason = _not_writable(folder)
     if reason:
         advice = (
             "every run compiles the engine anew, for minutes; "
-            "export NUMBA_CACHE_DIR=<a folder that you may write to>"
+            "export NUMBA_CACHE_DIR=<a writable folder>"
         )
         return Finding("numba cache", State.BROKEN, f"{folder}: {reason}", advice)
     kept = [path.stat().st_size for path in folder.rglob("*.nb[ic]")]
@@ -125,7 +125,7 @@ def examine_cache(folder: Path) -> Finding:
 
 
 def _not_writable(folder: Path) -> str:
-    """Why no file can be made there, "" if one can."""
+    """Why no file can be written there; "" if one can."""
     try:
         with tempfile.NamedTemporaryFile(dir=folder):
             return ""

@@ -1,4 +1,4 @@
-"""What the doctor found: one fact about this machine, its state, and what to do about it."""
+"""A finding of the doctor: one fact about this machine, its state, and advice."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from enum import Enum
 
 
 class State(Enum):
-    """How a thing is."""
+    """The state of the thing that was checked."""
 
     OK = "ok"
-    DIFFERS = "differs"  # works, but is not what the tests or the published results had
+    DIFFERS = "differs"  # works, but differs from the tests' or the published results' version
     MISSING = "missing"
     BROKEN = "broken"
 
@@ -22,7 +22,7 @@ class Finding:
     topic: str
     state: State
     found: str
-    advice: str = ""  # what to do, "" where nothing needs doing
+    advice: str = ""  # the remedy; "" if none is needed
     needed: bool = False  # the engine does not work while this is missing or broken
 
     @property
@@ -30,7 +30,7 @@ class Finding:
         return self.needed and self.state in (State.MISSING, State.BROKEN)
 
 
-def listed(names: list[str], most: int = 6) -> str:
-    """`a, b, c`; of many only the first and how many more."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+def listed(names: list[str], limit: int = 6) -> str:
+    """`a, b, c`; beyond `limit` names `a, b and 3 more`."""
+    first = ", ".join(names[:limit])
+    return first if len(names) <= limit else f"{first} and {len(names) - limit} more"

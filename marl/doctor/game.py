@@ -1,6 +1,6 @@
-"""StarCraft II itself: where the clients look for it, which build lies there, whether it can start.
+"""StarCraft II itself: its folder, build, program and data, as the clients find them.
 
-How the clients look: pysc2 4.0 (pysc2/run_configs/platforms.py) and python-sc2, read 2026-11-21.
+Where the clients look: pysc2 4.0 (pysc2/run_configs/platforms.py) and python-sc2, read 2026-11-21.
 Nothing of the game is started.
 """
 
@@ -16,8 +16,8 @@ from pathlib import Path
 
 from marl.doctor.finding import Finding, State, listed
 
-# Where the clients look without SC2PATH. On Windows and macOS they first ask the file that the
-# game writes when it is started.
+# The folders that the clients try without SC2PATH. On Windows and macOS they first read the file
+# that the game writes when it is started.
 DEFAULT_FOLDERS = {
     "Linux": Path("~/StarCraftII"),
     "Windows": Path("C:/Program Files (x86)/StarCraft II"),
@@ -28,10 +28,10 @@ BINARIES = {
     "Windows": "SC2_x64.exe",
     "Darwin": "SC2.app/Contents/MacOS/SC2",
 }
-LEAST_BUILD = 55958  # 3.16.1: the first with the API
+MIN_BUILD = 55958  # 3.16.1: the first with the API
 PUBLISHED = {
-    75689: "what SMACv2 and most later papers used",
-    69232: "what the SMAC paper used",
+    75689: "used by SMACv2 and most later papers",
+    69232: "used by the SMAC paper",
 }
 # Blizzard's Linux packages (github.com/Blizzard/s2client-proto, README) -> their versions.
 VERSIONS = {
@@ -52,23 +52,23 @@ VERSIONS = {
     75025: "4.9.3",
     75689: "4.10",
 }
-# The package's own libstdc++ needs it (github.com/Blizzard/s2client-proto/issues/84). Asked for
-# where the files do not say.
-LEAST_GLIBC = (2, 18)
+# Needed by the package's own libstdc++ (github.com/Blizzard/s2client-proto/issues/84). Assumed
+# where the files name no version.
+MIN_GLIBC = (2, 18)
 ELF = b"\x7fELF"
-SEE_BELOW = "how to get it stands below"
+SEE_BELOW = "see below how to get it"
 
 
 @dataclass(frozen=True)
 class Place:
-    """A folder that the clients would use, and why that one."""
+    """The folder that the clients would use, and the reason."""
 
     folder: Path
     reason: str
 
 
 def find_place(environ: Mapping[str, str] | None = None, system: str = platform.system()) -> Place:
-    """Where the clients look for the game."""
+    """The folder in which the clients look for the game."""
     environ = os.environ if environ is None else environ
     if environ.get("SC2PATH"):
         return Place(Path(environ["SC2PATH"]).expanduser(), "SC2PATH")
@@ -77,14 +77,14 @@ def find_place(environ: Mapping[str, str] | None = None, system: str = platform.
 
 
 def check_game(place: Place, system: str = platform.system()) -> list[Finding]:
-    """The folder, the build that the clients would start, and what that needs."""
-    shown = f"{place.folder} ({place.reason})"
+    """Check the folder, the build that the clients would start, and its requirements."""
+    found = f"{place.folder} ({place.reason})"
     if not place.folder.is_dir():
-        return [Finding("folder", State.MISSING, f"no folder {shown}", SEE_BELOW)]
-    folder = Finding("folder", State.OK, shown)
+        return [Finding("folder", State.MISSING, f"no folder {found}", SEE_BELOW)]
+    folder = Finding("folder", State.OK, found)
     builds, odd = find_builds(place.folder)
     if odd:
-        advice = "remove or rename it: pysc2 takes every Versions/Base* for a number, and stops"
+        advice = "remove or rename it: pysc2 reads every Versions/Base* as a number, and fails"
         return [folder, Finding("build", State.BROKEN, f"Versions/{listed(odd)}", advice)]
     if not builds:
         found = f"no Versions/Base<number> in {place.folder}"
@@ -107,24 +107,24 @@ def find_builds(folder: Path) -> tuple[list[int], list[str]]:
 
 
 def _build(builds: list[int]) -> Finding:
-    """The highest one is what the clients start unless they are told a version."""
+    """Check the newest build: the clients start it unless a version is named."""
     newest = builds[-1]
     version = f"{VERSIONS[newest]} " if newest in VERSIONS else ""
     found = f"{version}build {newest}"
     if len(builds) > 1:
         found += f", the newest of {listed([str(build) for build in builds])}"
-    if newest < LEAST_BUILD:
+    if newest < MIN_BUILD:
         advice = "its API is too old: version 3.16.1 or newer is needed, 4.10 is best"
         return Finding("build", State.BROKEN, found, advice)
     if newest not in PUBLISHED:
-        known = "; ".join(f"{VERSIONS[build]} is {what}" for build, what in PUBLISHED.items())
-        advice = f"results of different builds do not compare; published ones: {known}"
+        known = "; ".join(f"{VERSIONS[build]}, {use}" for build, use in PUBLISHED.items())
+        advice = f"results of different builds are not comparable; published ones: {known}"
         return Finding("build", State.DIFFERS, found, advice)
     return Finding("build", State.OK, f"{found} ({PUBLISHED[newest]})")
 
 
 def check_binary(binary: Path) -> Finding:
-    """The file that the clients start."""
+    """Check the file that the clients start."""
     if not binary.is_file():
         advice = f"the installation is incomplete: unpack it again; {SEE_BELOW}"
         return Finding("program", State.MISSING, str(binary), advice)
@@ -143,12 +143,12 @@ def check_binary(binary: Path) -> Finding:
 
 
 def is_script(path: Path) -> bool:
-    """Whether it begins with `#!`: the launcher of an engine installed as the game does."""
+    """Whether the file begins with `#!`, as the launcher of our engine does."""
     return _begins(path, b"#!")
 
 
 def is_program(path: Path) -> bool:
-    """Whether it is machine code, and not a script."""
+    """Whether the file is machine code, not a script."""
     return path.is_file() and not is_script(path)
 
 
@@ -160,7 +160,7 @@ def _begins(path: Path, start: bytes) -> bool:
 
 
 def _data(folder: Path) -> Finding:
-    """The game's data, gigabytes that a broken download lacks."""
+    """Check the game's data: gigabytes, missing after a broken download."""
     if (folder / "SC2Data").is_dir():
         return Finding("data", State.OK, "SC2Data is there")
     advice = f"the installation is incomplete: unpack it again; {SEE_BELOW}"
@@ -168,13 +168,13 @@ def _data(folder: Path) -> Finding:
 
 
 def check_glibc(binary: Path, libs: Path, here: tuple[int, int] | None = None) -> Finding:
-    """The C library of this machine beside the newest that the game's files ask for."""
+    """Check that this machine's C library is as new as the game's files need."""
     here = here or glibc_here()
     files = [binary, *sorted(libs.glob("*.so*"))]
-    asked = {path.name: glibc_asked(path) for path in files if _begins(path, ELF)}
-    known = {name: version for name, version in asked.items() if version is not None}
-    asker, least = max(known.items(), key=lambda item: item[1], default=("the game", LEAST_GLIBC))
-    found = f"{asker} asks for glibc {_dotted(least)}"
+    needed = {path.name: glibc_needed(path) for path in files if _begins(path, ELF)}
+    known = {name: version for name, version in needed.items() if version is not None}
+    file, least = max(known.items(), key=lambda item: item[1], default=("the game", MIN_GLIBC))
+    found = f"{file} needs glibc {_dotted(least)}"
     if here is None:
         advice = "use a distribution with glibc (Debian, Ubuntu, Fedora), or a container of one"
         return Finding("glibc", State.BROKEN, f"{found}, this system has none", advice)
@@ -194,8 +194,8 @@ def glibc_here() -> tuple[int, int] | None:
     return int(parts[0]), int(parts[1])
 
 
-def glibc_asked(path: Path) -> tuple[int, int] | None:
-    """The newest `GLIBC_<a>.<b>` named in the file, which is how its symbols name what they need.
+def glibc_needed(path: Path) -> tuple[int, int] | None:
+    """The newest `GLIBC_<a>.<b>` in the file: the names of the versions that its symbols need.
 
     Read in pieces that overlap by more than such a name, as the game's program is large.
     """

@@ -1,4 +1,4 @@
-"""How to get the game, for those who want it. Nothing is downloaded and no licence is accepted."""
+"""How to get the game. The doctor downloads nothing and accepts no licence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Programs written for the game's API can play on the engine too:
 
 
 def how_to_get_the_game(folder: Path) -> str:
-    """The steps. folder: where the clients look for it."""
+    """The steps of an installation. folder: the one in which the clients look for the game."""
     return f"""\
 How to get StarCraft II, only for backend=game and the official clients:
   1. Read Blizzard's AI and Machine Learning License; using its Linux packages means accepting it:

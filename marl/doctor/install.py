@@ -1,7 +1,7 @@
 """`doctor with install_engine_as_sc2=<folder>`: our engine where the clients look for the game.
 
-A list of what was written stays in the folder. Only a folder that is absent, empty, or holds what
-such a list says is written to: nothing of the game, and nothing of anybody, is ever replaced.
+A list of the written files stays in the folder. Only a folder that is absent, empty, or holds just
+the files of such a list is written to: no file of the game or of anybody else is ever replaced.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from marl.errors import ConfigError
 
 KEY = "install_engine_as_sc2"
 LIST = "engine-as-sc2.json"
-# What clients write into the game's folder while they play: neither ours to replace nor in the way.
+# Folders that the clients write in the game's folder while they play: ignored, and left alone.
 WRITTEN_BY_CLIENTS = ("Replays", "Temp")
 
 
 def install_engine(folder: Path, install: Callable[[Path], None] | None = None) -> str:
-    """Write the tree that SC2PATH may name; returns what to do next.
+    """Write the tree for SC2PATH; returns the next steps, for the user.
 
-    install: what writes it, by default marl.sc2api.install.install_tree.
+    install: the function that writes it, by default marl.sc2api.install.install_tree.
     """
     refuse_foreign(folder)
     folder = folder.expanduser().absolute()
     install = install or _installer()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write_list(folder, None)  # if we are stopped half-way: all in it is ours
+        _write_list(folder, None)  # if we are stopped half-way, all files in it are ours
         install(folder)
         _write_list(folder, {name: digest(folder / name) for name in files_in(folder)})
     except OSError as error:
         where = error.filename or folder
         raise ConfigError(f"{KEY}: {where}: {error.strerror or error}") from error
     return (
-        f"our engine now stands in {folder} as the clients expect the game\n"
+        f"our engine is now in {folder}, where the clients expect the game\n"
         f"  export SC2PATH={shlex.quote(str(folder))}\n"
-        "and start the client as ever; python run.py doctor shows what they find there"
+        "and start the client as usual; python run.py doctor checks what it finds there"
     )
 
 
@@ -56,7 +56,7 @@ def _installer() -> Callable[[Path], None]:
 
 
 def refuse_foreign(folder: Path) -> None:
-    """ConfigError where the folder holds a game or anything else that we did not put there."""
+    """ConfigError where the folder holds a game or another file that we did not write."""
     folder = folder.expanduser().absolute()
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise ConfigError(f"{KEY}: {folder} is not a folder; name a new one")
@@ -69,7 +69,7 @@ def refuse_foreign(folder: Path) -> None:
     if real:
         raise ConfigError(
             f"{KEY}: {folder} holds StarCraft II itself ({real[0].relative_to(folder)}); "
-            "name another folder, that one is left as it is"
+            "name another folder; that one is left as it is"
         )
     names = files_in(folder)
     ours = read_list(folder)
@@ -81,13 +81,13 @@ def refuse_foreign(folder: Path) -> None:
         ]
     if foreign and not is_unfinished(folder):
         raise ConfigError(
-            f"{KEY}: {folder} holds what is not ours ({foreign[0]}); "
+            f"{KEY}: {folder} holds files of others ({foreign[0]}); "
             "name a new or an empty folder, or one that this command made"
         )
 
 
 def files_in(folder: Path) -> list[str]:
-    """The files below it, but the list itself and what clients write, by their relative names."""
+    """Relative names of the files below it, without the list and the files that clients write."""
     paths = (path.relative_to(folder) for path in sorted(folder.rglob("*")) if not path.is_dir())
     return [
         str(path) for path in paths if path.parts[0] not in WRITTEN_BY_CLIENTS and str(path) != LIST
@@ -95,7 +95,7 @@ def files_in(folder: Path) -> list[str]:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of the file, or where a link points to."""
+    """SHA-256 of the file; the target of a link."""
     if path.is_symlink():
         return f"link to {path.readlink()}"
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -107,7 +107,7 @@ def is_engine(folder: Path) -> bool:
 
 
 def read_list(folder: Path) -> dict[str, str] | None:
-    """File -> digest of what was written; None where no finished installation of ours lies."""
+    """Written file -> its digest; None without a finished installation of ours."""
     return _read(folder)[1]
 
 
@@ -118,18 +118,18 @@ def is_unfinished(folder: Path) -> bool:
 
 
 def _read(folder: Path) -> tuple[bool, dict[str, str] | None]:
-    """Whether there is a list, and what it says."""
+    """Whether there is a list of ours, and its contents."""
     path = folder / LIST
     if not path.is_file():
         return False, None
     try:
         names = json.loads(path.read_text("utf-8"))["files"]
     except (ValueError, KeyError, TypeError):
-        return False, None  # not what we write: somebody else's
+        return False, None  # not written by us
     return True, None if names is None else dict(names)
 
 
 def _write_list(folder: Path, files: dict[str, str] | None) -> None:
-    about = "written by `python run.py doctor`; what stands here is ours to replace"
-    text = json.dumps({"about": about, "files": files}, indent=1)
-    (folder / LIST).write_text(text + "\n", "utf-8")
+    about = "written by `python run.py doctor`, which may replace these files"
+    content = json.dumps({"about": about, "files": files}, indent=1)
+    (folder / LIST).write_text(content + "\n", "utf-8")

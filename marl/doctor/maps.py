@@ -1,4 +1,4 @@
-"""The map files that the clients ask the game for, beside the published ones."""
+"""The map files that the clients load, compared with the published ones."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 from marl.doctor.finding import Finding, State, listed
 from marl.sc2api.known_maps import SMAC_MAPS, SMACV2_MAPS, SMACV2_NEEDED
 
-FOLDER = "SMAC_Maps"  # within Maps/: both clients' `directory`
+FOLDER = "SMAC_Maps"  # in Maps/: the `directory` of both clients
 SUFFIX = ".SC2Map"
-BIGGEST = 2**26  # bytes; a published one has under 2**15
-ADVICE = "copy the published files into {folder}: how stands below"
+MAX_BYTES = 2**26  # of a map; published ones have less than 2**15
+ADVICE = "copy the published files into {folder}: see below"
 
 
 def check_maps(game: Path, is_engine: bool = False) -> list[Finding]:
-    """The maps of both clients. is_engine: our engine stands in for the game, which needs none."""
+    """Check the maps of both clients. is_engine: our engine replaces the game."""
     folder = game / "Maps" / FOLDER
     if not folder.is_dir():
         return [Finding("maps", State.MISSING, *_misplaced(game, folder))]
@@ -31,7 +31,7 @@ def check_maps(game: Path, is_engine: bool = False) -> list[Finding]:
 
 def digest(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal; "" for one that can't be a map or can't be read."""
-    if not path.is_file() or path.stat().st_size > BIGGEST:
+    if not path.is_file() or path.stat().st_size > MAX_BYTES:
         return ""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -40,7 +40,7 @@ def digest(path: Path) -> str:
 
 
 def _misplaced(game: Path, folder: Path) -> tuple[str, str]:
-    """What there is instead of the folder, and what to do."""
+    """Finding and advice where there is no `folder`."""
     lower = game / "maps"
     wrong = [
         path.parent
@@ -60,11 +60,11 @@ def _compare(topic: str, known: dict[str, str], there: dict[str, str], folder: P
     same = len(known) - len(absent) - len(other)
     found = f"{same} of {len(known)} as published"
     if other:
-        found += f"; with other bytes: {listed(other)}"
+        found += f"; different: {listed(other)}"
     if absent:
         found += f"; missing: {listed(absent)}"
         return Finding(topic, State.MISSING, found, ADVICE.format(folder=folder))
     if other:
-        advice = "edited, damaged or of another edition: results on them do not compare"
+        advice = "edited, damaged or of another edition: results on them are not comparable"
         return Finding(topic, State.DIFFERS, found, advice)
     return Finding(topic, State.OK, found)

@@ -1,4 +1,4 @@
-"""Python and the packages: what setup.cfg asks for, beside what constraints.txt pins."""
+"""Python and the packages: the requirements of setup.cfg, compared with constraints.txt."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from pathlib import Path
 from marl.doctor.finding import Finding, State, listed
 from marl.doctor.probe import ROOT
 
-LEAST_PYTHON = (3, 11)  # setup.cfg's python_requires
+MIN_PYTHON = (3, 11)  # setup.cfg's python_requires
 INSTALL = "pip install -c constraints.txt -e ."
 
 
 def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> Finding:
-    """The interpreter that runs this."""
-    shown = ".".join(map(str, version))
-    if version[:2] < LEAST_PYTHON:
-        least = ".".join(map(str, LEAST_PYTHON))
+    """Check the interpreter that runs the doctor."""
+    found = ".".join(map(str, version))
+    if version[:2] < MIN_PYTHON:
+        least = ".".join(map(str, MIN_PYTHON))
         advice = f"install Python {least} or newer; make PYTHON=<path to it> train"
-        return Finding("python", State.BROKEN, shown, advice, needed=True)
-    return Finding("python", State.OK, f"{shown} at {sys.executable}", needed=True)
+        return Finding("python", State.BROKEN, found, advice, needed=True)
+    return Finding("python", State.OK, f"{found} at {sys.executable}", needed=True)
 
 
 def check_packages(root: Path = ROOT) -> list[Finding]:
-    """Every package that setup.cfg names, by what needs it."""
+    """Check every package of setup.cfg: the required ones, then each extra."""
     config, constraints = root / "setup.cfg", root / "constraints.txt"
     gone = [path.name for path in (config, constraints) if not path.is_file()]
     if gone:
         found = f"no {' and no '.join(gone)} in {root}"
-        advice = "run from a checkout of the project: its files say what is needed"
+        advice = "run from a checkout of the project: its files list the packages"
         return [Finding("packages", State.MISSING, found, advice)]
     needed, extras = read_requirements(config)
     pins = read_pins(constraints)
@@ -43,18 +43,18 @@ def check_packages(root: Path = ROOT) -> list[Finding]:
 
 
 def read_requirements(path: Path) -> tuple[list[str], dict[str, list[str]]]:
-    """setup.cfg's install_requires, and its extras with what each adds by itself."""
+    """setup.cfg's install_requires, and the packages of each extra."""
     parser = configparser.RawConfigParser()
     parser.read(path, encoding="utf-8")
     needed = _names(parser.get("options", "install_requires", fallback=""))
     section = "options.extras_require"
     extras = dict(parser.items(section)) if parser.has_section(section) else {}
-    return needed, {extra: _names(text) for extra, text in extras.items()}
+    return needed, {extra: _names(lines) for extra, lines in extras.items()}
 
 
-def _names(text: str) -> list[str]:
+def _names(lines: str) -> list[str]:
     """`gymnasium[classic-control]`, `setuptools<81`, `%(test)s` -> gymnasium, setuptools."""
-    words = (re.match(r"[A-Za-z0-9][\w.-]*", line.strip()) for line in text.splitlines())
+    words = (re.match(r"[A-Za-z0-9][\w.-]*", line.strip()) for line in lines.splitlines())
     return list(dict.fromkeys(word.group().rstrip(".-") for word in words if word))
 
 
@@ -66,7 +66,7 @@ def read_pins(path: Path) -> dict[str, str]:
 
 
 def _key(name: str) -> str:
-    """A name as packages are compared: case, `_` and `.` do not count."""
+    """The normalised name: case, `_` and `.` do not count."""
     return re.sub(r"[-_.]+", "-", name.strip()).lower()
 
 
@@ -81,7 +81,7 @@ def installed(name: str) -> str | None:
 def _compare(
     topic: str, names: list[str], pins: dict[str, str], command: str, needed: bool
 ) -> list[Finding]:
-    """What of `names` is missing, what differs from its pin, or that all is well."""
+    """Findings on `names`: missing ones, ones that differ from their pin, or that all are there."""
     there = {name: installed(name) for name in names}
     missing = [name for name, version in there.items() if version is None]
     others = [
@@ -93,7 +93,7 @@ def _compare(
     if missing:
         findings.append(Finding(topic, State.MISSING, listed(missing, 12), command, needed))
     if others:
-        advice = f"{command}; what the tests ran with is pinned, other versions may do as well"
+        advice = f"{command}; the pinned versions were tested, others may work too"
         findings.append(Finding(topic, State.DIFFERS, listed(others, 12), advice, needed))
     if not findings:
         found = f"all {len(names)} there, as pinned"
@@ -102,5 +102,5 @@ def _compare(
 
 
 def _differs(version: str, pin: str | None) -> bool:
-    """`2.13.0+cpu` is 2.13.0: what follows + only says how it was built."""
+    """Whether the versions differ; the part after + (2.13.0+cpu) names the build and is ignored."""
     return pin is not None and version.partition("+")[0] != pin.partition("+")[0]

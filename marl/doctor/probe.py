@@ -1,4 +1,4 @@
-"""Code run in a Python of its own: what it breaks, or never finishes, harms nobody else."""
+"""Code run in a Python process of its own, so that a crash or a hang stays there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Probe:
-    """How it ended. code: the exit code, negative for a signal; None: it ran out of time."""
+    """The result. code: the exit code, negative for a signal; None: it ran out of time."""
 
     code: int | None
     out: str
@@ -23,7 +23,7 @@ class Probe:
     def last_line(self) -> str:
         """The last line of its errors, mostly `SomeError: reason`."""
         if self.code is None:
-            return "no end within its time"
+            return "not finished within its time limit"
         lines = self.err.strip().splitlines()
         return lines[-1] if lines else f"ended with code {self.code}"
 

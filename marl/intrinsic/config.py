@@ -1,4 +1,4 @@
-"""BonusConfig: what every intrinsic reward's options have in common."""
+"""BonusConfig: what every intrinsic reward's options have in common, and the kinds of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 
+from marl.config.kinds import Kinds
 from marl.protocols import IntrinsicReward
 from marl.spec import EnvSpec
 
@@ -23,3 +24,6 @@ class BonusConfig:
     def build(self, spec: EnvSpec, gamma: float, device: torch.device) -> IntrinsicReward:
         """The bonus. gamma: of the target that it is added to."""
         raise NotImplementedError
+
+
+BONUSES = Kinds("bonus", BonusConfig)

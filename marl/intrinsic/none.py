@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from marl.batch import Column, EpisodeBatch
-from marl.intrinsic.config import BonusConfig
+from marl.intrinsic.config import BONUSES, BonusConfig
 from marl.protocols import Metrics, Progress, State
 from marl.spec import EnvSpec
 
 
+@BONUSES.add
 @dataclass(frozen=True)
 class NoBonusConfig(BonusConfig):
     """The environment's reward alone."""

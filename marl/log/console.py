@@ -1,4 +1,4 @@
-"""What a person sees: a progress bar on a terminal, plain lines elsewhere, tables at the end."""
+"""Console output: a progress bar on a terminal, plain lines elsewhere, tables at the end."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from rich.table import Table
 from marl.log.intervals import wilson
 from marl.log.summary import Summary
 
-PLAIN_GAP = 5.0  # seconds, the least between two plain lines of training
-SPEED_WINDOW = 30.0  # seconds that steps/s is taken over
-MOST_ROWS = 24  # of the table of evaluations; longer ones are thinned out
+LINE_INTERVAL = 5.0  # seconds, at least, between two plain lines of training
+SPEED_WINDOW = 30.0  # seconds that steps/s is averaged over
+MAX_ROWS = 24  # in the table of evaluations; longer ones are thinned out
 WIDTH = 100  # of tables where there is no terminal
-SHOWN = {  # metric -> label, format
+LINE_METRICS = {  # metric -> label, format
     "test_battle_won_mean": ("test win", "{:.2f}"),
     "battle_won_mean": ("win", "{:.2f}"),
     "return_mean": ("return", "{:.2f}"),
     "epsilon": ("epsilon", "{:.2f}"),
 }
-INSTEAD = {"test_battle_won_mean": "test_return_mean"}  # where there are no battles to win
-SHOWN_INSTEAD = ("test return", "{:.2f}")
+FALLBACK = {"test_battle_won_mean": "test_return_mean"}  # where there are no battles to win
+FALLBACK_LABEL = ("test return", "{:.2f}")
 
 
 def terminal() -> Console:
@@ -60,7 +60,7 @@ class ConsoleSink:
         return bar
 
     def progress(self, t_env: int, metrics: Mapping[str, float]) -> None:
-        """Move on; metrics are remembered until newer ones come."""
+        """Advance the bar. metrics: kept until newer values come."""
         now = time.monotonic()
         self.points.append((now, t_env))
         while len(self.points) > 2 and now - self.points[0][0] > SPEED_WINDOW:
@@ -71,27 +71,27 @@ class ConsoleSink:
             self.bar.update(self.task, completed=done, description=self._line(t_env))
 
     def write(self, metrics: Mapping[str, float], t_env: int) -> None:
-        """A new point; without a bar it becomes a line, tests always, training now and then."""
+        """Record a point. Without a bar, print a line: for each test, now and then for training."""
         self.stats.update(metrics)
         is_test = any(key.startswith("test_") for key in metrics)
         now = time.monotonic()
-        if self.bar is not None or not (is_test or now - self.last_line >= PLAIN_GAP):
+        if self.bar is not None or not (is_test or now - self.last_line >= LINE_INTERVAL):
             return
         self.last_line = now
         self._print(self._line(t_env))
 
     def message(self, text: str) -> None:
-        """A line of text, above the bar if there is one."""
+        """Print a line, above the bar if there is one."""
         self._print(text)
 
     def close(self) -> None:
-        """Take the bar away, so that the terminal is as it was."""
+        """Remove the bar, so that the terminal is as it was."""
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
 
     def summary(self, summary: Summary) -> None:
-        """All of `Summary`, for people."""
+        """Print the summary of a training."""
         title = "evaluations" if not summary.stopped else f"evaluations ({summary.stopped})"
         print_evaluations(self.console, summary.evaluations, title)
         self._print(time_line(summary.seconds, summary.steps_per_second))
@@ -110,9 +110,9 @@ class ConsoleSink:
         speed = self._speed()
         left = timedelta(seconds=int(max(0, self.t_max - t_env) / speed)) if speed else "?"
         parts = [f"{t_env:,}/{self.t_max:,}", f"{speed:,.0f} steps/s", f"left {left}"]
-        for key, (label, shape) in SHOWN.items():
-            if key not in self.stats and key in INSTEAD:
-                key, (label, shape) = INSTEAD[key], SHOWN_INSTEAD
+        for key, (label, shape) in LINE_METRICS.items():
+            if key not in self.stats and key in FALLBACK:
+                key, (label, shape) = FALLBACK[key], FALLBACK_LABEL
             if key in self.stats:
                 parts.append(f"{label} {shape.format(self.stats[key])}")
         return "  ".join(parts)
@@ -123,18 +123,18 @@ class ConsoleSink:
 
 
 def evaluation_table(
-    rows: Sequence[Mapping[str, float]], title: str, who: str, name: str | Path
+    rows: Sequence[Mapping[str, float]], title: str, kind: str, name: str | Path
 ) -> None:
-    """Print the evaluations `rows`, and whose they are: `checkpoint  <path>`, `player  <name>`."""
+    """Print the evaluations `rows`, and below them `checkpoint  <path>` or `player  <name>`."""
     console = terminal()
     print_evaluations(console, rows, title)
-    console.print(f"{who:12} {name}", soft_wrap=True, markup=False)
+    console.print(f"{kind:12} {name}", soft_wrap=True, markup=False)
 
 
 def print_evaluations(console: Console, rows: Sequence[Mapping[str, float]], title: str) -> None:
-    """A table: t_env, win rate with its 95 % Wilson interval, return, length of episodes.
+    """Print a table: t_env, win rate with its 95 % Wilson interval, return, length of episodes.
 
-    Rows of a player that has not been trained have no t_env.
+    Rows of a scripted player have no t_env.
     """
     if not rows:
         return
@@ -159,10 +159,10 @@ def print_evaluations(console: Console, rows: Sequence[Mapping[str, float]], tit
 
 
 def thinned(rows: Sequence[Mapping[str, float]]) -> list[Mapping[str, float]]:
-    """At most MOST_ROWS of the rows, evenly chosen, the first and the last among them."""
-    if len(rows) <= MOST_ROWS:
+    """At most MAX_ROWS of the rows, evenly spaced, with the first and the last."""
+    if len(rows) <= MAX_ROWS:
         return list(rows)
-    chosen = {round(i * (len(rows) - 1) / (MOST_ROWS - 1)) for i in range(MOST_ROWS)}
+    chosen = {round(i * (len(rows) - 1) / (MAX_ROWS - 1)) for i in range(MAX_ROWS)}
     return [rows[index] for index in sorted(chosen)]
 
 

@@ -13,8 +13,8 @@ METRICS = "metrics.jsonl"
 class JsonlSink:
     """Appends `{"t_env": ..., "time": ..., <metric>: ...}` lines; time in seconds since 1970.
 
-    start: t_env that the run starts or goes on from. Lines beyond it, left by the part of a run
-    that a resume plays anew, are removed first, and so is a last line that was cut off.
+    start: t_env at which the run starts or resumes. Lines beyond it, of steps that a resumed run
+    repeats, are removed first, and so is an incomplete last line.
     """
 
     def __init__(self, path: Path, start: int = 0) -> None:

@@ -15,27 +15,27 @@ TENSORBOARD = "tb"
 
 
 class Log:
-    """What the training loop talks to."""
+    """All sinks of a run behind one object, for the training loop."""
 
     def __init__(self, sinks: Sequence[MetricSink], console: ConsoleSink) -> None:
         self.sinks = sinks
         self.console = console
 
     def write(self, metrics: Mapping[str, float], t_env: int) -> None:
-        """A point of the curves, everywhere."""
+        """Send a point to every sink."""
         for sink in (*self.sinks, self.console):
             sink.write(metrics, t_env)
 
     def progress(self, t_env: int, metrics: Mapping[str, float]) -> None:
-        """Only moves the progress bar; cheap enough for every round of the loop."""
+        """Advance the progress bar alone; cheap enough for every round of the loop."""
         self.console.progress(t_env, metrics)
 
     def message(self, text: str) -> None:
-        """A line for the person who watches."""
+        """Print a line on the console."""
         self.console.message(text)
 
     def summary(self, summary: Summary) -> None:
-        """The end of a training: its evaluations, where the time went, where everything lies."""
+        """Print the end of a training: its evaluations, its time by part, its files."""
         self.console.close()
         self.console.summary(summary)
 
@@ -54,8 +54,8 @@ def open_log(
 ) -> Log:
     """The log of a run folder.
 
-    t_max: environment steps that the training goes to; start: those that it goes on from.
-    sinks: where metrics go beside the folder and the console.
+    t_max: environment steps at which the training ends; start: those at which it begins.
+    sinks: further ones beside the folder's and the console.
     """
     everywhere: list[MetricSink] = [JsonlSink(folder / METRICS, start), *sinks]
     if tensorboard:

@@ -15,7 +15,7 @@ HEARTBEAT = 30.0  # seconds between sacred's writes; each one writes all metrics
 
 
 def prepare() -> None:
-    """Keep sacred from capturing the progress bar, scanning sources and asking the hardware."""
+    """Keep sacred from capturing the progress bar, scanning sources and querying the hardware."""
     SETTINGS.CAPTURE_MODE = "no"
     SETTINGS.DISCOVER_SOURCES = "none"
     SETTINGS.DISCOVER_DEPENDENCIES = "none"
@@ -29,7 +29,7 @@ def run_command(
 ) -> None:
     """Run one of the experiment's commands as sacred does.
 
-    folder: where sacred's record of it goes, None for nowhere; options: sacred's own.
+    folder: of sacred's record, None for no record; options: sacred's own.
     """
     experiment.logger = _logger()  # type: ignore[assignment]
     if folder is not None:
@@ -74,7 +74,7 @@ class SacredSink:
 
 
 def _logger() -> logging.Logger:
-    """Warnings of sacred, one line each; how a run ended is ours to say."""
+    """sacred's logger, limited to warnings of one line; run.py itself reports how a run ended."""
     logger = logging.getLogger("sacred")
     logger.setLevel(logging.WARNING)
     logger.propagate = False
@@ -87,11 +87,11 @@ def _logger() -> logging.Logger:
 
 
 def _one_line(record: logging.LogRecord) -> bool:
-    """Drop what our own last line says; shorten a traceback to its last line."""
+    """Drop messages about the end of a run; shorten a traceback to its last line."""
     text = record.getMessage()
     if text.startswith(("Failed after", "Aborted after", "No observers have been added")):
         return False
     if text.startswith("Traceback"):
         record.msg, record.args = text.strip().splitlines()[-1], None
-        return not str(record.msg).startswith("OSError")  # no room for sacred's files either
+        return not str(record.msg).startswith("OSError")  # a full disk, which run.py reports
     return True

@@ -1,4 +1,4 @@
-"""What a training came to, for the end of its log."""
+"""The result of a training, printed at the end of its log."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 @dataclass
 class Summary:
-    """What a training came to."""
+    """The result of a training. seconds: by part of the loop, and in total."""
 
     folder: Path
     t_env: int
     evaluations: list[dict[str, float]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     steps_per_second: float = 0.0
-    stopped: str = ""  # why it ended early, "" if it did not
+    stopped: str = ""  # the reason for an early end, "" otherwise

@@ -9,7 +9,7 @@ from pathlib import Path
 class TensorBoardSink:
     """Scalars: the metric's name is the tag, t_env the step.
 
-    start: TensorBoard hides points from a former part of the run beyond this t_env.
+    start: TensorBoard hides earlier points of the run beyond this t_env.
     """
 
     def __init__(self, folder: Path, start: int = 0) -> None:

@@ -76,6 +76,10 @@ class MixerConfig:
         raise NotImplementedError
 
 
+MIXERS = Kinds("mixer", MixerConfig)
+
+
+@MIXERS.add
 @dataclass(frozen=True)
 class IndependentConfig(MixerConfig):
     """No mixing: every agent learns its own value."""
@@ -86,6 +90,7 @@ class IndependentConfig(MixerConfig):
         return Independent()
 
 
+@MIXERS.add
 @dataclass(frozen=True)
 class VdnMixerConfig(MixerConfig):
     """The sum of the agents' values."""
@@ -96,6 +101,7 @@ class VdnMixerConfig(MixerConfig):
         return Vdn()
 
 
+@MIXERS.add
 @dataclass(frozen=True)
 class QmixMixerConfig(MixerConfig):
     """The monotone mixing network."""
@@ -106,6 +112,3 @@ class QmixMixerConfig(MixerConfig):
 
     def build(self, spec: EnvSpec) -> nn.Module:
         return Qmix(spec.n_agents, spec.state_dim, self.embed_dim, self.hypernet_dim)
-
-
-MIXERS = Kinds("mixer", MixerConfig, [IndependentConfig, VdnMixerConfig, QmixMixerConfig])

@@ -49,12 +49,18 @@ def chunks(lengths: Tensor, columns: int) -> list[Chunk]:
     return result
 
 
-def join(pieces: list[Tensor], rows: int) -> Tensor:
-    """The rectangles' results [rows_i,T_i,...] side by side, zero below each: [rows,T,...]."""
-    padded = [
-        pad(piece, (0, 0) * (piece.ndim - 1) + (0, rows - piece.shape[0])) for piece in pieces
-    ]
-    return torch.cat(padded, dim=1) if len(padded) > 1 else padded[0]
+def join(pieces: list[Tensor], rows: int, axis: int = 0) -> Tensor:
+    """The rectangles side by side in time, zero beyond the rows of each.
+
+    axis: along which rows lie, 0 or 1; time lies along the other.
+    """
+    if len(pieces) == 1 and pieces[0].shape[axis] == rows:
+        return pieces[0]
+    padded = []
+    for piece in pieces:
+        beyond = (0, 0) * (piece.ndim - 1 - axis) + (0, rows - piece.shape[axis])
+        padded.append(pad(piece, beyond))
+    return torch.cat(padded, dim=1 - axis)
 
 
 class Ragged:
@@ -70,42 +76,46 @@ class Ragged:
             lengths = lengths[self.order]
         self.parts = chunks(lengths, columns)
 
-    def sort(self, tensor: Tensor) -> Tensor:
+    def map(self, function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+        """function(*tensors) where rows hold something, zero elsewhere: [B,T,...].
+
+        tensors: [B,T,...] each; function sees rectangles [b,t,...] of them.
+        """
+        rows = [self._sort(tensor) for tensor in tensors]
+        pieces = [
+            function(*(tensor[: chunk.rows, chunk.start : chunk.stop] for tensor in rows))
+            for chunk in self.parts
+        ]
+        return self._restore(join(pieces, self.rows, axis=0), axis=0)
+
+    def scan(
+        self, function: Callable[..., tuple[Tensor, Tensor]], hidden: Tensor, *tensors: Tensor
+    ) -> Tensor:
+        """As `map`, from left to right and by time: function(hidden, *tensors) -> results, hidden.
+
+        hidden: [B,...], the same for all rows before their first column; function sees and gives
+        rectangles [t,b,...].
+        """
+        pieces = []
+        for chunk in self.parts:
+            parts = (self._rectangle(tensor, chunk) for tensor in tensors)
+            piece, hidden = function(hidden[: chunk.rows], *parts)
+            pieces.append(piece)
+        return self._restore(join(pieces, self.rows, axis=1), axis=1).transpose(0, 1)
+
+    def _sort(self, tensor: Tensor) -> Tensor:
         """The longest row first; tensor: [B,...]."""
         return tensor if self.order is None else tensor.index_select(0, self.order)
 
-    def restore(self, tensor: Tensor) -> Tensor:
-        """The rows in the order that they came in; tensor: [B,...], sorted."""
+    def _rectangle(self, tensor: Tensor, chunk: Chunk) -> Tensor:
+        """The chunk by time, [t,b,...]; tensor: [B,T,...], not sorted."""
+        by_time = tensor[:, chunk.start : chunk.stop].transpose(0, 1)
+        if self.order is None:
+            return by_time[:, : chunk.rows]
+        return by_time.index_select(1, self.order[: chunk.rows])
+
+    def _restore(self, tensor: Tensor, axis: int) -> Tensor:
+        """The sorted rows in the order that they came in."""
         if self.order is None:
             return tensor
-        return torch.empty_like(tensor).index_copy(0, self.order, tensor)
-
-    def map(self, function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
-        """function(*tensors) [B,T,...] where rows hold something, zero elsewhere.
-
-        tensors: [B,T,...] each; function sees rectangles of them.
-        """
-        rows = [self.sort(tensor) for tensor in tensors]
-        pieces = [
-            function(*(tensor[:height, start:stop] for tensor in rows))
-            for start, stop, height in self.parts
-        ]
-        return self.restore(join(pieces, self.rows))
-
-    def scan(
-        self,
-        function: Callable[..., tuple[Tensor, Tensor]],
-        hidden: Tensor,
-        *tensors: Tensor,
-    ) -> Tensor:
-        """As `map`, from left to right: function(hidden, *tensors) -> results, hidden.
-
-        hidden: [B,...], the same for all rows before their first column.
-        """
-        rows = [self.sort(tensor) for tensor in tensors]
-        pieces = []
-        for start, stop, height in self.parts:
-            part = (tensor[:height, start:stop] for tensor in rows)
-            piece, hidden = function(hidden[:height], *part)
-            pieces.append(piece)
-        return self.restore(join(pieces, self.rows))
+        return torch.empty_like(tensor).index_copy(axis, self.order, tensor)

@@ -1,0 +1,1 @@
+"""Quantizers: states to codes of a learnt codebook."""

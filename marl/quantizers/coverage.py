@@ -1,7 +1,7 @@
-"""Coverage: which codes are pulled towards the states of which time slot.
+"""Coverage loss: the weights with which each time slot's states pull the codes.
 
 Without it most codes are never chosen. "all" pulls every code towards every state, which draws
-them to the centre of the cloud; "timestep" gives each slot its own codes J(t), which spreads the
+them to the centre of all states; "timestep" gives each slot its own codes J(t), which spreads the
 codebook over an episode's time. Na & Moon 2024 (arXiv:2405.19998).
 """
 
@@ -20,9 +20,9 @@ Leftovers = Literal["official", "balanced"]
 def codes_of_slot(slot: int, n_codes: int, horizon: int, leftovers: Leftovers) -> list[int]:
     """J(t), the codes that slot t of 0..horizon-1 pulls; never empty.
 
-    With n_codes >= horizon the sets split the codebook. What n_codes / horizon leaves over is
-    handed out one each to the first slots ("official", as published) or by rounding the borders
-    of contiguous blocks ("balanced"). With fewer codes than slots, neighbours share one code.
+    With n_codes >= horizon the sets split the codebook. The remainder of n_codes / horizon goes
+    one code each to the first slots ("official", as published) or is spread by rounding the
+    borders of contiguous blocks ("balanced"). With n_codes < horizon, neighbours share one code.
     Integers throughout: floor(t * (n_codes / horizon)) in floating point is off by one at times.
     """
     if not 0 <= slot < horizon:
@@ -42,7 +42,7 @@ def coverage_weights(
 ) -> Tensor | None:
     """Share of each code in each slot's coverage loss, [horizon,K]; rows sum to 1. CPU, float32.
 
-    None where nothing is to be covered. Callers share the tensor: do not write to it.
+    None for "none". Callers share the tensor: do not write to it.
     """
     if coverage == "none":
         return None

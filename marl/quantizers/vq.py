@@ -17,7 +17,7 @@ LatentLoss = Literal["squared", "norm", "mean"]
 
 @dataclass(frozen=True)
 class CodebookConfig:
-    """The state quantiser and how it is trained."""
+    """The state quantiser and its training."""
 
     size: int = option(64, low=1)  # K, codes
     dim: int = option(8, low=1)  # D, numbers per code
@@ -32,10 +32,10 @@ class CodebookConfig:
     # mean = that over D, norm = the norm of the element-wise squares.
     loss: LatentLoss = "squared"
     recon_reduction: Literal["mean", "sum"] = "mean"  # over the state's numbers
-    # per_code divides the vq gradient of a code by how many states of that slot chose it.
+    # per_code divides the vq gradient of a code by the number of states of that slot that chose it.
     gradient: Literal["plain", "per_code"] = "plain"
-    horizon: Literal["batch", "limit"] = "batch"  # slots that J(t) spreads over: longest | all
-    leftovers: Leftovers = "official"  # who gets the codes that do not divide evenly
+    horizon: Literal["batch", "limit"] = "batch"  # of J(t): the batch's slots, or all possible
+    leftovers: Leftovers = "official"  # slots that get the remainder of K / horizon
 
 
 class VectorQuantizer(nn.Module):

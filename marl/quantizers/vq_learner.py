@@ -20,7 +20,7 @@ from marl.quantizers.vq_loss import (
 
 
 class VqLearner:
-    """The quantiser's own optimiser: nothing flows between it and the value networks."""
+    """The quantiser's own optimiser; no gradient passes between it and the value networks."""
 
     def __init__(
         self, quantizer: VectorQuantizer, config: CodebookConfig, coverage: Coverage, limit: int

@@ -67,6 +67,6 @@ def coverage_loss(
 
 
 def share_of_slot(codes: Tensor, slot: Tensor, n_codes: int) -> Tensor:
-    """1 / how many states of the same slot chose the same code. codes, slot [N] -> [N,1]."""
+    """1 / number of states with the same slot and code. codes, slot [N] -> [N,1]."""
     pair = slot * n_codes + codes
     return 1.0 / torch.bincount(pair)[pair][:, None]

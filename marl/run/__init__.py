@@ -1,1 +1,1 @@
-"""One run and what is done with it: its plan and folder, training, evaluation, replays."""
+"""One run: its plan and folder, training, evaluation, replays, and benchmarks."""

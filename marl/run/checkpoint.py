@@ -1,6 +1,6 @@
 """Checkpoints: folders models/<t_env>/ that are complete or not there at all.
 
-Each part is a file `<name>.pt` with tensors, numbers and texts only, read with weights_only=True:
+Each part is a file `<name>.pt` with tensors, numbers and strings only, read with weights_only=True:
 a file from a stranger cannot run code. `manifest.json` holds sizes and SHA-256 sums, so that a
 cut-off or changed file is found before anything is loaded from it.
 """
@@ -32,7 +32,7 @@ STEP_FOLDER = re.compile(r"(\d+)(\.old)?")  # .old: set aside while its successo
 def save(folder: Path, parts: Mapping[str, State]) -> None:
     """Write the checkpoint `folder` (models/<t_env>), whole or not at all.
 
-    Everything is written beside it first, then renamed; what was there before stays until then.
+    Everything is written beside it first, then renamed; an older one is replaced only then.
     """
     temporary = folder.with_name(f".{folder.name}.writing")
     try:
@@ -73,20 +73,20 @@ def load(
     return {name: _load_part(_part(folder, name), map_location) for name in wanted}
 
 
-def load_into(load: Callable[[State], None], state: State, what: str) -> None:
-    """Load a state; CheckpointError where it was made by a run of other sizes or parts."""
+def load_into(load: Callable[[State], None], state: State, part: str) -> None:
+    """Load the state of a part; CheckpointError where its sizes or names differ."""
     try:
         load(state)
     except (RuntimeError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise CheckpointError(
-            f"the checkpoint's {what} do not fit this configuration ({reason[:200]}); "
+            f"the checkpoint's {part} do not fit this configuration ({reason[:200]}); "
             "use the run's own config"
         ) from error
 
 
 def find(path: Path, load_step: int = 0) -> Path:
-    """The checkpoint meant by a run folder, its models folder, or the checkpoint's own folder.
+    """The checkpoint at `path`: a run folder, its models folder, or the checkpoint's own.
 
     load_step: environment steps; the nearest checkpoint is taken. 0: the newest.
     """
@@ -120,7 +120,7 @@ def list_steps(models: Path) -> dict[int, Path]:
 def prune(models: Path, keep: int = 1) -> None:
     """Delete the optional parts of all but the newest `keep` checkpoints.
 
-    Does nothing while one of those is not intact in size. The older ones stay good for evaluation.
+    Does nothing while a part of those has the wrong size. The older ones still serve evaluation.
     """
     steps = list(list_steps(models).values())
     newest, older = steps[-keep:], steps[:-keep]
@@ -133,8 +133,8 @@ def prune(models: Path, keep: int = 1) -> None:
 def set_aside(run: Path, step: int) -> Path | None:
     """Move a run's checkpoints beyond `step` out of the way, with a copy of its metrics.
 
-    For a run that goes on from an older checkpoint. Returns the folder they went to, or None where
-    there was nothing beyond.
+    For a run that resumes from an older checkpoint. Returns the folder they went to; None if there
+    were none.
     """
     matches = [(path, STEP_FOLDER.fullmatch(path.name)) for path in (run / MODELS).iterdir()]
     later = [path for path, match in matches if match and int(match[1]) > step]
@@ -155,7 +155,7 @@ def set_aside(run: Path, step: int) -> Path | None:
 
 
 def is_intact(folder: Path) -> bool:
-    """All parts are there and every byte is as it was written."""
+    """Whether all parts are there and every byte is as it was written."""
     try:
         for name, entry in _present(folder).items():
             _check(_part(folder, name), entry)
@@ -165,11 +165,11 @@ def is_intact(folder: Path) -> bool:
 
 
 class DamagedError(CheckpointError):
-    """A checkpoint is not as it was written."""
+    """A checkpoint that is not as it was written."""
 
 
 class _HashingFile:
-    """Passes writes on to a file and hashes them on the way."""
+    """Passes writes on to a file and hashes them."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
@@ -210,7 +210,7 @@ def _part(folder: Path, name: str) -> Path:
 
 
 def _sync(file: BinaryIO) -> None:
-    """Make sure that the file's bytes are on the disk."""
+    """Flush the file's bytes to the disk."""
     file.flush()
     os.fsync(file.fileno())
 
@@ -224,7 +224,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _swap_in(temporary: Path, folder: Path) -> None:
-    """Rename `temporary` to `folder`; one that is there is set aside until that is done."""
+    """Rename `temporary` to `folder`; an older one is set aside until that is done."""
     aside = folder.with_name(f"{folder.name}.old")
     if folder.exists():
         shutil.rmtree(aside, ignore_errors=True)
@@ -240,7 +240,7 @@ def _load_part(path: Path, map_location: torch.device | str) -> State:
     except pickle.UnpicklingError:
         raise CheckpointError(
             f"{path} holds objects that could run code, so it is not loaded; "
-            "checkpoints hold tensors, numbers and texts only"
+            "checkpoints hold tensors, numbers and strings only"
         ) from None
 
 
@@ -260,7 +260,7 @@ def _manifest(folder: Path) -> dict[str, dict[str, object]]:
 
 
 def _present(folder: Path) -> dict[str, dict[str, object]]:
-    """The manifest without optional parts that were pruned."""
+    """The manifest without pruned optional parts."""
     entries = _manifest(folder)
     return {n: e for n, e in entries.items() if n not in OPTIONAL or _part(folder, n).exists()}
 
@@ -280,7 +280,7 @@ def _check(path: Path, entry: Mapping[str, object], contents: bool = True) -> No
 
 
 def _looks_intact(folder: Path) -> bool:
-    """All parts, optional ones too, have the size they were written with."""
+    """Whether all parts, optional ones too, have the size they were written with."""
     try:
         for name, entry in _manifest(folder).items():
             _check(_part(folder, name), entry, contents=False)
@@ -290,7 +290,7 @@ def _looks_intact(folder: Path) -> bool:
 
 
 def _advice(folder: Path) -> str:
-    """Which other checkpoint to take instead: the newest intact one."""
+    """Advice for a damaged checkpoint: the newest intact one beside it."""
     others = [path for path in list_steps(folder.parent).values() if path.name != folder.name]
     for other in reversed(others):
         if is_intact(other):

@@ -7,8 +7,8 @@ results/<environment>-<backend>/<map>/<config>/<time>-s<seed>[-label]/
     replays/        battles of `run.py replay`, and of evaluations with save_replay=True
     tb/             TensorBoard events
     models/<t_env>/ checkpoints
-    abandoned-at-<t_env>/ what was beyond a checkpoint that the run went on from
-    sacred/<n>/     sacred's record of the run, one more for each time it was resumed
+    abandoned-at-<t_env>/ checkpoints beyond the one that the run resumed from
+    sacred/<n>/     sacred's record of the run, another one each time it was resumed
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def open_folder(plan: Plan, spec_name: str) -> Path:
 
 
 def _safe(name: str) -> str:
-    """The name with everything that a folder's name should not have replaced."""
+    """The name with `_` for characters that a folder's name should not have."""
     return re.sub(r"[^\w.+-]+", "_", name).strip(".") or "_"
 
 
@@ -86,9 +86,9 @@ def read_config(folder: Path) -> tuple[dict[str, object], dict[str, str]]:
 
 
 def run_folder(path: str | Path, key: str) -> Path:
-    """The run folder that `path` is or lies in (its models/, or one checkpoint).
+    """The run folder that `path` is or lies in (as its models/ or a checkpoint does).
 
-    key: the option that the path was given to, for the error's line.
+    key: the option with the path, for the message.
     """
     start = Path(path)
     if not start.exists():

@@ -1,4 +1,4 @@
-"""What this machine is: the facts that a measured time needs beside it."""
+"""Facts about this machine, to be reported beside a measured time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 
 
 def facts() -> dict[str, str]:
-    """Processor, cores, load, versions and commit, as words."""
+    """Processor, cores, load, versions and commit, as strings."""
     return {
         "processor": _processor(),
         "cores": str(os.cpu_count()),
@@ -37,7 +37,7 @@ def _processor() -> str:
 
 
 def _commit() -> str:
-    """Commit of the source tree, with + where it was changed; "unknown" outside a checkout."""
+    """Commit of the source tree, with + for uncommitted changes; "unknown" outside a checkout."""
     here = Path(__file__).parent
     try:
         head = subprocess.run(

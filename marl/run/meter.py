@@ -11,7 +11,7 @@ from marl.protocols import State
 
 
 class Meter:
-    """Means of what was added and last values of what was noted, since the last drain.
+    """Means of added metrics and last values of noted ones, since the last drain.
 
     Tensors are summed where they are, so adding never waits for a device.
     """
@@ -20,7 +20,7 @@ class Meter:
         self.sums: dict[str, Tensor] = {}
         self.weights: dict[str, float] = {}
         self.noted: dict[str, float] = {}
-        self.latest: dict[str, float] = {}  # of the last drain, for the progress bar
+        self.latest: dict[str, float] = {}  # result of the last drain, for the progress bar
 
     def add(self, metrics: Mapping[str, Tensor | float], weight: float = 1.0) -> None:
         """Count each metric `weight` times."""
@@ -30,11 +30,11 @@ class Meter:
             self.weights[name] = self.weights.get(name, 0.0) + weight
 
     def note(self, metrics: Mapping[str, float]) -> None:
-        """Remember values of which only the last one counts."""
+        """Keep the last value of each metric."""
         self.noted.update(metrics)
 
     def drain(self) -> dict[str, float]:
-        """The means and last values; starts afresh."""
+        """Return the means and last values, and start afresh."""
         means = {name: float(total) / self.weights[name] for name, total in self.sums.items()}
         self.latest = {**means, **self.noted}
         self.sums, self.weights, self.noted = {}, {}, {}

@@ -1,1 +1,1 @@
-"""python run.py watch: a page that shows a training while it runs, or afterwards."""
+"""python run.py watch: a page with the curves of a training, while it runs or afterwards."""

@@ -14,23 +14,23 @@ from marl.run.folder import run_folder
 from marl.watch.runs import Runs, find
 from marl.watch.server import HOST, WatchServer
 
-USUAL_PORT = 8265
+DEFAULT_PORT = 8265
 EXAMPLE = "python run.py watch with run=<run folder>, or run=results for all of them"
 
 
 @dataclass(frozen=True)
 class WatchConfig:
-    """What to watch, and where to show it."""
+    """The watched folder, and the port of its page."""
 
     run: str = "results"  # a run's folder, or one with runs somewhere below it
-    port: int | None = option(None, low=0, high=65535)  # None: the usual one, or else any free one
+    port: int | None = option(None, low=0, high=65535)  # None: DEFAULT_PORT, or a free one
 
 
 def run(updates: Mapping[str, object]) -> int:
     """Serve the page until Ctrl-C; returns the exit code."""
     config: WatchConfig = split_parse(dict(updates), {"watch": WatchConfig})["watch"]
     folder = folder_of(config.run)
-    for ending in (signal.SIGINT, signal.SIGTERM):  # also where a shell started it to ignore them
+    for ending in (signal.SIGINT, signal.SIGTERM):  # a shell may have set them to be ignored
         signal.signal(ending, signal.default_int_handler)
     with open_server(Runs(folder), config.port) as server:
         print(f"watching {folder} at {server.url} (Ctrl-C ends this, not the training)", flush=True)
@@ -42,7 +42,7 @@ def run(updates: Mapping[str, object]) -> int:
 
 
 def folder_of(path: str) -> Path:
-    """The folder to watch: a run's, also where one of its checkpoints was named, or one of runs."""
+    """The folder to watch: a run's (`path` may be a checkpoint in it), or one that holds runs."""
     folder = Path(path).expanduser()
     if not folder.is_dir():
         raise ConfigError(f"run: {path} is not a folder; {EXAMPLE}")
@@ -51,13 +51,13 @@ def folder_of(path: str) -> Path:
     try:
         return run_folder(folder, "run")
     except ConfigError:
-        raise ConfigError(f"run: there is no run in {path}, nor below it; {EXAMPLE}") from None
+        raise ConfigError(f"run: there is no run in {path} or below it; {EXAMPLE}") from None
 
 
 def open_server(runs: Runs, port: int | None) -> WatchServer:
-    """The server on its port; a port that was asked for and is taken is refused."""
+    """The server on `port`, which must be free; None: on DEFAULT_PORT or a free one."""
     try:
-        return WatchServer(runs, USUAL_PORT if port is None else port)
+        return WatchServer(runs, DEFAULT_PORT if port is None else port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE and port is None:
             return WatchServer(runs, 0)

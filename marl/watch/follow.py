@@ -10,11 +10,11 @@ Point = dict[str, float | None]
 
 
 class MetricsFile:
-    """The points of a metrics.jsonl so far; `poll` reads what was added since.
+    """The points of a metrics.jsonl so far; `poll` reads the lines added since.
 
-    A last line without its end is left for the next time, other lines that are no point are counted
-    in `skipped`. A file that was replaced or cut (a resumed run drops what it plays anew) is read
-    from its beginning, and `generation` says so.
+    An incomplete last line is left for the next poll; other lines that are no point are counted in
+    `skipped`. A file that was replaced or cut (a resumed run removes the lines of steps that it
+    repeats) is read again from its beginning, and `generation` counts these new beginnings.
     """
 
     def __init__(self, path: Path) -> None:
@@ -22,12 +22,12 @@ class MetricsFile:
         self.points: list[Point] = []
         self.skipped = 0
         self.generation = 0
-        self.written = 0.0  # when the file was last written, seconds since 1970; 0: never
+        self.written = 0.0  # time of the file's last change, seconds since 1970; 0: no file
         self._offset = 0
         self._inode = 0
 
     def poll(self) -> None:
-        """Read on."""
+        """Read the added lines."""
         try:
             with self.path.open("rb") as file:
                 status = self.path.stat()
@@ -49,7 +49,7 @@ class MetricsFile:
         self._inode = inode
 
     def _take(self, added: bytes) -> None:
-        """Keep the whole lines."""
+        """Parse the complete lines."""
         whole = added.rfind(b"\n") + 1
         self._offset += whole
         for line in added[:whole].splitlines():
@@ -68,21 +68,21 @@ class MetricsFile:
         """The newest value of a metric."""
         return next((point[key] for point in reversed(self.points) if key in point), None)
 
-    def curve(self, key: str, most: int) -> list[tuple[float, float]]:
-        """(t_env, value) of a metric, at most `most` of them, the first and last among them."""
+    def curve(self, key: str, limit: int) -> list[tuple[float, float]]:
+        """(t_env, value) of a metric: at most `limit` points, with the first and the last."""
         pairs = [
             (point["t_env"] or 0.0, value)
             for point in self.points
             if (value := point.get(key)) is not None
         ]
-        if len(pairs) <= most:
+        if len(pairs) <= limit:
             return pairs
-        chosen = [round(i * (len(pairs) - 1) / (most - 1)) for i in range(most)]
+        chosen = [round(i * (len(pairs) - 1) / (limit - 1)) for i in range(limit)]
         return [pairs[index] for index in chosen]
 
 
 def read_point(line: bytes) -> Point | None:
-    """One line as numbers by name; None where it is no point. What is not finite becomes None."""
+    """The numbers of one line by name, not finite ones as None; None where it is no point."""
     try:
         values = json.loads(line)
     except ValueError:

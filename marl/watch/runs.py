@@ -1,4 +1,4 @@
-"""Runs in a folder, and how each of them is doing."""
+"""Runs in a folder, and the state of each."""
 
 from __future__ import annotations
 
@@ -16,48 +16,49 @@ from marl.log.jsonl import METRICS
 from marl.run.folder import CONFIG
 from marl.watch.follow import MetricsFile
 
-DEEPEST = 6  # folders between a results folder and its runs: four, and some to spare
+MAX_DEPTH = 6  # of a run below the watched folder; results/ has its runs at 4
 REPLAYS = "replays"
 INDEX = "index.html"
-SHOWN_POINTS = 120  # of the curve in the list of runs
+LIST_POINTS = 120  # of a curve in the list of runs
 WIN, RETURN = "test_battle_won_mean", "test_return_mean"
-# What the page needs of config.yaml.
-FACTS = ("config", "env_config", "env", "map", "game", "seed", "label", "t_max", "test_episodes")
-LEAST_QUIET = 30.0  # seconds without a line before a training may be called quiet
-QUIET_INTERVALS = 5  # and so many of its usual intervals between lines
+# Keys of config.yaml that the page shows.
+SETTINGS = ("config", "env_config", "env", "map", "game", "seed", "label", "t_max", "test_episodes")
+# A training is quiet after so many seconds, and so many of its usual intervals, without a line.
+QUIET_SECONDS = 30.0
+QUIET_INTERVALS = 5
 
 
 @dataclass
 class Run:
-    """A run's folder and what was read of it."""
+    """A run's folder, with its metrics and settings as read so far."""
 
     folder: Path
     name: str  # its path below the folder that is watched, "." for that folder itself
     metrics: MetricsFile = field(init=False)
-    _facts: dict[str, object] = field(default_factory=dict)
-    _facts_time: int = -1  # of the config.yaml that they are from
+    _settings: dict[str, object] = field(default_factory=dict)
+    _settings_time: int = -1  # change of the config.yaml that they were read from
 
     def __post_init__(self) -> None:
         self.metrics = MetricsFile(self.folder / METRICS)
 
-    def facts(self) -> dict[str, object]:
-        """What config.yaml says of the run; {} where it can't be read (yet)."""
+    def settings(self) -> dict[str, object]:
+        """SETTINGS in config.yaml, and `codes`; {} where it can't be read (yet)."""
         path = self.folder / CONFIG
         try:
             changed = path.stat().st_mtime_ns
-            if changed != self._facts_time:
+            if changed != self._settings_time:
                 values = read(path)
-                self._facts = {key: values[key] for key in FACTS if key in values}
-                self._facts["codes"] = _number_of_codes(values)
-                self._facts_time = changed
+                self._settings = {key: values[key] for key in SETTINGS if key in values}
+                self._settings["codes"] = _number_of_codes(values)
+                self._settings_time = changed
         except (OSError, ConfigError):
             return {}
-        return self._facts
+        return self._settings
 
     def state(self, now: float | None = None) -> dict[str, object]:
-        """How far it is, and whether it goes on: `finished`, `training`, `quiet` or `waiting`."""
+        """Progress, and the state: `finished`, `training`, `quiet` or `waiting`."""
         now = time.time() if now is None else now
-        metrics, t_max = self.metrics, self.facts().get("t_max")
+        metrics, t_max = self.metrics, self.settings().get("t_max")
         age = max(0.0, now - metrics.written) if metrics.points else None
         if age is None:
             state = "waiting"
@@ -68,29 +69,29 @@ class Run:
         return {"state": state, "age": age, "t_env": metrics.t_env, "t_max": t_max}
 
     def _patience(self) -> float:
-        """Seconds without a new line that say nothing yet."""
+        """Seconds without a new line until the training is quiet."""
         times = [point.get("time") for point in self.metrics.points[-20:]]
         known = [moment for moment in times if moment is not None]
         gaps = [after - before for before, after in pairwise(known)]
-        return max(LEAST_QUIET, QUIET_INTERVALS * statistics.median(gaps) if gaps else 0.0)
+        return max(QUIET_SECONDS, QUIET_INTERVALS * statistics.median(gaps) if gaps else 0.0)
 
     def summary(self) -> dict[str, object]:
-        """A line of the list of runs."""
+        """The run's line in the list of runs."""
         metrics = self.metrics
         key = WIN if metrics.latest(WIN) is not None else RETURN
         return {
             "name": self.name,
-            "facts": self.facts(),
+            "settings": self.settings(),
             **self.state(),
             "written": metrics.written,
             "win": metrics.latest(WIN),
             "return": metrics.latest(RETURN),
-            "curve": metrics.curve(key, SHOWN_POINTS),
+            "curve": metrics.curve(key, LIST_POINTS),
             "curve_key": key,
         }
 
     def replays(self) -> dict[str, object]:
-        """The newest recorded battle's page and how many there are, by path within replays/."""
+        """Path within replays/ of the newest recorded battle's page, and the number of pages."""
         folder = self.folder / REPLAYS
         pages = [(path.stat().st_mtime, path) for path in _pages(folder)]
         battles = [(age, path) for age, path in pages if path.name != INDEX]
@@ -109,20 +110,20 @@ def _pages(folder: Path) -> Iterator[Path]:
 
 
 def _number_of_codes(values: Mapping[str, object]) -> object:
-    """K, where the run has a codebook."""
+    """K, the size of the run's codebook; None without one."""
     codebook = values.get("codebook")
     return codebook.get("size") if isinstance(codebook, Mapping) else None
 
 
 class Runs:
-    """The runs in a folder: itself, or those below it, new ones too."""
+    """The runs in a folder, which may itself be one; new ones are found at each `scan`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.known: dict[str, Run] = {}
 
-    def look(self) -> list[Run]:
-        """All runs there are now, the one written last first, with what was added to them."""
+    def scan(self) -> list[Run]:
+        """All present runs, their new lines read; the one written last comes first."""
         there = {_name(path, self.folder): path for path in find(self.folder)}
         self.known = {name: self.known.get(name) or Run(path, name) for name, path in there.items()}
         for run in self.known.values():
@@ -130,9 +131,9 @@ class Runs:
         return sorted(self.known.values(), key=lambda run: (-run.metrics.written, run.name))
 
     def get(self, name: str) -> Run | None:
-        """A run by its name, with what was added to it."""
+        """A run by its name, its new lines read; None if there is no such run."""
         if name not in self.known:
-            self.look()
+            self.scan()
         run = self.known.get(name)
         if run is not None:
             run.metrics.poll()
@@ -143,21 +144,21 @@ def _name(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def find(folder: Path, depth: int = DEEPEST) -> Iterator[Path]:
-    """The run folders at or below `folder`; there are none within a run."""
+def find(folder: Path, depth: int = MAX_DEPTH) -> Iterator[Path]:
+    """The run folders at or below `folder`; a run holds no other run."""
     if is_run(folder):
         yield folder
     elif depth > 0:
         try:
             below = sorted(entry.path for entry in os.scandir(folder) if _may_hold_runs(entry))
-        except (PermissionError, FileNotFoundError):  # not ours to read, or just removed
+        except (PermissionError, FileNotFoundError):  # not readable for us, or just removed
             return
         for path in below:
             yield from find(Path(path), depth - 1)
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a training wrote there."""
+    """Whether the folder has the files of a training."""
     return any((folder / name).is_file() for name in (METRICS, CONFIG))
 
 

@@ -1,4 +1,4 @@
-"""The page's HTTP server: loopback alone, reading alone, standard library alone."""
+"""The page's HTTP server: on loopback only, read-only, standard library only."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from marl.watch.runs import REPLAYS, Run, Runs
 
 HOST = "127.0.0.1"
 REPLAYS_PATH = "/replays/run="
-# Names that a browser on this machine may know us by. Any other means that a page from elsewhere
-# had its name point here, to read what it may not (DNS rebinding).
+# Host names that a browser on this machine uses. Any other one means DNS rebinding: a foreign page
+# whose name points here, so that it may read our answers.
 OWN_NAMES = ("127.0.0.1", "localhost")
 PAGE = Path(__file__).parent / "page"
 FILES = {
@@ -32,12 +32,12 @@ OWN_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "frame-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-# A recorded battle may come from anybody: its scripts run, but know nothing of us or of a network.
+# A recorded battle may come from a stranger: its scripts run without access to us or to a network.
 REPLAY_POLICY = (
     "sandbox allow-scripts allow-downloads; default-src 'none'; script-src 'unsafe-inline'; "
     "style-src 'unsafe-inline'; img-src data: blob:; media-src data: blob:; connect-src data: blob:"
 )
-# What stands in a replays/ folder; a trace is only ever saved, not shown.
+# File types of a replays/ folder; a browser saves .trace and .battle instead of showing them.
 REPLAY_KINDS = {
     ".html": "text/html",
     ".gif": "image/gif",
@@ -45,7 +45,7 @@ REPLAY_KINDS = {
     ".trace": "application/octet-stream",
     ".battle": "application/octet-stream",
 }
-SECONDS = 30.0  # that a connection may be silent
+SILENCE_SECONDS = 30.0  # until a silent connection is closed
 
 
 class WatchServer(ThreadingHTTPServer):
@@ -55,11 +55,11 @@ class WatchServer(ThreadingHTTPServer):
 
     def __init__(self, runs: Runs, port: int) -> None:
         self.runs = runs
-        self.lock = threading.Lock()  # around `runs`, which every request reads on
+        self.lock = threading.Lock()  # for `runs`, which every request updates
         super().__init__((HOST, port), Handler)
 
     def server_bind(self) -> None:
-        """Without http.server's question to the name server, which may take seconds."""
+        """Bind without http.server's DNS look-up, which may take seconds."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, self.server_address[1]
 
@@ -72,14 +72,14 @@ class Handler(BaseHTTPRequestHandler):
     """One request: the page's files, the points as JSON, a recorded battle."""
 
     server: WatchServer
-    protocol_version = "HTTP/1.0"  # a connection for each answer: none lives on when we end
-    timeout = SECONDS
+    protocol_version = "HTTP/1.0"  # a connection per answer: none outlives the server
+    timeout = SILENCE_SECONDS
 
     def do_GET(self) -> None:
-        """Answer; whatever is not known is a 404."""
+        """Answer; 404 for an unknown path."""
         name = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
         if name not in OWN_NAMES:
-            self._say(HTTPStatus.FORBIDDEN, f"open {self.server.url} on this machine")
+            self._refuse(HTTPStatus.FORBIDDEN, f"open {self.server.url} on this machine")
             return
         address = urlsplit(self.path)
         query = {key: values[-1] for key, values in parse_qs(address.query).items()}
@@ -93,27 +93,27 @@ class Handler(BaseHTTPRequestHandler):
         elif address.path.startswith(REPLAYS_PATH):
             self._replay(*address.path.removeprefix(REPLAYS_PATH).partition("/")[::2])
         else:
-            self._say(HTTPStatus.NOT_FOUND, "there is no such page")
+            self._refuse(HTTPStatus.NOT_FOUND, "there is no such page")
 
     do_HEAD = do_GET  # noqa: N815 - http.server's name
 
     def _list(self) -> None:
         with self.server.lock:
-            runs = [run.summary() for run in self.server.runs.look()]
+            runs = [run.summary() for run in self.server.runs.scan()]
         self._json({"folder": str(self.server.runs.folder), "runs": runs})
 
     def _run(self, query: dict[str, str]) -> None:
-        """The points from number `from` on; all of them if the file is another `generation` now."""
+        """The points from number `from` on; all of them if the file has a new `generation`."""
         with self.server.lock:
             run = self.server.runs.get(query.get("run", ""))
             if run is None:
-                self._say(HTTPStatus.NOT_FOUND, "there is no such run any more")
+                self._refuse(HTTPStatus.NOT_FOUND, "there is no such run any more")
                 return
             answer = news(run, _number(query.get("generation")), _number(query.get("from")) or 0)
         self._json(answer)
 
     def _replay(self, name: str, page: str) -> None:
-        """A file of a run's replays/; both names as they stand in the address."""
+        """A file of a run's replays/. name, page: percent-encoded, as in the URL."""
         page = unquote(page)
         with self.server.lock:
             run = self.server.runs.get(unquote(name))
@@ -126,16 +126,16 @@ class Handler(BaseHTTPRequestHandler):
             or not file.is_relative_to(folder)
             or not file.is_file()
         ):
-            self._say(HTTPStatus.NOT_FOUND, "there is no such recorded battle")
+            self._refuse(HTTPStatus.NOT_FOUND, "there is no such recorded battle")
             return
         self._send(file.read_bytes(), REPLAY_KINDS[file.suffix], REPLAY_POLICY)
 
     def _json(self, value: object) -> None:
-        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-        self._send(text.encode(), "application/json", OWN_POLICY)
+        body = json.dumps(value, separators=(",", ":"), allow_nan=False)
+        self._send(body.encode(), "application/json", OWN_POLICY)
 
-    def _say(self, status: HTTPStatus, text: str) -> None:
-        self._send(f"{text}\n".encode(), "text/plain", OWN_POLICY, status)
+    def _refuse(self, status: HTTPStatus, reason: str) -> None:
+        self._send(f"{reason}\n".encode(), "text/plain", OWN_POLICY, status)
 
     def _send(
         self, body: bytes, kind: str, policy: str, status: HTTPStatus = HTTPStatus.OK
@@ -153,23 +153,23 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def handle_one_request(self) -> None:
-        """A browser that goes away in the middle of an answer is nothing to report."""
+        """Ignore a browser that leaves in the middle of an answer."""
         try:
             super().handle_one_request()
         except ConnectionError:
             self.close_connection = True
 
     def log_message(self, *unused: object) -> None:
-        """Quiet: the page asks every other second."""
+        """Log nothing: the page asks every other second."""
 
 
 def news(run: Run, generation: int | None, first: int) -> dict[str, object]:
-    """What a page that has `first` points of `generation` does not know yet."""
+    """The run's state, and the points that a page with `first` points of `generation` lacks."""
     metrics = run.metrics
     start = first if generation == metrics.generation and first <= len(metrics.points) else 0
     return {
         "name": run.name,
-        "facts": run.facts(),
+        "settings": run.settings(),
         **run.state(),
         "generation": metrics.generation,
         "from": start,

@@ -1,6 +1,8 @@
 """The LAGMA recipe: presets, flags, what it shares with QMIX, what it costs."""
 
+import math
 import time
+from dataclasses import fields
 
 import pytest
 import torch
@@ -13,9 +15,9 @@ from marl.cli.main import split
 from marl.cli.resolve import make_plan
 from marl.controllers.exploration import EpsilonConfig
 from marl.errors import ConfigError
-from marl.intrinsic.lagma.bonus import IntrinsicConfig
+from marl.intrinsic.lagma.bonus import LagmaBonusConfig
 from marl.intrinsic.none import NoBonus
-from marl.protocols import Progress
+from marl.protocols import BATCH, Progress
 from marl.quantizers.vq import CodebookConfig
 
 CPU = torch.device("cpu")
@@ -30,9 +32,9 @@ def preset(name: str, *flags: str) -> QmixConfig:
 def tuned(name: str) -> tuple[float, ...]:
     """The columns of the paper's configurations that differ from map to map."""
     recipe = preset(name)
-    book = recipe.codebook
+    book = recipe.bonus.codebook
     weights = (book.vq_weight, book.commit_weight, book.coverage_weight)
-    intervals = (book.update_interval, recipe.intrinsic.update_interval)
+    intervals = (book.update_interval, recipe.bonus.update_interval)
     return (recipe.epsilon.anneal, *intervals, book.size, book.dim, *weights)
 
 
@@ -53,62 +55,52 @@ def test_preset_holds_the_published_values(name, values):
 
 
 def test_default_is_the_recommended_resolution():
-    recipe = preset("lagma")
-    assert (recipe.coverage, recipe.padding) == ("timestep", "masked")
-    assert recipe.intrinsic == IntrinsicConfig(update_interval=40)
-    assert recipe.codebook == CodebookConfig()
-    assert (recipe.intrinsic.start, recipe.intrinsic.window, recipe.intrinsic.k) == (
-        50_000,
-        100,
-        30,
-    )
-    assert recipe.intrinsic.resample_interval == 5
+    bonus = preset("lagma").bonus
+    assert bonus == LagmaBonusConfig()
+    assert bonus.codebook == CodebookConfig()
+    assert (bonus.coverage, bonus.padding) == ("timestep", "masked")
+    assert (bonus.start, bonus.window, bonus.k) == (50_000, 100, 30)
+    assert (bonus.update_interval, bonus.resample_interval) == (40, 5)
 
 
 def test_official_preset_is_the_published_behaviour():
-    recipe = preset("lagma_official")
-    assert recipe.padding == "included"
-    assert (recipe.codebook.grad_clip, recipe.codebook.gradient) == (None, "per_code")
-    intrinsic = recipe.intrinsic
-    assert (intrinsic.phantom_zero, intrinsic.final_slot) == (True, True)
-    assert (intrinsic.pay_on_resample, intrinsic.pay_on_terminal) == (False, True)
+    bonus = preset("lagma_official").bonus
+    assert bonus.padding == "included"
+    assert (bonus.codebook.grad_clip, bonus.codebook.gradient) == (None, "per_code")
+    assert (bonus.phantom_zero, bonus.final_slot) == (True, True)
+    assert (bonus.pay_on_resample, bonus.pay_on_terminal) == (False, True)
 
 
 def test_backbone_is_qmix_unchanged():
     qmix, recipe = preset("qmix"), preset("lagma")
-    for name in (
-        "agent",
-        "mixer",
-        "learner",
-        "epsilon",
-        "buffer",
-        "sampler",
-        "updates_per_episode",
-    ):
-        assert getattr(recipe, name) == getattr(qmix, name)
+    for item in fields(QmixConfig):
+        same = getattr(recipe, item.name) == getattr(qmix, item.name)
+        assert same == (item.name != "bonus"), item.name
 
 
 def test_ablations_are_flags():
-    recipe = preset(
+    bonus = preset(
         "lagma",
-        *("codebook.size=128", "codebook.dim=4", "codebook.hidden_dim=32", "coverage=all"),
-        *("intrinsic.k=5", "intrinsic.window=50", "intrinsic.goal_only=True", "intrinsic.start=0"),
-    )
-    assert (recipe.codebook.size, recipe.codebook.dim, recipe.codebook.hidden_dim) == (128, 4, 32)
-    assert recipe.coverage == "all"
-    assert (recipe.intrinsic.k, recipe.intrinsic.window) == (5, 50)
-    assert recipe.intrinsic.goal_only
-    assert preset("lagma", "codebook.grad_clip=None").codebook.grad_clip is None
-    assert preset("lagma", "coverage=none").coverage == "none"
+        *("bonus.codebook.size=128", "bonus.codebook.dim=4", "bonus.codebook.hidden_dim=32"),
+        *("bonus.k=5", "bonus.window=50", "bonus.goal_only=True", "bonus.start=0"),
+        "bonus.coverage=all",
+    ).bonus
+    book = bonus.codebook
+    assert (book.size, book.dim, book.hidden_dim) == (128, 4, 32)
+    assert bonus.coverage == "all"
+    assert (bonus.k, bonus.window) == (5, 50)
+    assert bonus.goal_only
+    assert preset("lagma", "bonus.codebook.grad_clip=None").bonus.codebook.grad_clip is None
+    assert preset("lagma", "bonus.coverage=none").bonus.coverage == "none"
 
 
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("coverage=cvr_all", "coverage"),
-        ("codebook.size=0", "codebook.size"),
-        ("intrinsic.windows=3", "window"),
-        ("padding=zeros", "padding"),
+        ("bonus.coverage=cvr_all", "bonus.coverage"),
+        ("bonus.codebook.size=0", "bonus.codebook.size"),
+        ("bonus.windows=3", "bonus.window"),
+        ("bonus.padding=zeros", "bonus.padding"),
     ],
 )
 def test_wrong_flag_is_refused_with_its_path(flag, message):
@@ -123,7 +115,7 @@ def test_slices_are_refused():
 
 
 def test_goal_only_without_wins_is_refused():
-    recipe = LagmaConfig(intrinsic=IntrinsicConfig(goal_only=True))
+    recipe = LagmaConfig(bonus=LagmaBonusConfig(goal_only=True))
     with pytest.raises(ConfigError, match=r"goal_only.*does not report wins"):
         recipe.build(SMALL, CPU)
     recipe.build(STALKERS, CPU)
@@ -141,14 +133,15 @@ def losses(recipe: QmixConfig, updates: int = 6) -> list[float]:
     found = []
     for update in range(updates):
         batch = random_batch(SMALL, 4, seed=update, lengths=[9, 5, 3, 7])
-        metrics = learner.update(batch, Progress(t_env=update + 1, episode=update, update=update))
+        progress = Progress(t_env=update + 1, episode=update, update=update)
+        metrics = learner.update({BATCH: batch}, progress)
         assert all(value.ndim == 0 for value in metrics.values())
         found.append(metrics["loss"].item())
     return found
 
 
 def test_lagma_without_its_reward_is_qmix_bit_for_bit():
-    idle = LagmaConfig(intrinsic=IntrinsicConfig(enabled=False, start=0, update_interval=1))
+    idle = LagmaConfig(bonus=LagmaBonusConfig(enabled=False, start=0, update_interval=1))
     assert losses(idle) == losses(QmixConfig())
 
 
@@ -157,40 +150,63 @@ def test_before_the_start_lagma_is_qmix_bit_for_bit():
 
 
 def test_past_the_start_the_bonus_moves_the_target():
-    active = LagmaConfig(
-        codebook=CodebookConfig(lr=0.05, update_interval=1),  # soon more than one code is in use
-        intrinsic=IntrinsicConfig(start=0, update_interval=1),
-    )
+    book = CodebookConfig(lr=0.05, update_interval=1)  # soon more than one code is in use
+    active = LagmaConfig(bonus=LagmaBonusConfig(start=0, update_interval=1, codebook=book))
     found, plain = losses(active, 12), losses(QmixConfig(), 12)
     assert found[0] == plain[0]  # windows open at the first update after episode 0
     assert found[1:] != plain[1:]
 
 
+ACTIVE = ("bonus.start=0", "bonus.update_interval=1")
+MOVING = ("bonus.codebook.lr=0.05", "bonus.codebook.update_interval=1")  # soon several codes
+
+
+def test_qmix_with_the_bonus_is_lagma():
+    qmix, lagma = preset("qmix", "bonus.kind=lagma"), preset("lagma")
+    for item in fields(lagma):
+        assert getattr(qmix, item.name) == getattr(lagma, item.name), item.name
+    found = losses(preset("qmix", "bonus.kind=lagma", *ACTIVE, *MOVING), 12)
+    assert found == losses(preset("lagma", *ACTIVE, *MOVING), 12)
+    assert found != losses(preset("qmix"), 12)  # so it does pay
+
+
+@pytest.mark.parametrize("kind", ["independent", "vdn"])
+def test_the_bonus_pays_on_other_mixers(kind):
+    recipe = preset("lagma", f"mixer.kind={kind}", *ACTIVE, *MOVING)
+    plain = preset("qmix", f"mixer.kind={kind}")
+    assert recipe.mixer.kind == kind
+    found, expected = losses(recipe, 32), losses(plain, 32)
+    assert found[0] == expected[0]
+    assert found[1:] != expected[1:]
+    assert all(math.isfinite(loss) for loss in found)
+
+
 def test_update_reports_how_the_codebook_and_the_bonus_fare():
     torch.manual_seed(0)
-    learner = LagmaConfig(intrinsic=IntrinsicConfig(start=0)).build(SMALL, CPU).learner
-    metrics = learner.update(random_batch(SMALL, 4), Progress(t_env=1, episode=31))
+    learner = LagmaConfig(bonus=LagmaBonusConfig(start=0)).build(SMALL, CPU).learner
+    metrics = learner.update({BATCH: random_batch(SMALL, 4)}, Progress(t_env=1, episode=31))
     expected = "codebook_usage codebook_perplexity intrinsic_mean intrinsic_paid vq_loss"
     expected += " coverage_loss recon_loss commit_loss vae_grad_norm"
     assert set(expected.split()) <= metrics.keys()
     assert not isinstance(learner.bonus, NoBonus)
 
 
+@pytest.mark.slow  # a busy machine may miss it
 def test_update_costs_at_most_1_15_of_a_qmix_update():
     """CPU time, best of each kind of update; one in ten takes a step of the quantiser too."""
     batch = random_batch(STALKERS, 32)
     qmix = QmixConfig().build(STALKERS, CPU).learner
-    active = LagmaConfig(intrinsic=IntrinsicConfig(start=0, update_interval=1))
+    active = LagmaConfig(bonus=LagmaBonusConfig(start=0, update_interval=1))
     lagma = active.build(STALKERS, CPU).learner
     kinds = {"qmix": (qmix, 0), "plain": (lagma, 0), "quantiser": (lagma, 10)}
-    lagma.update(batch, Progress(t_env=1, episode=10))  # compiles the walk
+    lagma.update({BATCH: batch}, Progress(t_env=1, episode=10))  # compiles the walk
     best = dict.fromkeys(kinds, float("inf"))
     episode = 10
     for _ in range(4):
         for kind, (learner, episodes) in kinds.items():
             episode += episodes
             start = time.process_time()
-            learner.update(batch, Progress(t_env=1, episode=episode))
+            learner.update({BATCH: batch}, Progress(t_env=1, episode=episode))
             best[kind] = min(best[kind], time.process_time() - start)
     print({kind: f"{1000 * seconds:.0f} ms" for kind, seconds in best.items()})
     assert 0.9 * best["plain"] + 0.1 * best["quantiser"] < 1.15 * best["qmix"]

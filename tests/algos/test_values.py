@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from marl.algos.qmix import QmixConfig
+from marl.algos.values import ValueRecipeConfig
 from marl.buffers.episodes import BufferConfig
 from marl.buffers.samplers import EpisodeSamplerConfig, SliceSamplerConfig
 from marl.registry import LEARNERS
+from marl.runners.updates import ReplayUpdatesConfig
 
 
 @pytest.mark.parametrize(
@@ -38,11 +40,16 @@ def test_a_replay_that_just_holds_the_first_update_is_taken(sampler, buffer):
 
 def test_a_run_without_updates_is_refused():
     with pytest.raises(ValueError, match="one must be more than 0"):
-        QmixConfig(updates_per_episode=0.0)
-    QmixConfig(updates_per_episode=0.0, updates_per_step=0.5)
+        ReplayUpdatesConfig(per_episode=0.0)
+    ReplayUpdatesConfig(per_episode=0.0, per_step=0.5)
 
 
-@pytest.mark.parametrize("recipe", LEARNERS.values(), ids=LEARNERS)
+VALUE_RECIPES = {
+    name: recipe for name, recipe in LEARNERS.items() if issubclass(recipe, ValueRecipeConfig)
+}
+
+
+@pytest.mark.parametrize("recipe", VALUE_RECIPES.values(), ids=VALUE_RECIPES)
 def test_the_defaults_leave_room_for_an_episode_beyond_the_first_update(recipe):
     """A replay as large as the start drops an episode before it is ever full."""
     config = recipe()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import fields
 
 import pytest
 import torch
 from builders import SMALL, random_batch
 
-from marl.batch import EpisodeBatch
+from marl.batch import WON, EpisodeBatch, layout_of
 from marl.buffers.episodes import EpisodeBuffer
 from marl.buffers.samplers import Slices, WholeEpisodes
+from marl.protocols import BATCH
+
+LAYOUT = layout_of(SMALL, [WON])
 
 
 def numbered(first: int, lengths: list[int]) -> EpisodeBatch:
@@ -23,53 +25,57 @@ def numbered(first: int, lengths: list[int]) -> EpisodeBatch:
     return batch
 
 
+def replay(episodes: int, max_steps: int | None = None) -> EpisodeBuffer:
+    return EpisodeBuffer(LAYOUT, SMALL.episode_limit, episodes, max_steps)
+
+
 def test_oldest_episodes_go_first():
-    buffer = EpisodeBuffer(SMALL, episodes=3)
+    buffer = replay(episodes=3)
     buffer.add(numbered(0, [2, 3]))
     buffer.add(numbered(2, [4, 1]))
-    held = buffer.episodes(buffer.held_rows())
+    held = buffer.episodes(torch.arange(len(buffer)))
     assert held.episode.tolist() == [1, 2, 3]
     assert buffer.steps == 8
 
 
 def test_a_limit_of_steps_drops_old_episodes():
-    buffer = EpisodeBuffer(SMALL, episodes=10, max_steps=7)
+    buffer = replay(episodes=10, max_steps=7)
     buffer.add(numbered(0, [3, 3, 3]))
     assert len(buffer) == 2
     assert buffer.steps == 6
 
 
 def test_episodes_come_back_as_they_went_in_with_zero_padding():
-    buffer = EpisodeBuffer(SMALL, episodes=4)
+    buffer = replay(episodes=4)
     buffer.add(numbered(7, [9, 9, 9, 9]))  # dirty every row first
     batch = numbered(0, [5, 2, 4, 1])
     buffer.add(batch)
-    held = buffer.episodes(buffer.held_rows())
-    for field in fields(EpisodeBatch):
-        assert torch.equal(getattr(held, field.name), getattr(batch, field.name)), field.name
+    held = buffer.episodes(torch.arange(len(buffer)))
+    for name in LAYOUT:
+        assert torch.equal(held[name], batch[name]), name
 
 
 def test_whole_episodes_are_drawn_without_repeats_and_trimmed():
-    buffer = EpisodeBuffer(SMALL, episodes=10)
+    buffer = replay(episodes=10)
     buffer.add(numbered(0, [2, 3, 4, 5, 6]))
     rng = torch.Generator().manual_seed(0)
-    batch = WholeEpisodes(5).sample(buffer, rng)
+    batch = WholeEpisodes(5).sample(buffer, rng)[BATCH]
     assert sorted(batch.episode.tolist()) == [0, 1, 2, 3, 4]
     assert batch.steps == 6
 
 
 def test_too_few_episodes_are_refused_with_what_to_do():
-    buffer = EpisodeBuffer(SMALL, episodes=10)
+    buffer = replay(episodes=10)
     buffer.add(numbered(0, [2]))
     with pytest.raises(ValueError, match=r"asked for 2 episodes, hold 1; lower sampler.batch_size"):
         WholeEpisodes(2).sample(buffer, torch.Generator())
 
 
 def test_one_step_slices_are_transitions_with_their_next_slot():
-    buffer = EpisodeBuffer(SMALL, episodes=4)
+    buffer = replay(episodes=4)
     batch = numbered(0, [5, 2])
     buffer.add(batch)
-    slices = Slices(200, length=1).sample(buffer, torch.Generator().manual_seed(0))
+    slices = Slices(200, length=1).sample(buffer, torch.Generator().manual_seed(0))[BATCH]
     assert slices.steps == 1
     assert slices.filled.all()
     seen = set(slices.reward[:, 0, 0].int().tolist())
@@ -78,20 +84,21 @@ def test_one_step_slices_are_transitions_with_their_next_slot():
         episode, t = divmod(int(slices.reward[row, 0, 0]), 100)
         assert torch.equal(slices.obs[row], batch.obs[episode, t : t + 2])
         assert slices.terminated[row, 0, 0] == batch.terminated[episode, t, 0]
-        before = batch.actions[episode, t - 1].tolist() if t else [-1, -1, -1]
+        before = batch.actions[episode, t - 1].tolist() if t else [0, 0, 0]
+        assert slices.started[row] == (t == 0)
         assert slices.previous_actions[row].tolist() == before
 
 
 def test_every_step_is_equally_likely_in_slices():
-    buffer = EpisodeBuffer(SMALL, episodes=4)
+    buffer = replay(episodes=4)
     buffer.add(numbered(0, [8, 2]))
-    slices = Slices(20_000).sample(buffer, torch.Generator().manual_seed(1))
+    slices = Slices(20_000).sample(buffer, torch.Generator().manual_seed(1))[BATCH]
     share = (slices.episode == 0).float().mean().item()
     assert share == pytest.approx(0.8, abs=0.015)  # 5 standard errors
 
 
 def test_slices_past_an_episodes_end_are_padding():
-    buffer = EpisodeBuffer(SMALL, episodes=4)
+    buffer = replay(episodes=4)
     buffer.add(numbered(0, [3, 3]))
     batch = buffer.slices(torch.tensor([0]), torch.tensor([2]), length=3)
     assert batch.filled[0, :, 0].tolist() == [True, False, False]
@@ -100,12 +107,16 @@ def test_slices_past_an_episodes_end_are_padding():
 
 
 def test_saved_replay_samples_the_same():
-    buffer = EpisodeBuffer(SMALL, episodes=3)
+    buffer = replay(episodes=3)
     buffer.add(numbered(0, [2, 3, 9, 4]))  # wraps round
-    other = EpisodeBuffer(SMALL, episodes=3)
+    other = replay(episodes=3)
     other.load_state_dict(copy.deepcopy(buffer.state_dict()))
-    draws = [WholeEpisodes(2).sample(b, torch.Generator().manual_seed(3)) for b in (buffer, other)]
-    for field in fields(EpisodeBatch):
-        assert torch.equal(*(getattr(draw, field.name) for draw in draws)), field.name
+    rngs = [torch.Generator().manual_seed(3) for _ in range(2)]
+    draws = [
+        WholeEpisodes(2).sample(held, rng)[BATCH]
+        for held, rng in zip((buffer, other), rngs, strict=True)
+    ]
+    for name in LAYOUT:
+        assert torch.equal(*(draw[name] for draw in draws)), name
     other.add(numbered(4, [1]))
-    assert other.episodes(other.held_rows()).episode.tolist() == [2, 3, 4]
+    assert other.episodes(torch.arange(len(other))).episode.tolist() == [2, 3, 4]

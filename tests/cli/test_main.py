@@ -1,4 +1,4 @@
-"""python run.py: what it takes, and how it ends when something is wrong."""
+"""python run.py: its arguments, its messages and its exit codes."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ import yaml
 from marl.buffers.samplers import EpisodeSamplerConfig
 from marl.cli.arguments import parse_updates, split
 from marl.cli.main import main
-from marl.cli.resolve import make_plan, open_folder
+from marl.cli.resolve import make_plan
 from marl.config.files import ROOT
 from marl.errors import ConfigError
 from marl.nets.agents import MlpConfig, RnnConfig
-from marl.run.folder import create_folder, read_config, run_folder
+from marl.run.folder import create_folder, open_folder, read_config, run_folder
 from marl.run.plan import Plan
 
 GAME = ["--config=qmix", "--env-config=matrix"]
@@ -88,7 +88,7 @@ def test_options_may_stand_anywhere(words):
     assert arguments.updates == {"a": 1}
 
 
-def test_updates_are_literals_or_texts_and_dots_go_inside():
+def test_updates_are_literals_or_strings_and_dots_name_sections():
     words = ["a.b=1", "a.c=5e-4", "d=True", "e=[1, 2]", "f=3s_vs_5z", "g=None", "h={'x': 1}", "i="]
     assert parse_updates(words) == {
         "a": {"b": 1, "c": 5e-4},
@@ -110,7 +110,7 @@ def test_updates_are_literals_or_texts_and_dots_go_inside():
         ([*GAME, "map=3m"], "map=3m: settings stand after the word 'with'"),
         ([*GAME, "with", "map"], "'map': expects key=value"),
         ([*GAME, "with", "a..b=1"], "expects key=value"),
-        ([*GAME, "--nonsense"], "cannot make sense of '--nonsense'"),
+        ([*GAME, "--nonsense"], "cannot parse '--nonsense'"),
         (["--config=qmix"], "--env-config=NAME is missing; there are: "),
         (["--env-config=matrix"], "--config=NAME is missing; there are: "),
         (["--config=qmx", "--env-config=matrix"], "no configs/algs/qmx.yaml; did you mean 'qmix'?"),
@@ -135,7 +135,7 @@ def test_updates_are_literals_or_texts_and_dots_go_inside():
             "learner.optimizer.alpha: belongs to learner.optimizer.kind=rmsprop, and this is adam",
         ),
         ([*GAME, "with", "buffer.episodes=16"], "buffer.episodes: 16 can never fill a batch of 32"),
-        ([*GAME, "with", "updates_per_episode=0"], "updates_per_step: one must be more than 0"),
+        ([*GAME, "with", "updates.per_episode=0"], "per_step: one must be more than 0"),
         (
             ["--config=dqn", "--env-config=gymnasium", "with", "buffer.steps=500"],
             "buffer.steps: 500 can never hold the 1000 steps that the first update waits for",
@@ -155,7 +155,7 @@ def test_updates_are_literals_or_texts_and_dots_go_inside():
         (["evaluate", "with", "resume=x"], "resume: belongs to train"),
     ],
 )
-def test_what_is_wrong_is_said(words, said):
+def test_mistakes_are_named_in_the_message(words, said):
     assert said in refused(*words)
 
 
@@ -277,7 +277,7 @@ def test_errors_become_a_line_and_a_code(capsys, error, code, said):
     assert capsys.readouterr().err.startswith(said)
 
 
-def test_a_mistake_of_ours_keeps_its_traceback():
+def test_a_bug_keeps_its_traceback():
     def execute(plan, options):
         raise FileNotFoundError(errno.ENOENT, "no", "/x")
 
@@ -328,20 +328,20 @@ def test_resuming_takes_the_recorded_configuration(trained):
         (["learner.gama=0.9"], "learner.gama: unknown key"),
     ],
 )
-def test_a_resumed_run_stays_what_it_was(trained, words, said):
+def test_a_resumed_run_refuses_other_settings(trained, words, said):
     with pytest.raises(ConfigError, match=said):
         plan_of("train", "with", f"resume={trained}", *words)
 
 
-def test_a_resumed_run_may_repeat_what_it_was(trained):
+def test_a_resumed_run_may_repeat_its_settings(trained):
     words = ["learner.gamma=5e-1", "seed=3", "test_interval=10"]
     assert plan_of("with", f"resume={trained}", *words).run.test_interval == 10
 
 
-def test_evaluation_takes_the_recorded_configuration_unless_told_otherwise(trained):
+def test_evaluation_takes_the_recorded_configuration_unless_given_another(trained):
     plan = plan_of("evaluate", "with", f"checkpoint={trained}", "episodes=5", "game=penalty")
     assert (plan.run.episodes, plan.env.game, plan.recipe.learner.gamma) == (5, "penalty", 0.5)
-    assert open_folder(plan) == trained
+    assert open_folder(plan, "matrix/penalty") == trained
     elsewhere = plan_of("evaluate", "--env-config=two_step", "with", f"checkpoint={trained}")
     assert elsewhere.env_name == "two_step"
     same = plan_of("evaluate", *GAME, "with", f"checkpoint={trained}")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from marl.cli.arguments import split
-from marl.cli.resolve import make_plan, open_folder
+from marl.cli.resolve import make_plan
 from marl.envs.game.options import GameConfig
 from marl.envs.smac import Sc2Config
 from marl.envs.smac_game import plan_v1
@@ -35,8 +35,6 @@ def test_qmix_trains_on_3m_with_a_worker_or_its_game_killed_every_500_steps(
     config = Sc2Config(backend="game", map="3m", game=game)
     hunted = HuntedConfig(plan_v1(config), EVERY, game)
     plan = replace(plan, env=hunted, run=replace(plan.run, results_dir=str(tmp_path)))
-    plan = replace(plan, folder=open_folder(plan))
-    assert plan.folder is not None
     trainer = Trainer(plan)
     env = trainer.env
     assert isinstance(env, HuntedEnv)
@@ -58,12 +56,14 @@ def test_qmix_trains_on_3m_with_a_worker_or_its_game_killed_every_500_steps(
     assert 0.8 * env.kills <= incidents["env_episodes_dropped"] <= incidents["env_restarts"]
     buffer = trainer.agent.buffer
     stored = buffer.storage.rows(0, len(buffer))
-    assert len(buffer) < buffer.rows  # all of them are still there
+    assert len(buffer) < buffer.capacity  # all of them are still there
     assert int(stored.lengths.sum()) == summary.t_env
     last = stored.lengths - 1
     ended = stored.terminated[range(len(buffer)), last, 0]
     assert ended.all()  # a broken one is cut off, not ended
-    lines = [json.loads(line) for line in (plan.folder / "metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(line) for line in (trainer.folder / "metrics.jsonl").read_text().splitlines()
+    ]
     logged = [line["env_restarts"] for line in lines if "env_restarts" in line]
     assert logged[-1] >= 0.9 * incidents["env_restarts"]
     assert sessions(env) == []

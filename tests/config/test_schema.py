@@ -1,4 +1,4 @@
-"""The strict parser: what it takes, and the line it says when it refuses."""
+"""The strict parser: accepted values, and the line for each refused one."""
 
 from __future__ import annotations
 
@@ -98,8 +98,8 @@ def test_converted_numbers_have_the_type_of_the_field():
         ({"codebook": {"size": 0}}, "codebook.size: 0 is too small; it must be at least 1"),
         ({"codebook": {"rate": 0}}, "codebook.rate: 0.0 is too small; it must be more than 0"),
         ({"codebook": {"rate": 2}}, "codebook.rate: 2.0 is too large; it must be at most 1"),
-        ({"codebook": {"rate": "fast"}}, "expects a number, got 'fast' (a text)"),
-        ({"codebook": {"rate": True}}, "expects a number, got True (a truth value)"),
+        ({"codebook": {"rate": "fast"}}, "expects a number, got 'fast' (a string)"),
+        ({"codebook": {"rate": True}}, "expects a number, got True (a boolean)"),
         ({"codebook": {"rate": "nan"}}, "expects a finite number"),
         ({"codebook": {"size": 1.5}}, "codebook.size: expects a whole number, got 1.5"),
         ({"codebook": {"size": True}}, "codebook.size: expects a number, got True"),
@@ -115,13 +115,13 @@ def test_converted_numbers_have_the_type_of_the_field():
         ({"widths": [64, "x"]}, "widths[1]: expects a number"),
         ({"pair": [1]}, "pair: expects 2 values, got 1"),
         ({"flag": 1}, "flag: expects True or False, got 1 (int)"),
-        ({"label": 3}, "label: expects a text, got 3 (int)"),
+        ({"label": 3}, "label: expects a string, got 3 (int)"),
         ({"limit": 13}, "limit and label do not go together"),
         ({"limit": 14}, "limit: 14 is one too many"),
         ({"extra": 3}, "extra: expects a mapping"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_its_path(mapping, said):
+def test_unfit_values_are_refused_with_their_path(mapping, said):
     assert said in refusal(**mapping)
 
 
@@ -167,7 +167,7 @@ class Drawn:
     attack: Uniform | Fixed | None = None
 
 
-def test_sections_may_be_told_apart_by_dist_type():
+def test_dist_type_may_choose_a_section():
     assert parse(Drawn, {"attack": {"high": 0.5}}) == Drawn(Uniform(0.5))
     fixed = Drawn(Fixed((1.0, 2.0)))
     assert to_mapping(fixed) == {"attack": {"dist_type": "fixed", "items": [1.0, 2.0]}}
@@ -204,7 +204,7 @@ def test_a_refused_value_names_the_file_that_set_it():
         split_parse(mapping, {"part": Part}, sources)
 
 
-def test_a_key_of_another_part_is_said_to_belong_there():
+def test_a_key_of_another_part_is_refused_with_that_part():
     with pytest.raises(ConfigError, match="codebook: belongs to recipe lagma"):
         split_parse({"codebook": 1}, {"env": Map}, elsewhere={"codebook": "recipe lagma"})
 

@@ -1,94 +1,212 @@
-"""Every recipe's parts keep the promises of marl/protocols.py, on the sizes of a real map."""
+"""What every learner in the registry promises, whatever it learns and from what.
+
+A recipe is asked on each of `SPECS` that it does not refuse. Experience comes from its own actor
+through its own way of collecting, in an environment of random numbers.
+"""
 
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+from dataclasses import dataclass
 
 import pytest
 import torch
-from builders import SMALL, random_batch
+from builders import ONE_AGENT, SMALL, VECTORS, NoiseEnv, random_batch
 
-from marl.algos.values import Agent
-from marl.intrinsic.lagma.bonus import LatentGoalBonus
-from marl.intrinsic.none import NoBonus
-from marl.protocols import Progress
+from marl import seeding
+from marl.algos.agent import Agent
+from marl.batch import layout_of
+from marl.errors import ConfigError
+from marl.protocols import Acted, Behaviour, ObservationTensors, Progress, Samples
 from marl.registry import LEARNERS
+from marl.runners.stopwatch import Stopwatch
+from marl.seeding import EpisodeSeeds
+from marl.spec import Discrete, EnvSpec
 
 CPU = torch.device("cpu")
-ONE_AGENT = replace(SMALL, name="test/one", n_agents=1)
+NUM_ENVS = 16
+MOST_ROUNDS = 20_000  # collections before a first update is given up
 LATE = Progress(t_env=10**6, episode=10**5, update=10**5)  # past every warm-up
-CASES = [(name, SMALL) for name in LEARNERS] + [(name, ONE_AGENT) for name in LEARNERS]
-ids = [f"{name}-{spec.n_agents}" for name, spec in CASES]
-pytestmark = pytest.mark.parametrize(("name", "spec"), CASES, ids=ids)
+SPECS = (SMALL, ONE_AGENT, VECTORS)
 
 
-def build(name, spec) -> Agent:
+def suits(name: str, spec: EnvSpec) -> bool:
+    try:
+        LEARNERS[name]().check(spec)
+    except ConfigError:
+        return False
+    return True
+
+
+CASES = [(name, spec) for name in LEARNERS for spec in SPECS if suits(name, spec)]
+ids = [f"{name}-{spec.name.removeprefix('test/')}" for name, spec in CASES]
+every_learner = pytest.mark.parametrize(("name", "spec"), CASES, ids=ids)
+
+
+def build(name: str, spec: EnvSpec) -> Agent:
     torch.manual_seed(0)
     return LEARNERS[name]().build(spec, CPU)
 
 
-def test_controller_gives_a_value_for_every_action_and_takes_the_carry_back(name, spec):
-    controller = build(name, spec).controller
-    batch = random_batch(spec, 4)
-    carry = controller.initial_carry(4)
-    values, after = controller.step(batch.obs[:, 0], batch.previous_actions, carry)
-    assert values.shape == (4, spec.n_agents, spec.n_actions)
-    assert after.shape == carry.shape
-    assert controller.unroll(batch).shape == (4, batch.steps + 1, spec.n_agents, spec.n_actions)
+@dataclass
+class Student:
+    """An agent that learns in an environment of random numbers."""
+
+    agent: Agent
+    spec: EnvSpec
+
+    def __post_init__(self) -> None:
+        agent = self.agent
+        env = NoiseEnv(self.spec, NUM_ENVS)
+        self.runner = agent.rollout.build(env, agent.layout, CPU, Stopwatch())
+        self.seeds = EpisodeSeeds(0, seeding.TRAIN_EPISODES)
+        self.behaviour = Behaviour(agent.actor, rng=torch.Generator().manual_seed(1))
+        self.rng = torch.Generator().manual_seed(2)
+
+    def samples(self) -> Samples:
+        """What one update would learn from; collects until there is enough for that."""
+        sampler, buffer = self.agent.sampler, self.agent.buffer
+        for _ in range(MOST_ROUNDS):
+            if sampler.ready(buffer):
+                return sampler.sample(buffer, self.rng)
+            buffer.add(self.runner.collect(self.behaviour, self.seeds).batch)
+        raise AssertionError("there never was enough for an update")
 
 
-def test_exploration_and_greedy_choose_available_actions(name, spec):
+def observed(spec: EnvSpec, rows: int) -> ObservationTensors:
+    batch = random_batch(spec, rows, seed=3)
+    avail = batch.avail[:, 0] if isinstance(spec.action, Discrete) else None
+    return ObservationTensors(batch.obs[:, 0], batch.state[:, 0], avail)
+
+
+def copied(values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in values.items()}
+
+
+def assert_equal(one: Acted, other: Acted) -> None:
+    assert torch.equal(one.actions, other.actions)
+    for left, right in ((one.carry, other.carry), (one.extras, other.extras)):
+        assert left.keys() == right.keys()
+        assert all(torch.equal(left[key], right[key]) for key in left)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_learner_suits_a_spec_and_refuses_others_in_one_line(name):
+    assert any(suits(name, spec) for spec in SPECS)
+    for spec in SPECS:
+        if not suits(name, spec):
+            with pytest.raises(ConfigError) as refusal:
+                build(name, spec)
+            assert "\n" not in str(refusal.value)
+
+
+@every_learner
+@pytest.mark.parametrize("greedy", [False, True])
+@pytest.mark.parametrize("progress", [Progress(), LATE], ids=["first", "late"])
+def test_actions_are_available_ones_or_finite_vectors(name, spec, greedy, progress):
     agent = build(name, spec)
-    rng = torch.Generator().manual_seed(0)
-    avail = random_batch(spec, 64).avail[:, 0]
-    values = torch.randn(avail.shape)
-    for chooser in (agent.exploration, agent.greedy):
-        for progress in (Progress(), LATE):
-            actions = chooser.select(values, avail, progress, rng)
-            assert avail.gather(-1, actions[..., None]).all()
-    assert set(agent.exploration.metrics(LATE)) == {"epsilon"}
-
-
-def test_learner_learns_from_what_its_sampler_draws_and_gives_numbers(name, spec):
-    agent = build(name, spec)
-    rng = torch.Generator().manual_seed(0)
-    assert not agent.sampler.ready(agent.buffer)
-    while not agent.sampler.ready(agent.buffer):
-        agent.buffer.add(random_batch(spec, 32, lengths=[9, 5, 3, 1] * 8))
-    batch = agent.sampler.sample(agent.buffer, rng)
-    metrics = agent.learner.update(batch, LATE)
-    assert {"loss", "grad_norm", "td_error_abs", "q_taken_mean", "target_mean"} <= set(metrics)
-    assert all(torch.as_tensor(value).ndim == 0 for value in metrics.values())
-    assert all(torch.isfinite(torch.as_tensor(value)) for value in metrics.values())
-
-
-def test_saved_learner_goes_on_as_the_first_one(name, spec):
-    if name == "dqn":
-        batches = [random_batch(spec, 8, seed=i, lengths=[1] * 8) for i in range(3)]
+    shown, rng = observed(spec, 64), torch.Generator().manual_seed(0)
+    actions = agent.actor.act(shown, agent.actor.initial_carry(64), progress, rng, greedy).actions
+    column = agent.layout["actions"]
+    assert (actions.shape, actions.dtype) == ((64, *column.shape), column.dtype)
+    if isinstance(spec.action, Discrete):
+        assert shown.avail is not None
+        assert shown.avail.gather(-1, actions[..., None]).all()
     else:
-        batches = [random_batch(spec, 8, seed=i, lengths=[9, 5] * 4) for i in range(3)]
-    one, two = build(name, spec).learner, build(name, spec).learner
-    one.update(batches[0], LATE)
+        assert torch.isfinite(actions).all()  # environments clip what goes beyond the bounds
+
+
+@every_learner
+def test_the_carry_comes_back_as_it_went_in_and_the_extras_are_as_declared(name, spec):
+    actor = build(name, spec).actor
+    first = actor.initial_carry(8)
+    assert all(tensor.shape[0] == 8 for tensor in first.values())
+    shown, rng = observed(spec, 8), torch.Generator().manual_seed(0)
+    acted = actor.act(shown, first, Progress(), rng)
+    acted = actor.act(shown, acted.carry, Progress(), rng)  # it takes its own carry back
+    assert acted.carry.keys() == first.keys()
+    for key, tensor in first.items():
+        assert (acted.carry[key].shape, acted.carry[key].dtype) == (tensor.shape, tensor.dtype)
+    declared = {column.name: (column.shape, column.dtype) for column in actor.columns}
+    assert all(column.level == "step" for column in actor.columns)
+    assert declared == {
+        key: (tuple(tensor.shape[1:]), tensor.dtype) for key, tensor in acted.extras.items()
+    }
+
+
+@every_learner
+@pytest.mark.parametrize("greedy", [False, True])
+def test_an_actor_remembers_nothing_and_a_greedy_one_draws_nothing(name, spec, greedy):
+    actor = build(name, spec).actor
+    shown, carry = observed(spec, 8), actor.initial_carry(8)
+    before = copied(carry)
+    answers = []
+    for _ in range(2):
+        rng = torch.Generator().manual_seed(5)
+        answers.append(actor.act(shown, carry, Progress(), rng, greedy))
+        if greedy:
+            assert torch.equal(rng.get_state(), torch.Generator().manual_seed(5).get_state())
+    assert_equal(*answers)
+    assert all(torch.equal(before[key], carry[key]) for key in before)
+
+
+@every_learner
+def test_an_actor_says_where_its_exploration_stands(name, spec):
+    numbers = build(name, spec).actor.metrics(LATE)
+    assert all(isinstance(value, float) for value in numbers.values())
+
+
+@every_learner
+def test_the_layout_is_the_environments_with_what_the_parts_add(name, spec):
+    agent = build(name, spec)
+    assert dict(layout_of(spec)).items() <= dict(agent.layout).items()
+    assert {column.name for column in agent.actor.columns} <= agent.layout.keys()
+    assert agent.buffer.layout is agent.layout
+
+
+@every_learner
+def test_a_learner_learns_from_what_its_sampler_gives_and_reports_numbers(name, spec):
+    student = Student(build(name, spec), spec)
+    learner = student.agent.learner
+    assert not student.agent.sampler.ready(student.agent.buffer)
+    before = [parameter.detach().clone() for parameter in learner.parameters]
+    assert before
+    metrics = learner.update(student.samples(), LATE)
+    assert metrics
+    for key, value in metrics.items():
+        assert value.ndim == 0, key
+        assert not value.requires_grad, key
+        assert value.isfinite(), key
+    after = list(learner.parameters)
+    assert any(not torch.equal(one, two) for one, two in zip(before, after, strict=True))
+    assert all(parameter.isfinite().all() for parameter in after)
+
+
+@every_learner
+def test_a_saved_learner_goes_on_as_the_first_one_bit_for_bit(name, spec):
+    student = Student(build(name, spec), spec)
+    samples = [student.samples() for _ in range(4)]
+    one, two = student.agent.learner, build(name, spec).learner
+    progress = [Progress(LATE.t_env + i, LATE.episode + i, LATE.update + i) for i in range(4)]
+    for i in range(2):
+        one.update(samples[i], progress[i])
     file = io.BytesIO()
     torch.save(one.state_dict(), file)
     file.seek(0)
     two.load_state_dict(torch.load(file, weights_only=True))
-    for batch in batches[1:]:
-        first, second = one.update(batch, LATE), two.update(batch, LATE)
+    for i in range(2, 4):
+        first, second = one.update(samples[i], progress[i]), two.update(samples[i], progress[i])
         assert first.keys() == second.keys()
         for key in first:
-            assert torch.equal(torch.as_tensor(first[key]), torch.as_tensor(second[key])), key
+            assert torch.equal(first[key], second[key]), key
+    for left, right in zip(one.parameters, two.parameters, strict=True):
+        assert torch.equal(left, right)
 
 
-def test_bonus_fits_the_bootstrap_whatever_is_learnt_per_step(name, spec):
-    bonus = build(name, spec).learner.bonus
-    assert isinstance(bonus, LatentGoalBonus if name == "lagma" else NoBonus)
-    batch = random_batch(spec, 8, lengths=[9, 5] * 4)
-    bonus.prepare(batch, LATE)
-    for width in (1, spec.n_agents):
-        bootstrap = torch.randn(8, batch.steps, width)
-        paid = bonus.bonus(batch, bootstrap).expand_as(bootstrap)
-        assert (paid >= 0).all()
-        assert (paid[~batch.filled[..., 0]] == 0).all()
-        assert not paid.requires_grad
+@every_learner
+def test_two_builds_of_one_seed_learn_the_same(name, spec):
+    students = [Student(build(name, spec), spec) for _ in range(2)]
+    for _ in range(2):
+        one, two = (who.agent.learner.update(who.samples(), LATE) for who in students)
+        assert one.keys() == two.keys()
+        assert all(torch.equal(one[key], two[key]) for key in one)

@@ -1,4 +1,4 @@
-"""What can be imported, and the port."""
+"""The clients' imports, and the port."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def failed(last_line: str) -> Probe:
     return Probe(1, "", f"Traceback (most recent call last):\n{last_line}\n")
 
 
-def test_what_can_be_imported_is_ok_with_its_place():
+def test_an_importable_client_is_ok_with_its_place():
     finding = check_client(Client("json", "json", ("json",), "pip"))
     assert finding.state is State.OK
     assert finding.found.endswith("json/__init__.py")
 
 
-def test_what_is_not_there_is_missing_with_how_to_get_it():
+def test_an_absent_client_is_missing_with_how_to_get_it():
     finding = check_client(Client("nobody", "nobody_has_this.env", ("nobody-has-this",), "pip x"))
     assert (finding.state, finding.advice) == (State.MISSING, "pip x")
 
@@ -36,7 +36,7 @@ def test_a_checkout_named_by_its_variable_is_looked_into_first(tmp_path, monkeyp
     assert str(tmp_path) in finding.found
 
 
-def test_a_protobuf_too_new_for_pysc2_is_told_with_its_cure():
+def test_a_protobuf_too_new_for_pysc2_is_named_with_the_remedy():
     error = "TypeError: Descriptors cannot be created directly.\nIf this call came from a _pb2.py"
     finding = check_client(BY_TOPIC["pysc2"], failed(error))
     assert finding.state is State.BROKEN
@@ -52,7 +52,7 @@ def test_the_other_package_named_smac_is_not_taken_for_it():
     assert finding.advice.startswith("pip uninstall smac; ")
 
 
-def test_a_client_that_lacks_what_it_needs_is_broken_with_the_reason():
+def test_a_client_without_its_own_requirements_is_broken_with_the_reason():
     said = "ModuleNotFoundError: No module named 'pysc2'"
     finding = check_client(BY_TOPIC["smac"], failed(said))
     assert (finding.state, finding.found) == (State.BROKEN, said)

@@ -1,4 +1,4 @@
-"""python run.py doctor, as a person starts it."""
+"""python run.py doctor, started as a user does."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_it_runs_where_packages_are_missing_and_says_which():
         (["with", "install_engine_as_sc2=/dev/null"], "/dev/null is not a folder"),
     ],
 )
-def test_what_is_mistyped_is_one_line_and_code_2(words, said, capsys):
+def test_a_typing_error_is_one_line_and_code_2(words, said, capsys):
     assert command.main(words) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
@@ -79,20 +79,20 @@ def test_an_installation_is_asked_of_the_engine_with_the_folder(tmp_path, monkey
     assert "export SC2PATH=" in capsys.readouterr().out
 
 
-def test_only_what_the_engine_needs_makes_the_exit_code(monkeypatch, capsys):
+def test_only_the_engines_needs_decide_the_exit_code(monkeypatch, capsys):
     def examine(finding: Finding) -> int:
         checks = [lambda: [finding]]
-        monkeypatch.setattr(command, "show", lambda title, *unused, **more: show(title, checks))
+        monkeypatch.setattr(command, "run_checks", lambda title, *_, **more: run(title, checks))
         return command.examine()
 
-    show = command.show
+    run = command.run_checks
     assert examine(Finding("game", State.BROKEN, "x", "y")) == 0
     assert examine(Finding("numpy", State.DIFFERS, "x", "y", needed=True)) == 0
     assert examine(Finding("numpy", State.MISSING, "x", "y", needed=True)) == 1
     assert "-> y" in capsys.readouterr().out
 
 
-def test_what_cannot_be_read_is_a_finding_and_the_rest_goes_on():
+def test_an_unreadable_file_is_a_finding_and_the_other_checks_go_on():
     def unreadable() -> list[Finding]:
         raise PermissionError(13, "Permission denied", "/secret")
 
@@ -101,7 +101,7 @@ def test_what_cannot_be_read_is_a_finding_and_the_rest_goes_on():
     assert "/secret" in finding.found
 
 
-def test_a_check_that_fails_is_said_and_a_needed_one_stops_the_engine():
+def test_a_check_that_fails_is_reported_and_a_needed_one_stops_the_engine():
     def failing() -> list[Finding]:
         raise ValueError("no JSON")
 
@@ -125,6 +125,6 @@ def test_the_same_settings_reach_it_through_run_py(monkeypatch):
     assert seen == [{"install_engine_as_sc2": "/x"}]
 
 
-def test_settings_refuse_what_is_no_setting():
+def test_words_that_are_no_settings_are_refused():
     with pytest.raises(ConfigError):
         command.settings(["with", "x"])

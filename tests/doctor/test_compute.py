@@ -69,7 +69,7 @@ def test_a_read_only_cache_is_broken(tmp_path: Path):
     assert compute.examine_cache(tmp_path).state is State.BROKEN
 
 
-def test_what_is_wrong_with_a_battle_is_named():
+def test_the_faults_of_a_battle_are_named():
     shown = [
         {"legal": True, "finite": True, "ended": False, "state": bytes([step])} for step in range(5)
     ]
@@ -77,8 +77,8 @@ def test_what_is_wrong_with_a_battle_is_named():
     shown[3]["state"] = shown[2]["state"]
     shown[4]["ended"] = True
     assert battle.faults(shown) == [
-        "the battle ended before it can have",
-        "the state stood still",
+        "the battle ended too early",
+        "the state did not change",
     ]
     said = Probe(0, json.dumps({"wrong": ["x"], "ready": 1.0, "step": 1.0}), "")
     assert battle.check_battle(said).stops_the_engine
@@ -90,6 +90,6 @@ def test_a_crash_of_compiled_code_is_a_finding():
     assert "crashed" in battle.check_battle(crashed).advice
 
 
-def test_what_never_ends_is_a_finding_too():
+def test_an_endless_process_is_a_finding_too():
     endless = run_python(["-c", "import time; time.sleep(60)"], 0.5)
-    assert battle.check_battle(endless).found == "no end within its time"
+    assert battle.check_battle(endless).found == "not finished within its time limit"

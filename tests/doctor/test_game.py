@@ -49,13 +49,13 @@ def test_other_builds_differ_and_those_without_the_api_are_broken(tmp_path):
     assert by_topic(installed(old, 52910))["build"].state is State.BROKEN
 
 
-def test_a_base_that_is_no_number_is_named_since_pysc2_stops_at_it(tmp_path):
+def test_a_base_that_is_no_number_is_named_since_pysc2_fails_on_it(tmp_path):
     found = by_topic(installed(tmp_path, 75689, "75689.bak"))
     assert found["build"].state is State.BROKEN
     assert "Base75689.bak" in found["build"].found
 
 
-def test_what_is_missing_is_said(tmp_path):
+def test_missing_parts_of_the_game_are_named(tmp_path):
     assert by_topic(Place(tmp_path / "x", "SC2PATH"))["folder"].state is State.MISSING
     assert by_topic(Place(tmp_path, "SC2PATH"))["build"].state is State.MISSING
     place = installed(tmp_path, 75689)
@@ -68,7 +68,7 @@ def test_what_is_missing_is_said(tmp_path):
     assert by_topic(place)["program"].state is State.MISSING
 
 
-def test_the_newest_glibc_that_any_file_asks_for_counts(tmp_path):
+def test_the_newest_glibc_that_any_file_needs_counts(tmp_path):
     place = installed(tmp_path, 75689)
     binary = place.folder / "Versions" / "Base75689" / "SC2_x64"
     libs = place.folder / "Libs"
@@ -76,14 +76,14 @@ def test_the_newest_glibc_that_any_file_asks_for_counts(tmp_path):
     # The name lies across the border of two pieces as the file is read.
     (libs / "libstdc++.so.6").write_bytes(game.ELF + bytes(2**20 - 8) + b"\0GLIBC_2.18\0GLIBC_2.9")
     (libs / "notes.so.txt").write_bytes(b"GLIBC_2.99")
-    assert game.glibc_asked(binary) == (2, 14)
+    assert game.glibc_needed(binary) == (2, 14)
     good = game.check_glibc(binary, libs, (2, 18))
     assert good.state is State.OK
-    assert good.found == "libstdc++.so.6 asks for glibc 2.18, this system has 2.18"
+    assert good.found == "libstdc++.so.6 needs glibc 2.18, this system has 2.18"
     assert game.check_glibc(binary, libs, (2, 17)).state is State.BROKEN
 
 
-def test_our_engine_in_the_games_place_is_seen_to_be_a_script(tmp_path):
+def test_our_engine_in_the_games_place_is_recognised_as_a_script(tmp_path):
     found = by_topic(installed(tmp_path, 75689, program=b"#!/bin/sh\n"))
     assert "our engine" in found["program"].found
     assert "glibc" not in found
@@ -98,7 +98,7 @@ def test_every_map_of_smac_is_known_and_is_one_of_our_scenarios():
     assert all(len(digest) == 64 and int(digest, 16) for digest in digests)
 
 
-def test_maps_are_told_apart_by_what_is_in_them(tmp_path, monkeypatch):
+def test_maps_are_recognised_by_their_contents(tmp_path, monkeypatch):
     folder = tmp_path / "Maps" / "SMAC_Maps"
     folder.mkdir(parents=True)
     (folder / "3m.SC2Map").write_bytes(b"abc")
@@ -108,7 +108,7 @@ def test_maps_are_told_apart_by_what_is_in_them(tmp_path, monkeypatch):
     monkeypatch.setattr(maps, "SMAC_MAPS", {"3m": abc, "8m": abc})
     v1, v2 = maps.check_maps(tmp_path)
     assert v1.state is State.DIFFERS
-    assert v1.found == "1 of 2 as published; with other bytes: 8m"
+    assert v1.found == "1 of 2 as published; different: 8m"
     assert v2.state is State.MISSING
     assert "32x32_flat" in v2.found
     assert str(folder) in v2.advice

@@ -1,4 +1,4 @@
-"""Our engine in the game's place: never over a game, never over anything of anybody's."""
+"""Our engine in the game's place: never over a game, never over other files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from marl.sc2api.known_maps import SMAC_MAPS
 
 
 def tree(folder: Path) -> None:
-    """What an installer may write: a launcher, a map, a link."""
+    """The files of an installer: a launcher, a map, a link."""
     binary = folder / "Versions" / "Base75689" / "SC2_x64"
     binary.parent.mkdir(parents=True, exist_ok=True)
     binary.write_text("#!/bin/sh\n")
@@ -67,19 +67,19 @@ def test_a_game_put_over_our_tree_is_safe_from_us(tmp_path):
 
 def test_a_folder_with_anything_else_is_left_as_it_is(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    assert "what is not ours (thesis.tex)" in refused(tmp_path)
+    assert "files of others (thesis.tex)" in refused(tmp_path)
 
 
 def test_a_file_of_ours_that_somebody_changed_is_theirs_now(tmp_path):
     install.install_engine(tmp_path, tree)
     (tmp_path / "Maps" / "3m.SC2Map").write_bytes(b"the published map")
-    assert "what is not ours (Maps/3m.SC2Map)" in refused(tmp_path)
+    assert "files of others (Maps/3m.SC2Map)" in refused(tmp_path)
 
 
 def test_a_list_that_is_not_ours_gives_no_right(tmp_path):
     (tmp_path / install.LIST).write_text("[1, 2")
     (tmp_path / "file").touch()
-    assert "what is not ours" in refused(tmp_path)
+    assert "files of others" in refused(tmp_path)
 
 
 def test_a_file_or_a_link_is_no_folder(tmp_path):
@@ -102,7 +102,7 @@ def test_an_installation_that_was_stopped_half_way_can_be_begun_anew(tmp_path):
     assert install.is_engine(tmp_path)
 
 
-def test_the_engines_own_tree_is_what_the_clients_look_for_and_can_be_written_twice(tmp_path):
+def test_the_engines_own_tree_is_found_by_the_clients_and_can_be_written_twice(tmp_path):
     for _ in range(2):
         install.install_engine(tmp_path)
     findings = game.check_game(game.Place(tmp_path, "SC2PATH"), "Linux")

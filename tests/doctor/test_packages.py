@@ -1,4 +1,4 @@
-"""Python and the packages beside setup.cfg and constraints.txt."""
+"""Python and the packages, compared with setup.cfg and constraints.txt."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_missing_extra_stops_nothing(project):
     assert not any(finding.stops_the_engine for finding in found)
 
 
-def test_without_the_lists_of_packages_that_is_what_is_found(tmp_path):
+def test_missing_lists_of_packages_are_a_finding(tmp_path):
     (finding,) = packages.check_packages(tmp_path)
     assert (finding.state, finding.needed) == (State.MISSING, False)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium import spaces
 
-from marl.envs.gymnasium import GymnasiumConfig
+from marl.envs.gymnasium import GymnasiumConfig, decoder
 from marl.errors import EnvError
+from marl.spec import Continuous, Discrete
 
 
 def seeds_of(*values: int) -> np.ndarray:
@@ -72,7 +74,6 @@ def test_a_numbered_observation_becomes_a_one_hot():
     ("env_id", "complaint"),
     [
         ("CartPol-v1", "did you mean CartPole-v1"),
-        ("Pendulum-v1", "only Discrete ones are supported"),
         ("Blackjack-v1", "set time_limit"),
         ("no_such_package:Env-v0", "cannot be made"),
     ],
@@ -82,6 +83,48 @@ def test_what_cannot_be_played_is_refused_in_one_line(env_id: str, complaint: st
         GymnasiumConfig(env_id).build(1, 1)
     assert env_id in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_a_box_of_actions_has_its_bounds():
+    spec = GymnasiumConfig("Pendulum-v1").build(1, 1).spec
+    assert spec.action == Continuous(low=(-2.0,), high=(2.0,))
+    assert (spec.n_agents, spec.obs_dim, spec.episode_limit) == (1, 3, 200)
+
+
+def test_an_episode_of_vectors_is_the_one_that_gymnasium_plays():
+    ours = GymnasiumConfig("Pendulum-v1").build(2, 1)
+    theirs = gymnasium.make("Pendulum-v1")
+    ours.reset(seeds_of(9, 12))
+    obs, _ = theirs.reset(seed=12)
+    assert ours.observe().avail is None
+    for step in range(20):
+        np.testing.assert_array_equal(ours.observe().obs[1, 0], obs)
+        torque = np.array([np.sin(step)], dtype=np.float32)
+        result = ours.step(np.array([[[0.0]], [torque]], dtype=np.float32))  # [E,A,D]
+        obs, reward, _, _, _ = theirs.step(torque)
+        assert result.reward[1] == np.float32(reward)
+
+
+def test_the_first_of_numbered_actions_may_have_any_number():
+    action, decode = decoder("test", spaces.Discrete(3, start=-1))
+    assert action == Discrete(3)
+    assert [decode(np.int64(number)) for number in range(3)] == [-1, 0, 1]
+
+
+def test_a_vector_is_clipped_and_takes_the_shape_of_the_box():
+    low, high = np.array([[0, 0], [0, -1]]), np.array([[1, 1], [2, 1]])
+    action, decode = decoder("test", spaces.Box(low, high, dtype=np.float64))
+    assert action == Continuous(low=(0.0, 0.0, 0.0, -1.0), high=(1.0, 1.0, 2.0, 1.0))
+    found = decode(np.array([0.5, 3.0, 2.0, -9.0], dtype=np.float32))
+    assert (found.tolist(), found.dtype) == ([[0.5, 1.0], [2.0, -1.0]], np.float64)
+
+
+@pytest.mark.parametrize(
+    "space", [spaces.MultiDiscrete([2, 3]), spaces.Box(0, np.inf, (2,)), spaces.Text(3)]
+)
+def test_actions_of_other_kinds_are_refused(space):
+    with pytest.raises(EnvError, match=r"test: its actions are .* and a Box with bounds"):
+        decoder("test", space)
 
 
 def test_an_environment_without_a_limit_takes_ours():

@@ -15,14 +15,14 @@ from marl.engine.smac.options import Options, Quirks, values_by_name
 from marl.envs.game.options import GameConfig
 from marl.envs.smac import Sc2Config
 from marl.errors import ConfigError, EnvError
-from marl.spec import EnvSpec
+from marl.spec import Discrete, EnvSpec
 
 CONFIG = Path(__file__).parents[2] / "configs" / "envs" / "sc2.yaml"
 
 
 def test_spec_of_three_stalkers():
     env = Sc2Config(map="3s_vs_5z").build(2, 1)
-    expected = EnvSpec("sc2-engine/3s_vs_5z", 3, 11, 48, 68, 250, reports_win=True)
+    expected = EnvSpec("sc2-engine/3s_vs_5z", 3, Discrete(11), 48, 68, 250, reports_win=True)
     assert env.spec == expected
 
 

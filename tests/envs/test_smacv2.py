@@ -20,7 +20,7 @@ from marl.engine.smacv2.teams import WeightedTeams
 from marl.engine.smacv2.traits import Mask, PerAgentUniform
 from marl.envs.smacv2 import Smacv2Config
 from marl.errors import ConfigError, EnvError
-from marl.spec import EnvSpec
+from marl.spec import Discrete, EnvSpec
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "envs"
 PUBLISHED = Smacv2Config(
@@ -67,7 +67,9 @@ def test_more_agents_than_enemies_need_more_actions_where_medivacs_heal():
 
 def test_spec_of_five_protoss():
     env = plan_env("map=protoss_5_vs_5").build(2, 1)
-    expected = EnvSpec("sc2v2-engine/protoss_5_vs_5", 5, 11, 92, 130, 200, reports_win=True)
+    expected = EnvSpec(
+        "sc2v2-engine/protoss_5_vs_5", 5, Discrete(11), 92, 130, 200, reports_win=True
+    )
     assert env.spec == expected
     env.close()
 

@@ -15,7 +15,7 @@ from marl.algos.iql import IqlConfig
 from marl.algos.qmix import QmixConfig
 from marl.algos.vdn import VdnConfig
 from marl.learners.targets import greedy_actions, masked_mean, td_targets
-from marl.protocols import Progress
+from marl.protocols import BATCH, Progress
 
 CPU = torch.device("cpu")
 
@@ -55,7 +55,7 @@ def test_masked_mean_counts_every_value_of_a_real_step():
 def test_qmix_loss_and_gradients_equal_the_naive_reference(lengths):
     learner = qmix_learner()
     batch = random_batch(SMALL, 4, seed=1, lengths=lengths)
-    loss, _ = learner.loss(batch)
+    loss, _ = learner.loss(batch, Progress())
     gradients = torch.autograd.grad(loss, learner.parameters)
     reference = naive_qmix_loss(learner, batch)
     expected = torch.autograd.grad(reference, learner.parameters)
@@ -74,17 +74,18 @@ def test_padding_does_not_change_the_loss():
         getattr(padded, name)[:4, :4] = getattr(batch, name)
     padded = padded.map(lambda tensor: tensor[:4])
     assert padded.steps == 9
-    assert learner.loss(padded)[0].item() == pytest.approx(learner.loss(batch)[0].item(), abs=1e-6)
+    found, expected = (learner.loss(part, Progress())[0].item() for part in (padded, batch))
+    assert found == pytest.approx(expected, abs=1e-6)
 
 
 def test_targets_are_copied_every_interval_of_episodes():
     learner = qmix_learner()
     batch = random_batch(SMALL, 4)
-    learner.update(batch, Progress(episode=199))
+    learner.update({BATCH: batch}, Progress(episode=199))
     assert not torch.equal(
         learner.controller.net.head.bias, learner.target_controller.net.head.bias
     )
-    learner.update(batch, Progress(episode=200))
+    learner.update({BATCH: batch}, Progress(episode=200))
     for name, tensor in learner.controller.state_dict().items():
         assert torch.equal(tensor, learner.target_controller.state_dict()[name])
     assert learner.last_target_update == 200
@@ -109,23 +110,24 @@ def test_qmix_grows_with_every_agents_value():
 def test_state_dict_goes_on_bit_for_bit():
     batch = random_batch(SMALL, 4)
     first = qmix_learner()
-    first.update(batch, Progress(episode=200))
+    first.update({BATCH: batch}, Progress(episode=200))
     second = qmix_learner(seed=5)
     second.load_state_dict(copy.deepcopy(first.state_dict()))
     for _ in range(3):
-        one, two = (x.update(batch, Progress(episode=300)) for x in (first, second))
+        one, two = (x.update({BATCH: batch}, Progress(episode=300)) for x in (first, second))
         assert one["loss"].item() == two["loss"].item()
     for a, b in zip(first.parameters, second.parameters, strict=True):
         assert torch.equal(a, b)
 
 
+@pytest.mark.slow  # a busy machine may miss it
 def test_fused_update_is_faster_than_the_per_timestep_form():
     """Medians of interleaved rounds, CPU time, one thread, B = 32, T = 250 steps."""
     learner = qmix_learner(STALKERS)
     batch = random_batch(STALKERS, 32)
 
     def fused() -> None:
-        learner.loss(batch)[0].backward()
+        learner.loss(batch, Progress())[0].backward()
 
     def naive() -> None:
         naive_qmix_loss(learner, batch).backward()

@@ -13,10 +13,11 @@ from marl.algos.vdn import VdnConfig
 from marl.buffers.episodes import BufferConfig
 from marl.controllers.exploration import EpsilonConfig
 from marl.envs.matrix import TwoStepConfig
-from marl.protocols import Progress
+from marl.protocols import Behaviour, Progress
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.evaluation import play
 from marl.runners.stopwatch import Stopwatch
+from marl.seeding import EpisodeSeeds
 
 
 def greedy_return(recipe: ValueRecipeConfig, episodes: int, seed: int) -> float:
@@ -25,17 +26,17 @@ def greedy_return(recipe: ValueRecipeConfig, episodes: int, seed: int) -> float:
     device = torch.device("cpu")
     env = TwoStepConfig().build(8, 1)
     agent = recipe.build(env.spec, device)
-    runner = EpisodeRunner(env, device, Stopwatch())
+    runner = EpisodeRunner(env, agent.layout, device, Stopwatch())
+    seeds = EpisodeSeeds(seed, seeding.TRAIN_EPISODES)
     rng = torch.Generator().manual_seed(seed)
     for episode in range(0, episodes, 8):
-        seeds = seeding.episode_seeds(seed, seeding.TRAIN_EPISODES, episode, 8)
         progress = Progress(t_env=2 * episode, episode=episode)
-        rollout = runner.collect(agent.controller, agent.exploration, progress, seeds, rng)
+        rollout = runner.collect(Behaviour(agent.actor, progress, rng), seeds)
         agent.buffer.add(rollout.batch)
         if agent.sampler.ready(agent.buffer):
             for _ in range(4):
                 agent.learner.update(agent.sampler.sample(agent.buffer, rng), progress)
-    test = play(runner, agent.controller, agent.greedy, np.zeros(1, dtype=np.uint64))
+    test = play(runner, agent.actor, np.zeros(1, dtype=np.uint64))
     return float(test[0].returns[0])
 
 

@@ -1,4 +1,4 @@
-"""What a person sees while training runs and at its end."""
+"""The console during a training and at its end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from marl.log.console import (
-    MOST_ROWS,
+    MAX_ROWS,
     ConsoleSink,
     evaluation_table,
     thinned,
@@ -85,7 +85,7 @@ def test_the_table_has_the_interval(capsys):
 
 def test_a_long_table_is_thinned_and_keeps_both_ends():
     rows = thinned([row(t_env) for t_env in range(200)])
-    assert len(rows) == MOST_ROWS
+    assert len(rows) == MAX_ROWS
     assert (rows[0]["t_env"], rows[-1]["t_env"]) == (0, 199)
 
 
@@ -94,7 +94,7 @@ def test_the_split_of_time_adds_up_to_the_whole():
     assert line.endswith("0:01:40 at 123 steps/s: env 25 %, learning 50 %, other 25 %")
 
 
-def test_the_summary_says_where_everything_lies_and_how_to_go_on(capsys):
+def test_the_summary_names_the_results_and_how_to_go_on(capsys):
     summary = SimpleNamespace(
         folder=Path("results/x"),
         t_env=500,

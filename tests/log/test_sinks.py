@@ -1,4 +1,4 @@
-"""Where metrics go: metrics.jsonl, TensorBoard, sacred."""
+"""The sinks of metrics: metrics.jsonl, TensorBoard, sacred."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_line_is_on_disk_before_the_next_one(tmp_path):
     sink.close()
 
 
-def test_resuming_drops_the_lines_that_are_played_anew(tmp_path):
+def test_resuming_drops_the_lines_of_repeated_steps(tmp_path):
     path = tmp_path / "metrics.jsonl"
     path.write_text('{"t_env": 10}\n{"t_env": 20}\n{"t_env": 30}\n{"t_en')  # killed while writing
     sink = JsonlSink(path, start=20)
@@ -48,7 +48,7 @@ def test_tensorboard_has_the_metric_as_tag_and_t_env_as_step(tmp_path):
     assert [(e.step, e.value) for e in events.Scalars("loss")] == [(10, 0.5), (20, 0.25)]
 
 
-def test_a_resumed_tensorboard_hides_what_is_played_anew(tmp_path):
+def test_a_resumed_tensorboard_hides_the_points_of_repeated_steps(tmp_path):
     for start, steps in ((0, (10, 20, 30)), (20, (25,))):
         sink = TensorBoardSink(tmp_path / str(start), start)
         for step in steps:
@@ -63,7 +63,7 @@ def test_a_resumed_tensorboard_hides_what_is_played_anew(tmp_path):
 
 
 class RunOfSacred:
-    """What SacredSink uses of sacred's Run."""
+    """The part of sacred's Run that SacredSink uses."""
 
     def __init__(self) -> None:
         self.info: dict[str, object] = {}
@@ -87,7 +87,7 @@ def test_sacred_gets_pymarls_pairs_of_lists():
     assert run.scalars == [("loss", 0.5, 10), ("loss", 0.25, 20), ("epsilon", 1.0, 20)]
 
 
-def test_what_sacreds_heartbeat_reads_does_not_change_under_it():
+def test_the_dict_that_sacreds_heartbeat_reads_does_not_change():
     run = RunOfSacred()
     sink = SacredSink(run)
     sink.write({"loss": 0.5}, t_env=10)

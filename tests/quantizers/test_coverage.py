@@ -1,7 +1,7 @@
-"""J(t): which codes each slot pulls; all worked by hand."""
+"""J(t), the codes that each slot pulls; all worked by hand."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marl.quantizers.coverage import codes_of_slot, coverage_weights
@@ -51,6 +51,7 @@ def test_worked_sets(n_codes, horizon, slot, codes):
     assert codes_of_slot(slot, n_codes, horizon, "official") == codes
 
 
+@settings(deadline=None)
 @given(st.integers(1, 300), st.integers(1, 300), st.sampled_from(["official", "balanced"]))
 def test_every_code_is_pulled_once_if_there_are_enough_and_in_order_if_not(
     n_codes, horizon, leftovers

@@ -165,7 +165,7 @@ def trained_codebook(coverage="timestep", **options) -> Tensor:
     states = torch.rand(30, 5, generator=torch.Generator().manual_seed(1))
     for _ in range(3):
         trained.step(states, torch.arange(30) % 5, 5)
-    # The encoder shows what the codebook does not: commitment and reconstruction.
+    # Seen in the encoder, not in the codebook: commitment and reconstruction.
     encoder = trained.quantizer.encoder[4].weight
     return torch.cat([trained.quantizer.codebook.flatten(), encoder.flatten()]).detach()
 
@@ -192,7 +192,7 @@ def trained_codebook(coverage="timestep", **options) -> Tensor:
     ],
     ids=str,
 )
-def test_every_option_changes_what_is_learnt(change):
+def test_every_option_changes_the_learnt_weights(change):
     plain, changed = trained_codebook(), trained_codebook(**change)
     assert plain.shape != changed.shape or not torch.equal(plain, changed)
 
@@ -215,7 +215,7 @@ def test_no_clip_leaves_gradients_alone():
 
 
 @pytest.mark.parametrize(("coverage", "used"), [("timestep", 5), ("none", 1)])
-def test_coverage_is_what_brings_the_codes_to_the_states(coverage, used):
+def test_coverage_brings_the_codes_to_the_states(coverage, used):
     trained = real_learner(coverage, hidden_dim=64, dim=8, size=64)
     slot = torch.arange(100) % 5
     states = nn.functional.one_hot(slot, 5).float()  # each slot its own state

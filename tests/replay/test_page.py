@@ -221,9 +221,9 @@ def test_lagmas_channels_stand_beside_the_battle(shown):
 @needs_chromium
 def test_every_switch_works_in_both_themes_and_on_a_phone(shown):
     for name in ("follow", "orders", "sight", "reach", "trails", "names"):
-        before = shown.evaluate(f"viewer.shown.{name}")
+        before = shown.evaluate(f"viewer.toggles.{name}")
         shown.click(*centre(shown, f"#show-{name}"))
-        assert shown.evaluate(f"viewer.shown.{name}") is not before
+        assert shown.evaluate(f"viewer.toggles.{name}") is not before
     dark = shown.evaluate("getComputedStyle(document.body).backgroundColor")
     shown.press("d")
     assert shown.evaluate("getComputedStyle(document.body).backgroundColor") != dark

@@ -37,7 +37,7 @@ def models(tmp_path):
     return tmp_path / "models"
 
 
-def test_what_was_saved_is_loaded(models):
+def test_saved_parts_are_loaded(models):
     loaded = load(models / "200")
     assert torch.equal(loaded["learner"]["weight"], torch.full((100,), 200.0))
     assert loaded["learner"]["steps"] == [1, {"name": "x"}]
@@ -109,7 +109,7 @@ def test_a_write_cut_off_half_way_says_the_disks_reason(models, monkeypatch):
     assert sorted(path.name for path in models.iterdir()) == ["100", "200"]
 
 
-def test_a_mistake_of_ours_is_not_called_a_full_disk(models):
+def test_a_bug_is_not_called_a_full_disk(models):
     with pytest.raises((pickle.PicklingError, AttributeError, TypeError)):
         save(models / "300", {"learner": {"function": lambda: 0}})
     assert sorted(path.name for path in models.iterdir()) == ["100", "200"]
@@ -181,7 +181,7 @@ def test_the_nearest_step_is_found_and_0_means_the_newest(models, load_step, fou
     assert find(models / "100", load_step) == models / "100"
 
 
-def test_looking_where_nothing_is_says_so(tmp_path):
+def test_a_folder_without_checkpoints_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match="does not exist"):
         find(tmp_path / "nowhere")
     with pytest.raises(CheckpointError, match="holds no checkpoint"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import statistics
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,11 +12,13 @@ import pytest
 import torch
 
 from marl.cli.arguments import split
-from marl.cli.resolve import make_plan, open_folder
+from marl.cli.resolve import make_plan
 from marl.errors import CheckpointError, ConfigError
+from marl.log.summary import Summary
 from marl.run import checkpoint
-from marl.run.plan import pick_device
-from marl.run.train import Trainer, resume, train
+from marl.run.plan import Plan, pick_device
+from marl.run.train import Trainer, resume
+from marl.run.train import train as run_training
 
 SETTINGS = {
     "num_envs": 4,
@@ -32,21 +33,24 @@ SETTINGS = {
     "tensorboard": False,
     "seed": 3,
 }
-LAGMA = {"intrinsic.start": 200, "intrinsic.update_interval": 8, "codebook.size": 16}
+LAGMA = {"bonus.start": 200, "bonus.update_interval": 8, "bonus.codebook.size": 16}
+STEPS = {"rollout.kind": "steps", "buffer.kind": "transitions", "buffer.steps": 1000}
 
 
-def plan_for(folder: Path, config: str, env: str, **settings):
-    """A parsed plan, with its run folder made below `folder`."""
+def plan_for(folder: Path, config: str, env: str, **settings) -> Plan:
+    """A parsed plan, whose run folder comes below `folder`."""
     words = [f"{key}={value}" for key, value in (SETTINGS | settings).items()]
     argv = ["train", f"--config={config}", f"--env-config={env}", "with", *words]
-    plan = make_plan(split([*argv, f"results_dir={folder}"]))
-    return replace(plan, folder=open_folder(plan))
+    return make_plan(split([*argv, f"results_dir={folder}"]))
 
 
-def resume_plan(folder: Path, **settings):
+def resume_plan(folder: Path, **settings) -> Plan:
     words = [f"{key}={value}" for key, value in settings.items()]
-    plan = make_plan(split(["train", "with", f"resume={folder}", *words]))
-    return replace(plan, folder=open_folder(plan))
+    return make_plan(split(["train", "with", f"resume={folder}", *words]))
+
+
+def train(plan: Plan) -> Summary:
+    return run_training(Trainer(plan))
 
 
 def tensors(state, path=""):
@@ -77,6 +81,7 @@ def assert_same(one, two):
         ("lagma", "sc2", {"map": "3m", **LAGMA}),
         ("qmix", "sc2", {"map": "2s3z"}),
         ("dqn", "gymnasium", {"sampler.start": 50, "buffer.steps": 1000}),
+        ("dqn", "gymnasium", {"sampler.start": 50, **STEPS}),
     ],
 )
 def test_n_and_n_more_steps_are_2n_steps_bit_for_bit(tmp_path, config, env, settings):
@@ -101,9 +106,9 @@ def test_metrics_go_on_without_gap_or_repeat(tmp_path):
     assert min(steps) < 400 < max(steps)
 
 
-@pytest.mark.parametrize("updates_per_episode", [1.0, 0.5])
+@pytest.mark.parametrize("per_episode", [1.0, 0.5])
 def test_updates_per_environment_step_do_not_depend_on_the_number_of_environments(
-    tmp_path, updates_per_episode
+    tmp_path, per_episode
 ):
     episodes = {}
     for num_envs in (1, 8):
@@ -113,15 +118,15 @@ def test_updates_per_environment_step_do_not_depend_on_the_number_of_environment
             "two_step",
             num_envs=num_envs,
             t_max=640,
-            updates_per_episode=updates_per_episode,
+            **{"updates.per_episode": per_episode},
         )
         trainer = Trainer(plan)
         seen = []
         learner = trainer.agent.learner
         update = learner.update
-        learner.update = lambda batch, progress, update=update, seen=seen: (
+        learner.update = lambda samples, progress, update=update, seen=seen: (
             seen.append(progress.episode),
-            update(batch, progress),
+            update(samples, progress),
         )[1]
         for _ in range(320 // num_envs):
             trainer._collect()
@@ -130,9 +135,7 @@ def test_updates_per_environment_step_do_not_depend_on_the_number_of_environment
     # A batch is 4 episodes, so the first update that may be owed is for episode 3.
     assert episodes[1] == episodes[8]
     assert episodes[1] == [
-        e
-        for e in range(3, 320)
-        if int(updates_per_episode * (e - 2)) > int(updates_per_episode * (e - 3))
+        e for e in range(3, 320) if int(per_episode * (e - 2)) > int(per_episode * (e - 3))
     ]
 
 
@@ -204,7 +207,7 @@ def test_interrupted_run_saves_and_does_not_test_any_more(tmp_path):
     assert summary.evaluations[-1]["t_env"] < summary.t_env
 
 
-def test_cuda_that_is_not_there_is_one_line():
+def test_absent_cuda_is_one_line():
     if torch.cuda.is_available():
         pytest.skip("there is CUDA here")
     with pytest.raises(ConfigError, match="device: cuda is not available here"):
@@ -218,7 +221,7 @@ def test_a_replay_beyond_memory_is_one_line(tmp_path):
 
 def test_a_recipe_that_does_not_fit_leaves_no_folder(tmp_path):
     with pytest.raises(ConfigError, match="does not report wins"):
-        plan_for(tmp_path, "lagma", "two_step", **{"intrinsic.goal_only": True})
+        Trainer(plan_for(tmp_path, "lagma", "two_step", **{"bonus.goal_only": True}))
     assert not list(tmp_path.iterdir())
 
 
@@ -234,4 +237,4 @@ def test_a_replay_too_small_for_the_episodes_is_refused(tmp_path):
     """33 steps hold 16 episodes of two steps, and a batch is 32 episodes."""
     settings = {"buffer.steps": 33, "sampler.batch_size": 32}
     with pytest.raises(ConfigError, match=r"buffer\.steps: 33 may never hold"):
-        plan_for(tmp_path, "qmix", "two_step", **settings)
+        Trainer(plan_for(tmp_path, "qmix", "two_step", **settings))

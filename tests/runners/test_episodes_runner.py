@@ -7,10 +7,9 @@ import torch
 
 from marl import seeding
 from marl.algos.qmix import QmixConfig
-from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import TwoStepConfig
-from marl.protocols import Progress
+from marl.protocols import Behaviour
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.evaluation import evaluation_seeds, play, statistics
 from marl.runners.stopwatch import Stopwatch
@@ -22,10 +21,9 @@ def collect(config, num_envs, seeds, exploration_seed=0):
     env = config.build(num_envs, 1)
     torch.manual_seed(0)
     agent = QmixConfig().build(env.spec, CPU)
-    runner = EpisodeRunner(env, CPU, Stopwatch())
-    rng = torch.Generator().manual_seed(exploration_seed)
-    random = EpsilonGreedy(EpsilonConfig())
-    return runner.collect(agent.controller, random, Progress(episode=40), seeds, rng)
+    runner = EpisodeRunner(env, agent.layout, CPU, Stopwatch())
+    behaviour = Behaviour(agent.actor, rng=torch.Generator().manual_seed(exploration_seed))
+    return runner.play(behaviour, seeds, first=40)
 
 
 def test_two_step_episodes_have_two_steps():
@@ -62,9 +60,9 @@ def test_greedy_results_depend_on_seeds_alone_not_on_how_many_run_at_once():
         env = GymnasiumConfig(env_id="CartPole-v1").build(num_envs, 1)
         torch.manual_seed(0)
         agent = QmixConfig().build(env.spec, CPU)
-        runner = EpisodeRunner(env, CPU, Stopwatch())
+        runner = EpisodeRunner(env, agent.layout, CPU, Stopwatch())
         seeds = evaluation_seeds(seed=1, t_env=500, count=5)
-        rollouts = play(runner, agent.controller, agent.greedy, seeds)
+        rollouts = play(runner, agent.actor, seeds)
         results.append(statistics(rollouts, "test_"))
     assert results[0] == results[1]
     assert results[0]["test_return_mean"] == results[0]["test_ep_length_mean"]

@@ -1,4 +1,4 @@
-"""Random and mutated requests: each has its answer, soon, and the server does not grow.
+"""Random and mutated requests: each has its answer, and the server does not grow.
 
 The long form has 10,000 messages; the default run a few hundred of the same.
 """
@@ -6,7 +6,6 @@ The long form has 10,000 messages; the default run a few hundred of the same.
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,6 @@ class Client:
         self.luck = random.Random(seed)
         self.status, self._answer = api.launched, answer
         self.tags: list[int] = []
-        self.slowest = 0.0
 
     def talk(self) -> None:
         """One message and its answer."""
@@ -49,9 +47,7 @@ class Client:
             message = self.random_request().SerializePartialToString()
         else:
             message = self.mutated(self.sensible().SerializeToString())
-        started = time.monotonic()
         answer = api.Response.FromString(self._answer(message))
-        self.slowest = max(self.slowest, time.monotonic() - started)
         assert answer.HasField("status")
         units = answer.observation.observation.raw_data.units
         self.tags = [unit.tag for unit in units] or self.tags
@@ -162,7 +158,6 @@ class Client:
 def talk(client: Client, messages: int) -> None:
     for _ in range(messages):
         client.talk()
-    assert client.slowest < SECONDS
 
 
 def test_random_and_mutated_messages_are_all_answered():

@@ -91,7 +91,7 @@ def test_the_launcher_keeps_the_clients_variables_from_the_server(tmp_path: Path
     process = subprocess.Popen(
         command, env={**os.environ, **unwanted}, stdout=subprocess.PIPE, text=True
     )
-    said = process.communicate(timeout=30)[0]
+    said = process.communicate(timeout=60)[0]
     assert "arguments: -m marl.sc2api -listen 127.0.0.1 -port 5\n" in said
     assert f"pid: {process.pid}\n" in said
     assert not any(f"\n{name}=" in f"\n{said}" for name in unwanted)

@@ -40,19 +40,29 @@ def test_finished_rows_are_not_played_again_and_those_of_other_rules_are(winrate
     assert again | {"seconds": 0} == row | {"seconds": 0}
 
 
+def test_the_digest_of_the_rules_sees_the_folders_in_the_engine(winrates, tmp_path, monkeypatch):
+    monkeypatch.setattr(winrates, "ROOT", tmp_path)
+    source = tmp_path / "marl/engine/combat/weapons.py"
+    source.parent.mkdir(parents=True)
+    source.write_text("DAMAGE = 6\n")
+    before = winrates.rules_digest()
+    source.write_text("DAMAGE = 7\n")
+    assert winrates.rules_digest() != before
+
+
 def test_the_interval_of_a_difference_is_newcombes(sensitivity):
     """His first example: 56 of 70 against 48 of 80 is 0.2 (0.0524, 0.3339)."""
-    texts = dict.fromkeys(("choice", "value", "map", "player", "rules", "digest"), "")
+    names = dict.fromkeys(("choice", "value", "map", "player", "rules", "digest"), "")
     numbers = {"seed": 0, "return_mean": 0.0, "return_std": 0.0}
-    one = sensitivity.Result(**texts, **numbers, battles=80, won=48 / 80)
-    two = sensitivity.Result(**texts, **numbers, battles=70, won=56 / 70)
+    one = sensitivity.Result(**names, **numbers, battles=80, won=48 / 80)
+    two = sensitivity.Result(**names, **numbers, battles=70, won=56 / 70)
     assert sensitivity.difference(one, two) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
 
 
 def test_every_choice_has_another_value_and_maps_that_exist(sensitivity, winrates):
     names = [item.name for item in fields(Choices)]
-    assert set(sensitivity.TOUCHES) <= set(names)
+    assert set(sensitivity.MAPS_OF) <= set(names)
     for name in names:
         assert str(getattr(Choices(), name)) not in sensitivity.other_values(name)
         assert sensitivity.other_values(name)
-    assert {m for maps in sensitivity.TOUCHES.values() for m in maps} <= set(winrates.all_maps())
+    assert {m for maps in sensitivity.MAPS_OF.values() for m in maps} <= set(winrates.all_maps())

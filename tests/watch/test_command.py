@@ -1,4 +1,4 @@
-"""python run.py watch, as a person starts it."""
+"""python run.py watch, started as a user does."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def refused(*words: str) -> int:
         (["--config=lagma", "with", "run=x"], "--config=lagma: watch takes no configuration"),
     ],
 )
-def test_what_is_wrong_is_one_line_and_code_2(words, said, capsys):
+def test_a_mistake_is_one_line_and_code_2(words, said, capsys):
     assert refused(*words) == 2
     out, err = capsys.readouterr()
     assert err.startswith(f"error: {said}")
@@ -44,7 +44,7 @@ def test_what_is_wrong_is_one_line_and_code_2(words, said, capsys):
 
 def test_a_folder_without_runs_is_one_line(tmp_path, capsys):
     assert refused("with", f"run={tmp_path}") == 2
-    assert f"there is no run in {tmp_path}, nor below it" in capsys.readouterr().err
+    assert f"there is no run in {tmp_path} or below it" in capsys.readouterr().err
 
 
 def test_a_checkpoint_leads_to_its_run(tmp_path):
@@ -61,7 +61,7 @@ def test_a_port_that_was_asked_for_and_is_taken_is_refused(tmp_path, monkeypatch
         port = other.getsockname()[1]
         with pytest.raises(ConfigError, match=f"port: cannot listen on 127.0.0.1:{port}"):
             command.open_server(Runs(tmp_path), port)
-        monkeypatch.setattr(command, "USUAL_PORT", port)
+        monkeypatch.setattr(command, "DEFAULT_PORT", port)
         with command.open_server(Runs(tmp_path), None) as server:
             assert server.server_port != port
 
@@ -78,9 +78,9 @@ def test_it_serves_until_ctrl_c_or_kill(tmp_path: Path, ending: signal.Signals):
             assert process.stdout is not None
             said = process.stdout.readline()
             (url,) = re.findall(r"http://127\.0\.0\.1:\d+/", said)
-            with urllib.request.urlopen(f"{url}api/runs", timeout=10) as answer:
+            with urllib.request.urlopen(f"{url}api/runs", timeout=60) as answer:
                 assert [run["name"] for run in json.load(answer)["runs"]] == ["run"]
         finally:
             process.send_signal(ending)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")

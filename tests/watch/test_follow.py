@@ -24,7 +24,7 @@ def test_a_file_that_is_not_there_yet_has_no_points(metrics):
     assert (metrics.points, metrics.generation, metrics.t_env) == ([], 0, 0)
 
 
-def test_what_the_training_writes_is_read_as_it_comes(metrics):
+def test_new_lines_are_read_as_they_are_written(metrics):
     sink = JsonlSink(metrics.path)
     sink.write({"loss": 0.5}, 10)
     metrics.poll()

@@ -1,4 +1,4 @@
-"""The page as a person sees it, in a real browser."""
+"""The page in a real browser."""
 
 from __future__ import annotations
 
@@ -134,6 +134,13 @@ def test_the_last_recorded_battle_plays_in_its_frame_and_a_newer_one_is_offered(
     browser.wait("document.querySelector('iframe').src.endsWith('second.html')")
     browser.open(source)
     browser.wait("document.querySelector('p')?.textContent === 'won'")
+
+
+def test_the_first_recorded_battle_appears_by_itself(browser, served, run):
+    browser.open(served.server.url)
+    browser.wait("document.querySelector('#battle')?.textContent.includes('None yet')")
+    add_battle(run, "first.html")
+    browser.wait("document.querySelector('iframe')?.src.endsWith('first.html')")
 
 
 def test_the_folder_of_one_run_can_be_watched_with_its_battles(browser, served, run):

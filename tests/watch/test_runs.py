@@ -1,4 +1,4 @@
-"""Which runs a folder holds, and how each is doing."""
+"""The runs of a folder, and the state of each."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def test_a_run_is_found_in_its_own_folder_and_from_all_those_above(tmp_path):
     run = make_run(tmp_path / DEEP)
     for folder in (run, run.parent, tmp_path):
         assert list(find(folder)) == [run]
-    assert [one.name for one in Runs(run).look()] == ["."]
-    assert [one.name for one in Runs(tmp_path).look()] == [DEEP.as_posix()]
+    assert [one.name for one in Runs(run).scan()] == ["."]
+    assert [one.name for one in Runs(tmp_path).scan()] == [DEEP.as_posix()]
 
 
-def test_what_lies_within_a_run_or_is_hidden_is_no_run(tmp_path):
+def test_folders_in_a_run_and_hidden_ones_are_no_runs(tmp_path):
     run = make_run(tmp_path / "run")
     make_run(run / "abandoned-at-100")
     make_run(tmp_path / ".hidden")
@@ -33,18 +33,18 @@ def test_what_lies_within_a_run_or_is_hidden_is_no_run(tmp_path):
 def test_a_run_that_only_has_a_configuration_waits_for_its_first_figures(tmp_path):
     run = make_run(tmp_path / "run")
     (run / "metrics.jsonl").unlink()
-    (one,) = Runs(tmp_path).look()
+    (one,) = Runs(tmp_path).scan()
     assert one.state()["state"] == "waiting"
-    assert one.facts()["map"] == "3m"
+    assert one.settings()["map"] == "3m"
 
 
 def test_runs_that_begin_later_are_found_and_the_newest_stands_first(tmp_path):
     runs = Runs(tmp_path)
-    assert runs.look() == []
+    assert runs.scan() == []
     old = make_run(tmp_path / "old")
     os.utime(old / "metrics.jsonl", (1, 1))
     make_run(tmp_path / "new")
-    assert [one.name for one in runs.look()] == ["new", "old"]
+    assert [one.name for one in runs.scan()] == ["new", "old"]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_configuration_that_cannot_be_read_hides_nothing_else(tmp_path):
     (folder / "config.yaml").write_text("map: [\n")
     run = Run(folder, ".")
     run.metrics.poll()
-    assert run.facts() == {}
+    assert run.settings() == {}
     assert run.summary()["win"] == pytest.approx(28 / 30 * 0.5)
 
 

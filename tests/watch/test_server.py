@@ -36,7 +36,7 @@ def server(results: Path) -> Iterator[WatchServer]:
 def get(
     server: WatchServer, path: str, method: str = "GET", **headers: str
 ) -> tuple[int, http.client.HTTPMessage, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
     connection.request(method, path, headers=headers)
     answer = connection.getresponse()
     body = answer.read()
@@ -77,15 +77,15 @@ def test_the_list_has_every_run_with_its_newest_figures(server, results):
     assert (status, listed["folder"]) == (200, str(results))
     assert {run["name"] for run in listed["runs"]} == {"3m/a", "3m/b b"}
     (second,) = (run for run in listed["runs"] if run["name"] == "3m/b b")
-    assert second["facts"]["seed"] == 2
+    assert second["settings"]["seed"] == 2
     assert second["t_env"] == 29_000
     assert len(second["curve"]) == 10
 
 
-def test_a_run_is_told_whole_at_first_and_then_only_what_is_new(server, results):
+def test_a_run_is_sent_whole_at_first_and_then_only_its_new_points(server, results):
     first = news(server, "run=3m/b%20b")
     assert (first["from"], len(first["points"])) == (0, 40)
-    assert first["facts"]["codes"] == 64
+    assert first["settings"]["codes"] == 64
     known = f"run=3m/b%20b&generation={first['generation']}&from=40"
     assert news(server, known)["points"] == []
     with (results / "3m" / "b b" / "metrics.jsonl").open("a") as file:
@@ -94,7 +94,7 @@ def test_a_run_is_told_whole_at_first_and_then_only_what_is_new(server, results)
     assert (added["from"], [point["t_env"] for point in added["points"]]) == (40, [31_000])
 
 
-def test_a_file_that_was_replaced_is_told_whole_again(server, results):
+def test_a_file_that_was_replaced_is_sent_whole_again(server, results):
     first = news(server, "run=3m/a")
     path = results / "3m" / "a" / "metrics.jsonl"
     path.write_text('{"t_env": 7}\n')
@@ -103,7 +103,7 @@ def test_a_file_that_was_replaced_is_told_whole_again(server, results):
     assert again["generation"] != first["generation"]
 
 
-def test_what_is_not_finite_is_still_json_that_a_browser_reads(server, results):
+def test_values_that_are_not_finite_are_still_json_that_a_browser_reads(server, results):
     (results / "3m" / "a" / "metrics.jsonl").write_text('{"t_env": 1, "loss": NaN}\n')
     status, _, body = get(server, "/api/run?run=3m/a")
     assert status == 200
@@ -112,7 +112,7 @@ def test_what_is_not_finite_is_still_json_that_a_browser_reads(server, results):
 
 
 @pytest.mark.parametrize("query", ["", "run=", "run=..", "run=../..", "run=3m", "run=%00"])
-def test_what_is_no_run_of_the_folder_is_not_found(server, query):
+def test_names_of_no_run_in_the_folder_are_not_found(server, query):
     assert get(server, f"/api/run?{query}")[0] == 404
 
 
@@ -132,7 +132,7 @@ def test_a_recorded_battle_is_served_shut_off_from_everything(server, results):
     assert "default-src 'none'" in policy
 
 
-def test_what_the_index_of_battles_links_to_is_there(server, results):
+def test_the_links_of_the_index_of_battles_work(server, results):
     add_battle(results / "3m" / "a", "0-001.trace", "bytes")
     status, headers, _ = get(server, "/replays/run=3m%2Fa/0-001.trace")
     assert (status, headers["Content-Type"]) == (200, "application/octet-stream")
@@ -179,9 +179,9 @@ def test_it_only_reads(server):
     assert int(headers["Content-Length"]) == (PAGE / "index.html").stat().st_size
 
 
-def test_a_client_that_talks_nonsense_or_leaves_harms_nobody(server, capfd):
+def test_a_client_that_sends_nonsense_or_leaves_harms_nobody(server, capfd):
     for said in (b"", b"\x00\xff\r\n\r\n", b"GET /api/runs HTTP/1.1\r\nHost: loc", b"GET " * 9999):
-        with socket.create_connection(("127.0.0.1", server.server_port), timeout=5) as client:
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=60) as client:
             client.sendall(said)
     assert get(server, "/api/runs")[0] == 200
     assert capfd.readouterr().err == ""

@@ -29,7 +29,7 @@ from torch import Tensor
 from marl.batch import WON, Column, EpisodeBatch
 from marl.config.schema import option
 from marl.errors import ConfigError
-from marl.intrinsic.config import BonusConfig
+from marl.intrinsic.config import BONUSES, BonusConfig
 from marl.intrinsic.lagma.arrays import restore, saved
 from marl.intrinsic.lagma.code_values import CodeValues
 from marl.intrinsic.lagma.explain import code_map, references
@@ -45,6 +45,7 @@ from marl.spec import EnvSpec
 Padding = Literal["masked", "included"]
 
 
+@BONUSES.add
 @dataclass(frozen=True)
 class LagmaBonusConfig(BonusConfig):
     """The codebook, return windows, goal trajectories, and the transitions that are paid.

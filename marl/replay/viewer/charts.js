@@ -1,4 +1,4 @@
-// Series beside the battle: each is as wide as the timeline, and a click anywhere goes there.
+// Charts below the battle, each as wide as the timeline; a click seeks to that time.
 
 class Charts {
   constructor(holder, film, options) {
@@ -82,9 +82,9 @@ class Charts {
       const x = Math.round(share * canvas.width);
       c.fillStyle = colours.playhead;
       c.fillRect(Math.min(Math.max(x - this.ratio, 0), canvas.width - 2 * this.ratio), 0, 2 * this.ratio, canvas.height);
-      const texts = panel.lines.map((line) => line.show(loop)).filter((text) => text);
-      const text = texts.join("   ");
-      if (panel.value.textContent !== text) panel.value.textContent = text;
+      const values = panel.lines.map((line) => line.show(loop)).filter((value) => value);
+      const label = values.join("   ");
+      if (panel.value.textContent !== label) panel.value.textContent = label;
     }
   }
 }
@@ -95,7 +95,7 @@ const short = (value) => {
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 || size === 0 ? 2 : 3);
 };
 
-// What there is to show of a film; a line's points are [share of the time, value].
+// The panels of a film; a line's points are [share of the time, value].
 function panelsOf(film) {
   const length = film.lastLoop - film.firstLoop || 1;
   const shares = (values, at) => Array.from(values, (v, k) => [at(k), v]);
@@ -133,7 +133,7 @@ function panelsOf(film) {
     panels.push({ tall: 56, lines });
   }
   if (one("intrinsic")) {
-    const hint = "what the learner would pay for this step: a move to a code of the drawn goal trajectory";
+    const hint = "the learner's bonus for this step: a move to a code of the drawn goal trajectory";
     panels.push({ tall: 40, low: 0, lines: [byStep(one("intrinsic"), "intrinsic reward", "e", "bars", hint)] });
   }
   if (one("code")) panels.push(codePanel(film, length));
@@ -144,7 +144,7 @@ function panelsOf(film) {
   return panels;
 }
 
-// A band for each run of one code; below it where the goal trajectory has that code.
+// A band for each run of one code; the line below is bright where the goal trajectory has that code.
 function codePanel(film, length) {
   const codes = film.series.code.data;
   const line = {
@@ -165,7 +165,7 @@ function codePanel(film, length) {
   } };
 }
 
-// Neighbours in the order in which a battle meets its codes look different.
+// Codes that a battle meets one after another have different colours.
 const codeColour = (rank) => `hsl(${(200 + rank * 137.508) % 360} 60% 52%)`;
 
 function inGoal(film, slot, code) {
@@ -216,7 +216,7 @@ function paintPanel(c, panel, width, film, colours) {
   }
 }
 
-// Who died when, on the timeline.
+// Deaths on the timeline.
 function paintMarks(c, width, tall, film, colours) {
   for (const event of film.deaths) {
     const x = ((event.loop - film.firstLoop) / (film.lastLoop - film.firstLoop || 1)) * width;

@@ -1,6 +1,6 @@
-// The battlefield: ground, units, what they do to each other.
+// The battlefield: ground, units, orders, shots, healing, deaths.
 
-const SHOT_LOOPS = 5; // how long a shot stays in sight
+const SHOT_LOOPS = 5; // for which a shot stays visible
 const SWEEP_LOOPS = 9;
 const DEATH_LOOPS = 20;
 const FLASH_LOOPS = 4;
@@ -10,7 +10,7 @@ class Field extends View {
   draw(loop) {
     const { context: c, film } = this;
     const colours = this.colours = this.options.colours();
-    if (this.options.shown.follow) this.follow(loop);
+    if (this.options.toggles.follow) this.follow(loop);
     c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     c.fillStyle = colours.outside;
     c.fillRect(0, 0, this.width, this.height);
@@ -20,16 +20,16 @@ class Field extends View {
     const order = [...Array(film.units).keys()].sort((a, b) => film.type(a).flies - film.type(b).flies);
     this.places = order.reduce((all, i) => ((all[i] = film.place(moment, i)), all), []);
     this.hits = new Map(this.recent("hit", loop, FLASH_LOOPS).map((e) => [e.unit, e]));
-    const shown = this.options.shown;
+    const toggles = this.options.toggles;
     const focus = this.hovered >= 0 ? this.hovered : this.selected;
     for (const e of film.deaths) if (e.loop <= loop) this.drawDeath(c, e, loop);
     for (const i of order) {
       if (!film.alive(moment.frame, i)) continue;
       const isFocus = i === focus || i === this.selected;
-      if (shown.sight ? film.side[i] === 0 : isFocus) this.drawRange(c, i, "sight");
-      if (shown.reach || isFocus) this.drawRange(c, i, "reach");
-      if (shown.trails || isFocus) this.drawTrail(c, i, moment.frame, loop);
-      if (shown.orders || isFocus) this.drawOrder(c, i, moment.frame);
+      if (toggles.sight ? film.side[i] === 0 : isFocus) this.drawRange(c, i, "sight");
+      if (toggles.reach || isFocus) this.drawRange(c, i, "reach");
+      if (toggles.trails || isFocus) this.drawTrail(c, i, moment.frame, loop);
+      if (toggles.orders || isFocus) this.drawOrder(c, i, moment.frame);
     }
     for (const i of order) if (film.alive(moment.frame, i)) this.drawUnit(c, i, moment, loop);
     for (const i of order) this.drawHealing(c, i, moment.frame);
@@ -71,7 +71,7 @@ class Field extends View {
     c.stroke();
   }
 
-  // Higher ground is lighter, what is blocked is dark, cliffs are brown.
+  // Higher ground is lighter, blocked cells are dark, cliffs are brown.
   paintGround(colours) {
     const { film, ground } = this;
     this.groundColours = colours.name;
@@ -230,7 +230,7 @@ class Field extends View {
       c.fillStyle = name === "health" ? healthColour(share) : this.colours[name];
       c.fillRect(px - width / 2, top, width * share, tall);
     }
-    if (this.options.shown.names) {
+    if (this.options.toggles.names) {
       c.font = "11px system-ui, sans-serif";
       c.textAlign = "center";
       c.lineWidth = 3;
@@ -319,7 +319,7 @@ class Field extends View {
     c.restore();
   }
 
-  // A healer's beam, while whom it heals gains health.
+  // A healer's beam, while its energy falls.
   drawHealing(c, i, frame) {
     const { film } = this;
     if (!film.type(i).heals || !film.alive(frame, i) || !frame) return;

@@ -1,4 +1,4 @@
-// Reading a film: marl/replay/container.py says how it is written.
+// Reads a film, in the format of marl/replay/container.py.
 
 const [BLOCKED, OPEN, DIAGONAL] = [0, 1, 2]; // cells of marl.engine.ground.geometry
 const ORDERS = ["idle", "move", "attack", "attack-move", "stop", "heal"];
@@ -82,7 +82,7 @@ class Film {
 
   alive(frame, i) { return this.raw("health", frame, i) > 0; }
 
-  // The last frame at or before a loop, and how far on the way to the next one.
+  // The last frame at or before a loop, and the share of the way to the next one.
   at(loop) {
     let low = 0;
     let high = this.frames - 1;
@@ -96,7 +96,7 @@ class Film {
     return { frame: low, share };
   }
 
-  // Where a unit is between two frames; it stays where it died.
+  // The place of a unit between two frames; a dead unit stays where it died.
   place(moment, i) {
     const { frame, share } = moment;
     const next = frame + 1 < this.frames && this.alive(frame + 1, i) && this.alive(frame, i);
@@ -130,7 +130,7 @@ class Film {
     return events;
   }
 
-  // How many events have happened at a loop.
+  // The number of events up to a loop.
   eventsUntil(loop) {
     let [low, high] = [0, this.events.length];
     while (low < high) {
@@ -147,7 +147,7 @@ class Film {
     return there ? this.arrays.terrain.data[y * this.columns + x] : BLOCKED;
   }
 
-  // [west, east, south, north] of who lives, and a margin, by frame.
+  // [west, east, south, north] of the living units and a margin, by frame.
   findBoxes() {
     let last = [0, this.columns, 0, this.rows];
     return Array.from({ length: this.frames }, (_, f) => {
@@ -180,7 +180,7 @@ class Film {
 
   vitality(frame, i) { return this.value("health", frame, i) + this.value("shield", frame, i); }
 
-  // Health and shields of a side, as shares of what its units may have, by frame.
+  // Health and shields of a side, as shares of its units' maxima, by frame.
   sideVitality(side) {
     const members = [...Array(this.units).keys()].filter((i) => this.side[i] === side);
     const whole = members.reduce((sum, i) => sum + this.type(i).health + this.type(i).shield, 0);

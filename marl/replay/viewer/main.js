@@ -1,4 +1,4 @@
-// The page: one clock, everything is drawn from it.
+// The page: one clock, from which everything is drawn.
 
 const LOOPS_PER_SECOND = 16; // of the game
 const SPEEDS = [0.125, 0.25, 0.5, 1, 2, 4, 8, 16];
@@ -38,16 +38,16 @@ class Viewer {
     this.playing = false;
     this.speed = 1;
     this.selected = -1;
-    this.shown = { follow: true, orders: false, sight: false, reach: false, trails: false, names: false };
+    this.toggles = { follow: true, orders: false, sight: false, reach: false, trails: false, names: false };
     this.theme = matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark";
     const options = {
       loop: () => this.loop,
-      shown: this.shown,
+      toggles: this.toggles,
       colours: () => themes[this.theme],
       changed: () => this.later(),
       select: (i) => this.select(i),
       seek: (loop) => this.seek(loop),
-      unfollow: () => this.shown.follow && this.show("follow"),
+      unfollow: () => this.toggles.follow && this.show("follow"),
       fit: () => this.fit(),
     };
     this.field = new Field(find("field"), film, options);
@@ -93,7 +93,7 @@ class Viewer {
     find("help-close").addEventListener("click", () => find("help").close());
     find("speed").addEventListener("change", (event) => this.setSpeed(Number(event.target.value)));
     for (const speed of SPEEDS) find("speed").append(new Option(`${speed}×`, speed, speed === 1, speed === 1));
-    for (const name of Object.keys(this.shown)) find(`show-${name}`).addEventListener("click", () => this.show(name));
+    for (const name of Object.keys(this.toggles)) find(`show-${name}`).addEventListener("click", () => this.show(name));
     document.addEventListener("keydown", (event) => this.key(event));
   }
 
@@ -172,13 +172,13 @@ class Viewer {
   }
 
   show(name) {
-    this.shown[name] = !this.shown[name];
-    find(`show-${name}`).setAttribute("aria-pressed", String(this.shown[name]));
+    this.toggles[name] = !this.toggles[name];
+    find(`show-${name}`).setAttribute("aria-pressed", String(this.toggles[name]));
     this.later();
   }
 
   fit() {
-    if (this.shown.follow) this.show("follow");
+    if (this.toggles.follow) this.show("follow");
     this.field.fit();
     this.later();
   }

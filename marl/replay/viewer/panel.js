@@ -1,9 +1,9 @@
-// Beside the battlefield: who lives, what a unit does and thinks, and the map of codes.
+// Beside the battlefield: the roster, one unit's state and Q-values, the map of codes.
 
-const element = (tag, className, text) => {
+const element = (tag, className, content) => {
   const made = document.createElement(tag);
   if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
+  if (content !== undefined) made.textContent = content;
   return made;
 };
 
@@ -64,8 +64,8 @@ class Details {
   draw(loop, i) {
     const { film, holder } = this;
     const key = `${i}:${film.at(loop).frame}`;
-    if (key === this.shown) return;
-    this.shown = key;
+    if (key === this.drawn) return;
+    this.drawn = key;
     holder.replaceChildren();
     if (i < 0 || !film.frames) {
       holder.append(element("p", "hint", "Point at a unit, or click one to keep it."));
@@ -76,7 +76,7 @@ class Details {
     const title = element("h2", `side-${film.side[i]}`, film.names[i]);
     holder.append(title);
     const facts = element("dl");
-    const say = (name, text) => facts.append(element("dt", "", name), element("dd", "", text));
+    const say = (name, value) => facts.append(element("dt", "", name), element("dd", "", value));
     const of = (name, whole) => `${film.value(name, frame, i).toFixed(0)} / ${whole}`;
     if (!film.alive(frame, i)) say("health", "dead");
     else {
@@ -108,7 +108,7 @@ class Details {
     return loops ? `ready in ${(loops / 16).toFixed(2)} s` : "ready";
   }
 
-  // An agent's Q-values now, the best first; agents are the first units.
+  // An agent's Q-values at the step, the best first; agents are the first units.
   drawValues(loop, i) {
     const q = this.film.series.q;
     const actions = this.film.series.action;
@@ -172,14 +172,14 @@ class CodeMap {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     this.canvas.width = Math.round(width * this.ratio);
     this.canvas.height = Math.round(height * this.ratio);
-    // Ranks, not distances: trained codes crowd, and all shall be seen.
+    // Half by rank, half by distance: trained codes crowd, and all should be visible.
     const spread = (key, size) => {
       const order = this.codes.map((code, k) => [code[key], k]).sort((a, b) => a[0] - b[0]);
       const [low, high] = [order[0][0], order[order.length - 1][0]];
       order.forEach(([v, k], rank) => {
         const even = rank / Math.max(order.length - 1, 1);
-        const true_ = high > low ? (v - low) / (high - low) : 0.5;
-        this.codes[k][`p${key}`] = 12 + (0.5 * even + 0.5 * true_) * (size - 24);
+        const linear = high > low ? (v - low) / (high - low) : 0.5;
+        this.codes[k][`p${key}`] = 12 + (0.5 * even + 0.5 * linear) * (size - 24);
       });
     };
     spread("x", width);
@@ -256,7 +256,7 @@ class CodeMap {
       lines.push(episode < 0 ? "no goal trajectory is known from here"
         : `goal trajectory: codes ${members.join(", ")}; episode ${episode} from step ${first}`);
     }
-    const text = lines.join("\n");
-    if (this.note.textContent !== text) this.note.textContent = text;
+    const note = lines.join("\n");
+    if (this.note.textContent !== note) this.note.textContent = note;
   }
 }

@@ -1,4 +1,4 @@
-// What units look like: paths in a space where the unit's radius is 1 and it faces east (+x).
+// Shapes of units: paths in a space where the unit's radius is 1 and it faces east (+x).
 
 const polygon = (...points) => (c) => {
   c.beginPath();
@@ -78,7 +78,7 @@ const ANY_SHAPE = {
   mark: circle(0.2),
 };
 
-// A unit at (0, 0) with a radius of `size` pixels.
+// Draws a unit at (0, 0) with a radius of `size` pixels.
 function drawShape(c, name, size, angle, colours) {
   const shape = SHAPES[name] || ANY_SHAPE;
   c.save();

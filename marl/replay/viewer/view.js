@@ -1,7 +1,7 @@
-// What of the battlefield is shown, and what is pointed at: fit, follow, zoom, drag, hover, click.
+// The camera and the pointer on the battlefield: fit, follow, zoom, drag, hover, click.
 
-const FOLLOW_LOOPS = 80; // the camera's view is the mean of so many
-const LEAST_WIDE = 12; // grid units that it always shows
+const FOLLOW_LOOPS = 80; // over which the camera's view is averaged
+const MIN_WIDTH = 12; // of the view, grid units
 
 class View {
   constructor(canvas, film, options) {
@@ -24,20 +24,20 @@ class View {
     if (!this.view) this.fit();
   }
 
-  // Show all places where units ever are.
+  // Show all places of all units in the film.
   fit() {
     const { film } = this;
     const whole = [0, film.columns, 0, film.rows];
     this.look(film.boxes.reduce((all, box) => (all ? united(all, box) : box), null) || whole);
   }
 
-  // Show what lies within [west, east, south, north].
+  // Show the rectangle [west, east, south, north].
   look([west, east, south, north]) {
     const scale = Math.min(this.width / (east - west), this.height / (north - south), 72);
     this.view = { x: (west + east) / 2, y: (south + north) / 2, scale };
   }
 
-  // Show who lives, moving as slowly as a camera.
+  // Show the living units, moving slowly.
   follow(loop) {
     const { film } = this;
     if (!film.frames) return;
@@ -47,7 +47,7 @@ class View {
     const last = to.frame + to.share;
     const mean = film.meanBox(first, Math.max(last, first));
     let [west, east, south, north] = united(mean, film.boxes[film.at(loop).frame]);
-    const lack = [LEAST_WIDE - (east - west), LEAST_WIDE - (north - south)].map((v) => Math.max(v, 0) / 2);
+    const lack = [MIN_WIDTH - (east - west), MIN_WIDTH - (north - south)].map((v) => Math.max(v, 0) / 2);
     this.look([west - lack[0], east + lack[0], south - lack[1], north + lack[1]]);
   }
 
@@ -111,7 +111,7 @@ class View {
     this.options.changed();
   }
 
-  // The living unit at a point of the canvas, those that fly first.
+  // The living unit at a point of the canvas; flyers come first.
   unitAt(px, py) {
     const moment = this.film.at(this.options.loop());
     let best = -1;

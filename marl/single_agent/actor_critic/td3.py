@@ -13,11 +13,10 @@ in the paper. The noise scales with each action's own range.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
 import torch
 
-from marl.algos.agent import Agent
+from marl.algos.agent import Agent, check_offline
 from marl.batch import layout_of
 from marl.buffers.kinds import ReplayConfig
 from marl.buffers.samplers import SamplerConfig, SliceSamplerConfig
@@ -25,7 +24,6 @@ from marl.buffers.transitions import TransitionBufferConfig
 from marl.controllers.noise import DeterministicPolicy, NoiseConfig, NoisyActor
 from marl.errors import ConfigError
 from marl.intrinsic.config import BonusConfig
-from marl.intrinsic.kinds import BONUSES
 from marl.intrinsic.none import NoBonusConfig
 from marl.learners.actor_critic import ActorCriticConfig, ActorCriticLearner
 from marl.nets.agents import AgentConfig, MlpConfig
@@ -44,7 +42,7 @@ class Td3Config:
 
     agent: AgentConfig = PERCEPTRON  # the policy's network
     critic: CriticConfig = CriticConfig()
-    bonus: Annotated[BonusConfig, BONUSES] = NoBonusConfig()
+    bonus: BonusConfig = NoBonusConfig()
     learner: ActorCriticConfig = ActorCriticConfig()
     noise: NoiseConfig = NoiseConfig()
     rollout: RolloutConfig = StepRolloutConfig()
@@ -54,6 +52,7 @@ class Td3Config:
 
     def __post_init__(self) -> None:
         """Refuse a run whose first update could never come."""
+        check_offline(self.rollout.kind, self.updates.kind, self.buffer.kind)
         self.buffer.refuse_too_small(self.sampler.episodes_needed, self.sampler.steps_needed)
 
     def check(self, spec: EnvSpec) -> None:

@@ -1,10 +1,10 @@
-// Curves as inline SVG. A chart has a panel (what to draw) and is drawn anew when points come.
+// Curves as inline SVG. A chart draws a panel (its metrics and options), again for every new point.
 
 import {linear, logarithmic, logTicks, number, smoothed, thinned, ticks} from "/scales.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const MARGIN = {left: 46, right: 14, top: 10, bottom: 22};
-const SMOOTHED_FROM = 24; // points; fewer are shown as they are
+const SMOOTHED_FROM = 24; // points; fewer are not smoothed
 const DOTS_UNTIL = 60; // points; more would hide the curve
 
 export function element(name, attributes = {}, ...children) {
@@ -18,10 +18,10 @@ export function element(name, attributes = {}, ...children) {
   return node;
 }
 
-export function shape(name, attributes = {}, text = null) {
+export function shape(name, attributes = {}, label = null) {
   const node = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  if (text !== null) node.textContent = text;
+  if (label !== null) node.textContent = label;
   return node;
 }
 
@@ -45,7 +45,7 @@ export function sparkline(pairs, width, height, range = null) {
 
 export class Chart {
   // panel: {title, what, wide, series: [{key, label, colour, band, dots, smooth}], range, log, zero,
-  // stacked, format}. onCursor(x or null): the reader points at x.
+  // stacked, format}. onCursor(x): called with the x that the pointer is at, null without one.
   constructor(panel, onCursor) {
     this.panel = panel;
     this.onCursor = onCursor;
@@ -72,7 +72,7 @@ export class Chart {
 
   get height() { return this.panel.wide ? 250 : 186; }
 
-  // points: all of the run; view: {x(point), xDomain, xTicks(count), xLabel(x), smooth, facts}.
+  // points: all of the run; view: {x(point), xDomain, xTicks(count), xLabel(x), smooth, settings}.
   draw(points, view) {
     this.view = view;
     const width = this.width = Math.max(220, this.svg.parentNode?.clientWidth - 30 || 560);
@@ -101,14 +101,14 @@ export class Chart {
       if (value === undefined || value === null || (this.panel.log && value <= 0)) continue;
       const x = this.view.x(point);
       pairs.push([x, value]);
-      const band = series.band?.(value, point, this.view.facts);
+      const band = series.band?.(value, point, this.view.settings);
       if (band) bands.push([x, ...band]);
     }
     const count = pairs.length;
     const isSmooth = this.view.smooth && series.smooth !== false && count >= SMOOTHED_FROM;
     const reach = Math.round(Math.max(3, Math.min(60, count / 25)));
-    const [there, back] = this.panel.log ? [Math.log, Math.exp] : [value => value, value => value];
-    const means = isSmooth ? smoothed(pairs.map(pair => there(pair[1])), reach).map(back) : null;
+    const [forward, inverse] = this.panel.log ? [Math.log, Math.exp] : [value => value, value => value];
+    const means = isSmooth ? smoothed(pairs.map(pair => forward(pair[1])), reach).map(inverse) : null;
     return {series, pairs, bands, xs: pairs.map(pair => pair[0]), main: means ? pairs.map(([x], i) => [x, means[i]]) : pairs,
             raw: means ? pairs : null};
   }
@@ -165,7 +165,7 @@ export class Chart {
     parts.push(group);
   }
 
-  // Shares that add up to one, over one another.
+  // Shares that add up to one, stacked.
   stack(parts) {
     let floor = this.xs.map(() => 0);
     const at = data => new Map(data.pairs);
@@ -196,7 +196,7 @@ export class Chart {
     this.onCursor(this.xs[Math.max(0, Math.min(this.xs.length - 1, here + way))]);
   }
 
-  // The index of what is nearest to x.
+  // The index of the value nearest to x.
   nearest(sorted, x) {
     let low = 0, high = sorted.length - 1;
     while (high - low > 1) {
@@ -206,7 +206,7 @@ export class Chart {
     return Math.abs(sorted[low] - x) <= Math.abs(sorted[high] - x) ? low : high;
   }
 
-  // The values at x, or the newest ones for null.
+  // Show the values at x, or the newest ones for null.
   show(x) {
     this.at = x;
     const format = this.panel.format ?? number, parts = [], words = [];

@@ -1,4 +1,4 @@
-// All runs of a folder: a curve over all of them, and a line for each.
+// All runs of a folder: a chart for each map, and a table with a row for each run.
 
 import {Chart, element, sparkline} from "/charts.js";
 import {number, percent, span, steps, ticks} from "/scales.js";
@@ -15,13 +15,13 @@ export class ListPage {
   }
 
   take(news) {
-    const text = JSON.stringify(news, (key, value) => key === "age" ? undefined : value);
-    if (text !== this.text) this.rebuild(text, news);
+    const json = JSON.stringify(news, (key, value) => key === "age" ? undefined : value);
+    if (json !== this.json) this.rebuild(json, news);
     for (const run of news.runs) this.ages.get(run.name).textContent = ago(run.age);
   }
 
-  rebuild(text, news) {
-    this.text = text;
+  rebuild(json, news) {
+    this.json = json;
     this.news = news;
     this.build();
     this.draw();
@@ -48,25 +48,25 @@ export class ListPage {
         element("tbody", {}, ...runs.map(run => row(run, this.ages.get(run.name)))))));
   }
 
-  // One chart for each map, of the runs that were written last.
+  // One chart for each map, of the runs written last.
   compare(runs) {
     const groups = new Map();
     for (const run of runs) {
       if (run.curve.length < 2) continue;
-      const key = `${run.facts.map ?? run.facts.game ?? run.facts.env ?? ""}\n${run.curve_key}`;
+      const key = `${run.settings.map ?? run.settings.game ?? run.settings.env ?? ""}\n${run.curve_key}`;
       groups.set(key, [...groups.get(key) ?? [], run]);
     }
     return [...groups].map(([key, members]) => {
       const [place, metric] = key.split("\n");
-      const shown = members.slice(0, COMPARED);
+      const compared = members.slice(0, COMPARED);
       const isWin = metric === "test_battle_won_mean";
-      const more = members.length > shown.length ? `; the ${shown.length} newest of ${members.length}` : "";
+      const more = members.length > compared.length ? `; the ${compared.length} newest of ${members.length}` : "";
       const panel = {title: place || "runs", what: `${NAMES[metric]}${more}`, wide: groups.size === 1,
         range: isWin ? [0, 1] : undefined, format: isWin ? percent : number,
-        series: labels(shown).map((label, i) =>
-          ({key: shown[i].name, label, colour: i, smooth: false, dots: true}))};
+        series: labels(compared).map((label, i) =>
+          ({key: compared[i].name, label, colour: i, smooth: false, dots: true}))};
       const chart = new Chart(panel, x => chart.show(x));
-      chart.points = shown.flatMap(run => run.curve.map(([t_env, value]) => ({t_env, [run.name]: value})));
+      chart.points = compared.flatMap(run => run.curve.map(([t_env, value]) => ({t_env, [run.name]: value})));
       return chart;
     });
   }
@@ -74,16 +74,16 @@ export class ListPage {
   draw() {
     for (const chart of this.charts ?? []) {
       const last = Math.max(1, ...chart.points.map(point => point.t_env));
-      chart.draw(chart.points, {x: point => point.t_env, xDomain: [0, last], smooth: false, facts: {},
+      chart.draw(chart.points, {x: point => point.t_env, xDomain: [0, last], smooth: false, settings: {},
         xTicks: count => ticks(0, last, count), xLabel: steps, xName: x => `${x.toLocaleString("en")} steps`});
     }
   }
 }
 
-const label = run => [run.facts.config ?? run.name, run.facts.seed === undefined ? null : `seed ${run.facts.seed}`,
-                      run.facts.label || null].filter(part => part).join(" · ");
+const label = run => [run.settings.config ?? run.name, run.settings.seed === undefined ? null : `seed ${run.settings.seed}`,
+                      run.settings.label || null].filter(part => part).join(" · ");
 
-// With the folder's own name where runs would be called the same.
+// Labels of runs; the folder's name is added where two would be the same.
 function labels(runs) {
   const names = runs.map(label);
   return names.map((name, i) => names.indexOf(name) === names.lastIndexOf(name) ? name
@@ -105,7 +105,7 @@ function row(run, age) {
     if (!event.target.closest("a")) location.assign(link(run));
   }},
   element("td", {}, element("span", {class: `pill ${run.state}`}, run.state)),
-  element("td", {}, element("a", {href: link(run)}, `${run.facts.map ?? run.facts.game ?? ""} ${label(run)}`.trim()),
+  element("td", {}, element("a", {href: link(run)}, `${run.settings.map ?? run.settings.game ?? ""} ${label(run)}`.trim()),
     element("br"), element("small", {}, run.name)),
   element("td", {}, element("div", {class: "bar"}, done),
     element("small", {}, `${steps(run.t_env)}${run.t_max > 0 ? ` of ${steps(run.t_max)}` : ""}`)),

@@ -1,4 +1,4 @@
-// Which page, and asking for news: every other second while somebody looks.
+// Chooses the page and polls the server: every other second while the page is visible.
 
 import {ListPage} from "/list.js";
 import {RunPage, setTheme} from "/run.js";

@@ -1,13 +1,13 @@
-// What is drawn of a run: the metrics by the names that trainings give them (PyMARL's, and ours).
+// The panels of a run: metrics by the names that trainings log (PyMARL's, and ours).
 
 import {percent, wilson} from "/scales.js";
 
 const spread = key => (value, point) =>
   typeof point[key] === "number" ? [value - point[key], value + point[key]] : null;
-const interval = (value, point, facts) =>
-  facts.test_episodes > 0 ? wilson(value, facts.test_episodes) : null;
+const interval = (value, point, settings) =>
+  settings.test_episodes > 0 ? wilson(value, settings.test_episodes) : null;
 
-// A metric that a run does not have is left out, and a panel without any with it.
+// Left out: metrics that the run has not logged, and panels without a metric.
 export const PANELS = [
   {title: "Win rate", what: "share of battles won; band: 95 % interval of each test", wide: true,
    range: [0, 1], format: percent, series: [
@@ -34,7 +34,7 @@ export const PANELS = [
      {key: "code_value_mean", label: "C_q"}]},
   {title: "Goal trajectories", what: "held, of all codes together", zero: true, series: [
      {key: "trajectories_held", label: "held", smooth: false}]},
-  {title: "Action values", what: "of the actions taken, beside what they are taught", series: [
+  {title: "Action values", what: "of the actions taken, beside their targets", series: [
      {key: "q_taken_mean", label: "taken"}, {key: "target_mean", label: "target"}]},
   {title: "Units lost", what: "in a battle", zero: true, series: [
      {key: "test_dead_enemies_mean", label: "enemies, tests", dots: true, smooth: false},
@@ -58,17 +58,17 @@ export const PANELS = [
   {title: "Broken episodes", what: "dropped after a crash of the game, so far", zero: true, series: [
      {key: "env_restarts", label: "restarts", smooth: false}]},
 ];
-// Drawn as part of another metric, or no curve.
+// Drawn as part of another metric, or not drawn.
 const ELSEWHERE = new Set(["t_env", "time", "return_std", "test_return_std", "episode", "updates",
                            "codebook_usage", "elapsed"]);
 
-// The panels for the metrics that there are, those of nobody's knowledge one by one at the end.
-export function panelsOf(keys, facts) {
+// The panels of the metrics `keys`; each unknown metric has a panel of its own at the end.
+export function panelsOf(keys, settings) {
   const there = key => keys.has(key);
   const panels = PANELS.map(panel => ({...panel, series: panel.series.filter(one => there(one.key))}))
     .filter(panel => panel.series.length)
-    .map(panel => panel.codes && facts.codes > 0
-      ? {...panel, what: `${panel.what}, of ${facts.codes}`} : panel);
+    .map(panel => panel.codes && settings.codes > 0
+      ? {...panel, what: `${panel.what}, of ${settings.codes}`} : panel);
   const known = new Set(PANELS.flatMap(panel => panel.series.map(one => one.key)));
   const others = [...keys].filter(key => !known.has(key) && !ELSEWHERE.has(key)).sort();
   const own = others.map(key => ({title: key, what: "", series: [{key, label: key}]}));
@@ -76,10 +76,10 @@ export function panelsOf(keys, facts) {
     ({...one, colour: i % 6}))}));
 }
 
-// What is drawn but follows from what is logged.
-export function derive(point, facts) {
-  if (typeof point.codebook_usage === "number" && facts.codes > 0) {
-    point.codebook_codes = point.codebook_usage * facts.codes;
+// Adds metrics that follow from logged ones.
+export function derive(point, settings) {
+  if (typeof point.codebook_usage === "number" && settings.codes > 0) {
+    point.codebook_codes = point.codebook_usage * settings.codes;
   }
   return point;
 }

@@ -1,10 +1,10 @@
-// One run: how far it is, its newest figures, its curves, its last recorded battle.
+// One run: its progress, newest figures, curves and last recorded battle.
 
 import {Chart, element} from "/charts.js";
 import {derive, panelsOf} from "/panels.js";
 import {number, percent, span, steps, ticks, wilson} from "/scales.js";
 
-const RECENT = 12; // points that the present speed is taken over
+const RECENT = 12; // points that the present speed is averaged over
 const STATES = {training: "training", finished: "finished", waiting: "waiting for its first figures"};
 const TIME_UNITS = [["h", 3600], ["min", 60], ["s", 1]];
 
@@ -56,7 +56,7 @@ export class RunPage {
   take(news) {
     const isNew = news.from !== this.points.length || news.generation !== this.generation;
     if (isNew) this.points = this.points.slice(0, news.from);
-    for (const point of news.points) this.points.push(derive(point, news.facts));
+    for (const point of news.points) this.points.push(derive(point, news.settings));
     this.generation = news.generation;
     this.news = news;
     this.head();
@@ -65,14 +65,14 @@ export class RunPage {
   }
 
   head() {
-    const {facts, state, age, t_env: done, t_max: goal, skipped} = this.news;
-    this.title.textContent = facts.map ?? facts.game ?? facts.env ?? this.name;
-    const parts = [facts.config, facts.env_config, facts.seed === undefined ? null : `seed ${facts.seed}`,
-                   facts.label || null, this.name === "." ? null : this.name];
+    const {settings, state, age, t_env: done, t_max: goal, skipped} = this.news;
+    this.title.textContent = settings.map ?? settings.game ?? settings.env ?? this.name;
+    const parts = [settings.config, settings.env_config, settings.seed === undefined ? null : `seed ${settings.seed}`,
+                   settings.label || null, this.name === "." ? null : this.name];
     this.sub.textContent = parts.filter(part => part).join(" · ");
     this.pill.className = `pill ${state}`;
     this.pill.textContent = STATES[state] ?? `quiet for ${span(age)}`;
-    document.title = `${this.title.textContent} ${facts.config ?? ""} · ${this.pill.textContent}`;
+    document.title = `${this.title.textContent} ${settings.config ?? ""} · ${this.pill.textContent}`;
     const share = goal > 0 ? Math.min(1, done / goal) : 0;
     this.bar.style.width = `${100 * share}%`;
     const speed = this.speed(), left = (goal - done) / speed;
@@ -106,7 +106,7 @@ export class RunPage {
   }
 
   showTiles() {
-    const {facts} = this.news, count = facts.test_episodes, tiles = [];
+    const {settings} = this.news, count = settings.test_episodes, tiles = [];
     const tile = (name, value, more = "") => tiles.push(element("div", {class: "tile"},
       element("div", {class: "name"}, name), element("div", {class: "value"}, value),
       element("div", {class: "more"}, more)));
@@ -132,8 +132,8 @@ export class RunPage {
     if (loss !== undefined) tile("Loss", number(loss), `${number(this.latest("updates"))} updates`);
     const codes = this.latest("codebook_codes") ?? this.latest("codebook_usage");
     if (codes !== undefined) {
-      tile("Codes in use", facts.codes ? number(Math.round(codes * 10) / 10) : percent(codes),
-        facts.codes ? `of ${facts.codes} in a batch` : "of the codebook");
+      tile("Codes in use", settings.codes ? number(Math.round(codes * 10) / 10) : percent(codes),
+        settings.codes ? `of ${settings.codes} in a batch` : "of the codebook");
     }
     const epsilon = this.latest("epsilon");
     if (epsilon !== undefined) tile("Exploration", number(epsilon), `${number(this.latest("episode"))} episodes`);
@@ -142,10 +142,10 @@ export class RunPage {
     this.tiles.replaceChildren(...tiles);
   }
 
-  // Panels follow the metrics that there are; a chart stays while its panel does.
+  // Charts follow the logged metrics; they are made anew only when the panels change.
   arrange() {
     const keys = new Set(this.points.flatMap(point => Object.keys(point)));
-    const panels = panelsOf(keys, this.news.facts);
+    const panels = panelsOf(keys, this.news.settings);
     const shape = JSON.stringify(panels);
     if (shape === this.shape) return;
     this.shape = shape;
@@ -153,7 +153,7 @@ export class RunPage {
     this.place();
   }
 
-  // The battle stands high where there is one, and last where there is only how to get one.
+  // A recorded battle is the second card; the hint how to record one is the last.
   place() {
     const cards = this.charts.map(chart => chart.card);
     cards.splice(this.news.replays.newest ? 1 : cards.length, 0, this.battle);
@@ -164,7 +164,7 @@ export class RunPage {
     if (!this.news) return;
     this.arrange();
     const view = this.options.time ? timeView(this.points) : stepView(this.points);
-    Object.assign(view, {smooth: this.options.smooth, facts: this.news.facts});
+    Object.assign(view, {smooth: this.options.smooth, settings: this.news.settings});
     for (const chart of this.charts) chart.draw(this.points, view);
   }
 
@@ -173,14 +173,13 @@ export class RunPage {
   }
 
   showBattle(replays) {
-    if (this.shown && replays.newest && (replays.newest !== this.shown.newest || replays.time !== this.shown.time)) {
-      this.offer.hidden = false; // never while somebody looks at the former one
+    const former = this.shownReplays;
+    if (former?.newest && replays.newest && (replays.newest !== former.newest || replays.time !== former.time)) {
+      this.offer.hidden = false; // offered, not replaced while it is watched
     }
-    if (this.shown && (this.shown.newest || !replays.newest)) {
-      return;
-    }
-    const isMoved = Boolean(this.shown) && Boolean(replays.newest);
-    this.shown = replays;
+    if (former && (former.newest || !replays.newest)) return;
+    const isMoved = Boolean(former) && Boolean(replays.newest);
+    this.shownReplays = replays;
     const head = element("div", {class: "head"}, element("h2", {}, "Last recorded battle"));
     if (!replays.newest) {
       this.battle.replaceChildren(head, element("p", {class: "hint"},
@@ -188,13 +187,13 @@ export class RunPage {
         element("code", {}, "python run.py replay with checkpoint=<run folder> episodes=4")));
       return;
     }
-    const address = page =>  // the name as one part that is no dot, which browsers would take out
+    const address = page =>  // "run=" in front, because browsers remove a part that is a dot
       `/replays/run=${encodeURIComponent(this.name)}/${page.split("/").map(encodeURIComponent).join("/")}`;
     this.offer = element("button", {class: "plain", hidden: "", onclick: () => {
-      this.shown = null;
+      this.shownReplays = null;
       this.showBattle(this.news.replays);
-    }}, "show the one recorded since");
-    const link = (text, page) => element("a", {href: address(page), target: "_blank", rel: "noopener"}, text);
+    }}, "show the newest");
+    const link = (label, page) => element("a", {href: address(page), target: "_blank", rel: "noopener"}, label);
     head.append(element("span", {class: "what"}, `${replays.newest} · ${replays.count} recorded`), this.offer,
       link("open", replays.newest), replays.index ? link("all battles", replays.index) : "");
     this.battle.replaceChildren(head, element("iframe", {

@@ -1,4 +1,4 @@
-// Numbers to places on the screen, and to words.
+// Scales from numbers to screen positions, ticks, and number formats.
 
 export function linear([low, high], [from, to]) {
   const span = high - low || 1;
@@ -74,7 +74,7 @@ export function wilson(share, count) {
   return [Math.max(0, middle - half), Math.min(1, middle + half)];
 }
 
-// A mean around each value, weighted down to nothing at `reach` places away, so without delay.
+// Centred means, without delay: weights fall linearly to 0 at `reach` points away.
 export function smoothed(values, reach) {
   return values.map((_, i) => {
     let sum = 0, weight = 0;

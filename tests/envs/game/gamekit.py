@@ -105,7 +105,7 @@ def sessions(env: GameEnv) -> list[int]:
     return [w.process.session for w in env._supervisor.workers if w.process]
 
 
-def gone(session: int, within: float = 5.0) -> bool:
+def gone(session: int, within: float = 60.0) -> bool:
     """No process of the session lives any more."""
     deadline = time.monotonic() + within
     while processes(session) and time.monotonic() < deadline:

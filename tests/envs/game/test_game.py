@@ -99,6 +99,7 @@ def test_a_killed_process_breaks_its_own_episode_and_no_other(victim: str):
     env.close()
 
 
+@pytest.mark.timeout(120)  # noticed long before `call_seconds` would notice it
 @pytest.mark.parametrize(
     ("trouble", "options", "game"),
     [
@@ -113,11 +114,9 @@ def test_a_killed_process_breaks_its_own_episode_and_no_other(victim: str):
 def test_trouble_breaks_the_episode_and_is_over_in_the_next(
     tmp_path: Path, trouble: str, options: dict, game: dict
 ):
-    limits = GameConfig(**{"back_off_seconds": 0.0, "call_seconds": 20.0, **game})
+    limits = GameConfig(**{"back_off_seconds": 0.0, "call_seconds": 600.0, **game})
     env = fake_env(1, limits, trouble=trouble, once=str(tmp_path / "once"), **options)
-    began = time.monotonic()
     assert play(env, 1) == [2]  # the first step paid, the second broke
-    assert time.monotonic() - began < 10
     assert env.broken().tolist() == [True]
     assert env.outcomes()["battle_won"].tolist() == [0]
     assert play(env, 1) == [10]

@@ -10,18 +10,18 @@ from builders import SMALL, random_batch
 from naive_lagma import NaiveLagma
 from torch import nn
 
-from marl.batch import EpisodeBatch
-from marl.intrinsic.lagma.bonus import IntrinsicConfig, LatentGoalBonus
+from marl.batch import WON, EpisodeBatch, layout_of
+from marl.intrinsic.lagma.bonus import LagmaBonusConfig, LatentGoalBonus
 from marl.intrinsic.lagma.trajectories import push
 from marl.learners.targets import td_targets
 from marl.protocols import Progress
 from marl.quantizers.vq import CodebookConfig, VectorQuantizer
 from marl.quantizers.vq_learner import VqLearner
-from marl.spec import EnvSpec
+from marl.spec import Discrete, EnvSpec
 
 NEVER = 10**9
 GAMMA = 0.99
-LINE = EnvSpec("test/line", n_agents=1, n_actions=1, obs_dim=1, state_dim=1, episode_limit=9)
+LINE = EnvSpec("test/line", 1, Discrete(1), obs_dim=1, state_dim=1, episode_limit=9)
 
 
 def line_bonus(n_codes=8, **options) -> LatentGoalBonus:
@@ -29,16 +29,19 @@ def line_bonus(n_codes=8, **options) -> LatentGoalBonus:
     quantizer = VectorQuantizer(1, n_codes, 1, 4)
     quantizer.encoder = nn.Identity()
     quantizer.codebook.data.copy_(torch.arange(n_codes)[:, None])
-    vq = VqLearner(quantizer, CodebookConfig(size=n_codes, dim=1), "timestep", limit=10)
-    config = IntrinsicConfig(**{"start": 0, "update_interval": NEVER, "k": 1, **options})
-    bonus = LatentGoalBonus(vq, NEVER, config, "masked", GAMMA, seed=0)
+    codebook = CodebookConfig(size=n_codes, dim=1, update_interval=NEVER)
+    config = LagmaBonusConfig(
+        **{"start": 0, "update_interval": NEVER, "k": 1, "codebook": codebook, **options}
+    )
+    vq = VqLearner(quantizer, codebook, config.coverage, limit=10)
+    bonus = LatentGoalBonus(vq, config, GAMMA, seed=0)
     bonus.started = True
     return bonus
 
 
 def line_batch(codes: list[int], terminated=False) -> EpisodeBatch:
     """One episode through these codes, reward 1 a step."""
-    batch = EpisodeBatch.empty(LINE, 1, len(codes) - 1).map(lambda tensor: tensor.zero_())
+    batch = EpisodeBatch.zeros(layout_of(LINE, [WON]), 1, len(codes) - 1)
     batch.state[0, :, 0] = torch.tensor(codes, dtype=torch.float32)
     batch.reward.fill_(1.0)
     batch.filled.fill_(True)
@@ -56,8 +59,7 @@ def one_step(codes=(0, 1), worth=10.0, tau=(0, 1), value=7.0, terminated=False, 
     push(bonus.lists, codes[0], 1e9, members.numpy(), (99, 0), False)
     batch = line_batch(list(codes), terminated)
     bootstrap = torch.full((1, 1, 1), value)
-    bonus.prepare(batch, Progress(t_env=1, episode=1))
-    paid = bonus.bonus(batch, bootstrap)
+    paid, _ = bonus(batch, bootstrap, Progress(t_env=1, episode=1))
     target = td_targets(batch.reward, batch.terminated, bootstrap, GAMMA, paid)
     return paid.item(), target.item()
 
@@ -102,16 +104,17 @@ def test_bonus_fits_any_number_of_values_per_step():
     bonus = line_bonus()
     bonus.values.push(torch.tensor([1]).numpy(), torch.tensor([10.0]).numpy())
     batch = line_batch([0, 1])
-    bonus.prepare(batch, Progress(t_env=1, episode=1))
-    paid = bonus.bonus(batch, torch.tensor([[[7.0, 12.0, 9.0]]]))
+    bootstrap = torch.tensor([[[7.0, 12.0, 9.0]]])
+    paid, _ = bonus(batch, bootstrap, Progress(t_env=1, episode=1))
     assert paid.flatten().tolist() == pytest.approx([2.97, 0.0, 0.99])
 
 
-def test_bonus_refuses_a_batch_that_was_not_prepared():
-    bonus = line_bonus()
-    bonus.prepare(line_batch([0, 1]), Progress(t_env=1, episode=1))
-    with pytest.raises(ValueError, match="prepare"):
-        bonus.bonus(line_batch([0, 1]), torch.zeros(1, 1, 1))
+def test_nothing_of_the_bootstrap_is_kept():
+    low, high = small_bonus(vq_interval=2), small_bonus(vq_interval=2)
+    for batch, bootstrap, progress in stream(6):
+        paid = [low(batch, bootstrap, progress)[0], high(batch, bootstrap + 0.5, progress)[0]]
+    assert not torch.equal(*paid)
+    assert_equal_states(low.state_dict(), high.state_dict())
 
 
 def test_nothing_is_kept_or_paid_before_the_start():
@@ -120,8 +123,8 @@ def test_nothing_is_kept_or_paid_before_the_start():
     batch = line_batch([0, 1, 2, 1, 0])
 
     def paid(t_env: int, episode: int) -> float:
-        bonus.prepare(batch, Progress(t_env=t_env, episode=episode))
-        return bonus.bonus(batch, torch.full((1, 4, 1), -9.0)).sum().item()
+        progress = Progress(t_env=t_env, episode=episode)
+        return bonus(batch, torch.full((1, 4, 1), -9.0), progress)[0].sum().item()
 
     assert paid(49_999, 31) == 0.0
     assert bonus.lists.size.sum() == 0
@@ -139,12 +142,11 @@ def small_bonus(padding="masked", vq_interval=NEVER, **options) -> LatentGoalBon
     quantizer = VectorQuantizer(SMALL.state_dim, 6, 3, 16)
     with torch.no_grad():
         quantizer.codebook.copy_(quantizer.encoder(torch.rand(6, SMALL.state_dim)))
-    codebook = CodebookConfig(size=6, dim=3, hidden_dim=16, lr=0.01)
-    config = IntrinsicConfig(
-        **{"start": 0, "update_interval": 2, "window": 7, "k": 4, "resample_interval": 3, **options}
-    )
-    vq = VqLearner(quantizer, codebook, "timestep", limit=SMALL.episode_limit + 1)
-    return LatentGoalBonus(vq, vq_interval, config, padding, GAMMA, seed=4)
+    codebook = CodebookConfig(size=6, dim=3, hidden_dim=16, lr=0.01, update_interval=vq_interval)
+    small = {"start": 0, "update_interval": 2, "window": 7, "k": 4, "resample_interval": 3}
+    config = LagmaBonusConfig(**{**small, "codebook": codebook, "padding": padding, **options})
+    vq = VqLearner(quantizer, codebook, config.coverage, limit=SMALL.episode_limit + 1)
+    return LatentGoalBonus(vq, config, GAMMA, seed=4)
 
 
 def stream(updates: int):
@@ -183,13 +185,12 @@ def test_bonus_equals_the_naive_reference_under_all_options(padding, sampling, p
 
 def compare_with_naive(bonus: LatentGoalBonus) -> int:
     """Every element of six updates; returns how many steps were paid."""
-    naive = NaiveLagma(6, bonus.config, bonus.padding, GAMMA)
+    naive = NaiveLagma(6, bonus.config, GAMMA)
     paid_steps = 0
     for batch, bootstrap, progress in stream(6):
         rng = torch.Generator()
         rng.set_state(bonus.rng.get_state())
-        bonus.prepare(batch, progress)
-        paid = bonus.bonus(batch, bootstrap)[..., 0]  # [B,T]
+        paid = bonus(batch, bootstrap, progress)[0][..., 0]  # [B,T]
         codes = bonus.vq.quantizer.encode(batch.state).tolist()
         if progress.episode in (2, 4) or progress.t_env <= bonus.config.start:
             naive.keep_returns(batch, codes)
@@ -211,35 +212,31 @@ def compare_with_naive(bonus: LatentGoalBonus) -> int:
 
 def outputs(padding="masked", vq_interval=3, **options) -> list[torch.Tensor]:
     bonus = small_bonus(padding, vq_interval, **options)
-    paid = []
-    for batch, bootstrap, progress in stream(9):
-        bonus.prepare(batch, progress)
-        paid.append(bonus.bonus(batch, bootstrap))
-    return paid
+    return [bonus(batch, bootstrap, progress)[0] for batch, bootstrap, progress in stream(9)]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"enabled": False},
-        {"start": 5},
-        {"update_interval": 3},
-        {"window": 8},
-        {"k": 3},
-        {"resample_interval": 4},
-        {"goal_only": True},
-        {"priority": "cq"},
-        {"sampling": "softmax"},
-        {"dedup": True},
-        {"phantom_zero": True, "window": 100},
-        {"final_slot": True},
-        {"pay_on_resample": False},
-        {"pay_on_terminal": True},
-        {"padding": "included"},
-        {"vq_interval": 2},
-    ],
-    ids=str,
-)
+CHANGES: list[dict] = [  # of the options that `small_bonus` sets
+    {"enabled": False},
+    {"start": 5},
+    {"update_interval": 3},
+    {"window": 8},
+    {"k": 3},
+    {"resample_interval": 4},
+    {"goal_only": True},
+    {"priority": "cq"},
+    {"sampling": "softmax"},
+    {"dedup": True},
+    {"phantom_zero": True, "window": 100},
+    {"final_slot": True},
+    {"pay_on_resample": False},
+    {"pay_on_terminal": True},
+    {"padding": "included"},
+    {"coverage": "none"},
+    {"vq_interval": 2},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_every_option_changes_what_is_paid(change):
     plain = outputs(**({"window": 100} if "window" in change and len(change) > 1 else {}))
     changed = outputs(**change)
@@ -247,16 +244,16 @@ def test_every_option_changes_what_is_paid(change):
 
 
 def test_every_option_has_a_test_above():
-    tested = test_every_option_changes_what_is_paid.pytestmark[0].args[1]
-    names = {name for change in tested for name in change}
-    assert {field.name for field in fields(IntrinsicConfig)} <= names
+    names = {name for change in CHANGES for name in change}
+    options = {field.name for field in fields(LagmaBonusConfig)}
+    assert options - {"codebook"} <= names  # of which vq_interval is one
 
 
 def test_goal_only_keeps_trajectories_of_won_episodes_alone():
     bonus = small_bonus(goal_only=True)
-    for batch, _, progress in stream(6):
-        batch = replace(batch, won=torch.tensor([False, True, False, False, False]))
-        bonus.prepare(batch, progress)
+    for batch, bootstrap, progress in stream(6):
+        batch["won"].copy_(torch.tensor([False, True, False, False, False]))
+        bonus(batch, bootstrap, progress)
     sizes = bonus.lists.size
     held = [bonus.lists.origin[c, p, 0] for c in range(6) for p in bonus.lists.place[c, : sizes[c]]]
     assert set(held) == {1}  # the episode that was won
@@ -270,8 +267,8 @@ def test_padding_changes_nothing_when_masked():
         assert limit is None or bonus.vq.limit == limit
     cut = random_batch(SMALL, 3, seed=1, lengths=[6, 2, 4])
     padded = random_batch(SMALL, 4, seed=9, lengths=[6, 2, 4, 9])
-    for f in fields(EpisodeBatch):
-        ours, theirs = getattr(padded, f.name)[:3], getattr(cut, f.name)
+    for name in cut.layout:
+        ours, theirs = padded[name][:3], cut[name]
         if ours.shape == theirs.shape:
             ours.copy_(theirs)
         else:
@@ -279,8 +276,8 @@ def test_padding_changes_nothing_when_masked():
     padded = padded.map(lambda tensor: tensor[:3])
     assert (cut.steps, padded.steps) == (6, 9)
     for episode in (2, 3):
-        first = short.prepare(cut, Progress(1, episode))
-        second = long.prepare(padded, Progress(1, episode))
+        _, first = short(cut, torch.zeros(3, 6, 1), Progress(1, episode))
+        _, second = long(padded, torch.zeros(3, 9, 1), Progress(1, episode))
         for name, value in first.items():
             assert value.item() == pytest.approx(second[name].item(), abs=1e-6), name
 
@@ -289,24 +286,24 @@ def test_metrics_describe_the_batch():
     bonus = line_bonus(n_codes=4)
     bonus.values.push(torch.tensor([1, 2]).numpy(), torch.tensor([10.0, 6.0]).numpy())
     batch = line_batch([0, 1, 0, 1, 0])
-    metrics = bonus.prepare(batch, Progress(t_env=1, episode=1))
+    _, metrics = bonus(batch, torch.zeros(1, 4, 1), Progress(t_env=1, episode=1))
     assert metrics["codebook_usage"].item() == 0.5  # codes 0 and 1 of 4
     # shares 3/5 and 2/5: exp(-(0.6 ln 0.6 + 0.4 ln 0.4)) = exp(0.673012)
     assert metrics["codebook_perplexity"].item() == pytest.approx(1.960132, abs=1e-5)
     assert metrics["code_value_mean"].item() == 8.0
     assert metrics["trajectories_held"].item() == 1.0
-    bonus.bonus(batch, torch.zeros(1, 4, 1))
-    shown = bonus.metrics()  # the two moves into code 1 pay 9.9 each
-    assert shown["intrinsic_mean"].item() == pytest.approx(2 * 9.9 / 4)
-    assert shown["intrinsic_paid"].item() == 0.5
+    # The two moves into code 1 pay 9.9 each.
+    assert metrics["intrinsic_mean"].item() == pytest.approx(2 * 9.9 / 4)
+    assert metrics["intrinsic_paid"].item() == 0.5
 
 
 def test_losses_of_the_last_step_stay_between_steps():
     bonus = small_bonus(vq_interval=3)
     names = {"recon_loss", "vq_loss", "commit_loss", "coverage_loss", "vae_grad_norm"}
     seen = []
-    for batch, _, progress in stream(8):
-        metrics = bonus.prepare(batch, Progress(t_env=1, episode=progress.episode + 3))
+    for batch, bootstrap, progress in stream(8):
+        later = Progress(t_env=1, episode=progress.episode + 3)
+        _, metrics = bonus(batch, bootstrap, later)
         assert names <= metrics.keys()
         seen.append(metrics["vq_loss"].item())
     assert seen[0] == seen[1] == seen[2] != seen[3] == seen[4]
@@ -316,17 +313,17 @@ def test_continuing_from_a_saved_state_is_never_having_stopped():
     plain, resumed = small_bonus(vq_interval=2), small_bonus(vq_interval=2)
     steps = list(stream(10))
     for batch, bootstrap, progress in steps[:5]:
-        plain.prepare(batch, progress)
-        plain.bonus(batch, bootstrap)
+        plain(batch, bootstrap, progress)
     file = io.BytesIO()
     torch.save(plain.state_dict(), file)
     file.seek(0)
     resumed.load_state_dict(torch.load(file, weights_only=True))
     for batch, bootstrap, progress in steps[5:]:
-        first, second = plain.prepare(batch, progress), resumed.prepare(batch, progress)
+        paid, first = plain(batch, bootstrap, progress)
+        again, second = resumed(batch, bootstrap, progress)
         assert first.keys() == second.keys()
         assert all(torch.equal(first[name], second[name]) for name in first)
-        assert torch.equal(plain.bonus(batch, bootstrap), resumed.bonus(batch, bootstrap))
+        assert torch.equal(paid, again)
     assert_equal_states(plain.state_dict(), resumed.state_dict())
 
 
@@ -349,8 +346,8 @@ def test_saved_state_is_a_copy():
     bonus = small_bonus()
     state = bonus.state_dict()
     before = state["values"]["pushed"].clone()
-    for batch, _, progress in stream(4):
-        bonus.prepare(batch, progress)
+    for batch, bootstrap, progress in stream(4):
+        bonus(batch, bootstrap, progress)
     assert torch.equal(state["values"]["pushed"], before)
 
 

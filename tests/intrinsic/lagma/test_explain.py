@@ -45,8 +45,7 @@ def test_it_is_what_training_pays():
         reference(bonus, code, 1, 3)  # a list of one: whatever is drawn, it is this
     batch = line_batch(codes)  # lost, so that training keeps nothing of it before it draws
     told = bonus.explain(batch, bootstrap)["intrinsic"]
-    bonus.prepare(batch, Progress(t_env=1, episode=1))
-    paid = bonus.bonus(batch, bootstrap)[0, :, 0]
+    paid = bonus(batch, bootstrap, Progress(t_env=1, episode=1))[0][0, :, 0]
     assert (paid > 0).any()
     np.testing.assert_allclose(told, paid, rtol=1e-6)
 

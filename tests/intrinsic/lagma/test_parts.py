@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from builders import SMALL, random_batch
 
 from marl.intrinsic.lagma.code_values import CodeValues
 from marl.intrinsic.lagma.returns import returns_to_go
@@ -13,8 +14,8 @@ from marl.protocols import Progress
 
 
 def test_no_bonus_adds_zero_of_any_shape():
-    bonus = NoBonus().bonus(None, torch.ones(2, 3, 1))
-    assert bonus.shape == ()
+    bonus, metrics = NoBonus()(random_batch(SMALL, 2), torch.ones(2, 3, 1), Progress())
+    assert (bonus.shape, metrics) == ((), {})
     assert (torch.ones(2, 3, 1) + bonus).sum() == 6.0
 
 

@@ -10,23 +10,23 @@ import torch
 from torch import Tensor, nn
 
 from marl.algos.iql import IqlConfig
-from marl.batch import EpisodeBatch
+from marl.batch import EpisodeBatch, layout_of
 from marl.cli.arguments import split
 from marl.cli.resolve import make_plan
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.learners.q import QLearner
-from marl.protocols import Progress
+from marl.protocols import BATCH, Progress
 from marl.single_agent.value.dqn import DqnConfig
-from marl.spec import EnvSpec
+from marl.spec import Discrete, EnvSpec
 
 CPU = torch.device("cpu")
-SPEC = EnvSpec("test/one_agent", n_agents=1, n_actions=3, obs_dim=4, state_dim=4, episode_limit=50)
+SPEC = EnvSpec("test/one_agent", 1, Discrete(3), obs_dim=4, state_dim=4, episode_limit=50)
 
 
 def transitions(count: int) -> EpisodeBatch:
     """Random slices of one step, a quarter of them terminated."""
     rng = torch.Generator().manual_seed(5)
-    batch = EpisodeBatch.empty(SPEC, count, 1)
+    batch = EpisodeBatch.zeros(layout_of(SPEC), count, 1)
     batch.obs.copy_(torch.randn(batch.obs.shape, generator=rng))
     batch.state.copy_(batch.obs[:, :, 0])
     batch.avail.fill_(True)
@@ -70,8 +70,8 @@ def test_an_update_of_dqn_is_one_of_iql_with_one_agent():
     iql = learner_of(IqlConfig(**settings))
     batch = transitions(64)
     for update in range(3):
-        left = dqn.update(batch, Progress(update=update))
-        right = iql.update(batch, Progress(update=update))
+        left = dqn.update({BATCH: batch}, Progress(update=update))
+        right = iql.update({BATCH: batch}, Progress(update=update))
         assert left["loss"].item() == right["loss"].item()  # exactly
     for one, other in zip(dqn.parameters, iql.parameters, strict=True):
         assert torch.equal(one, other)
@@ -84,7 +84,7 @@ def test_an_update_of_dqn_is_the_textbooks():
     adam = torch.optim.Adam(net.parameters(), lr=2.5e-4)
     batch = transitions(64)
     for update in range(3):
-        metrics = dqn.update(batch, Progress(update=update))
+        metrics = dqn.update({BATCH: batch}, Progress(update=update))
         assert metrics["grad_norm"] < dqn.config.grad_norm_clip  # so that nothing is clipped
         by_hand = dqn_by_hand(net, target, adam, batch)
         assert metrics["loss"].item() == pytest.approx(by_hand.item(), abs=1e-6)
@@ -99,7 +99,7 @@ def test_dqn_adds_no_code_to_iql():
 
 
 def test_dqn_is_told_nothing_but_the_observation():
-    controller = DqnConfig().build(SPEC, CPU).controller
+    controller = DqnConfig().build(SPEC, CPU).learner.controller
     assert controller.net.layers[0].in_features == SPEC.obs_dim
 
 
@@ -109,7 +109,7 @@ def test_the_target_network_is_copied_every_so_many_updates():
     for update in range(50):
         first = dqn.target_controller.net.layers[0].weight
         assert not torch.equal(first, dqn.controller.net.layers[0].weight)
-        dqn.update(batch, Progress(update=update))
+        dqn.update({BATCH: batch}, Progress(update=update))
     assert torch.equal(first, dqn.controller.net.layers[0].weight)
 
 

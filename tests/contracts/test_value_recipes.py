@@ -1,0 +1,128 @@
+"""What the recipes on QLearner promise beyond test_recipes.py: its controller, mixer and bonus."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from builders import ONE_AGENT, SMALL, VECTORS, random_batch
+
+from marl.algos.values import ValueRecipeConfig
+from marl.buffers.samplers import SliceSamplerConfig
+from marl.errors import ConfigError
+from marl.intrinsic.config import BONUSES
+from marl.learners.q import QLearner
+from marl.nets.mixers import MIXERS
+from marl.protocols import BATCH, Explainable, Progress
+from marl.registry import LEARNERS
+
+CPU = torch.device("cpu")
+LATE = Progress(t_env=10**6, episode=10**5, update=10**5)  # past every warm-up
+NAMES = [name for name, recipe in LEARNERS.items() if issubclass(recipe, ValueRecipeConfig)]
+CASES = [(name, spec) for spec in (SMALL, ONE_AGENT) for name in NAMES]
+every_case = pytest.mark.parametrize(
+    ("name", "spec"), CASES, ids=[f"{name}-{spec.n_agents}" for name, spec in CASES]
+)
+every_mixer = pytest.mark.parametrize("mixer", MIXERS.members, ids=lambda cls: cls.kind)
+every_bonus = pytest.mark.parametrize("bonus", BONUSES.members, ids=lambda cls: cls.kind)
+
+
+def recipe_of(name: str) -> ValueRecipeConfig:
+    recipe = LEARNERS[name]()
+    assert isinstance(recipe, ValueRecipeConfig)
+    return recipe
+
+
+def learner_of(recipe: ValueRecipeConfig, spec=SMALL) -> QLearner:
+    torch.manual_seed(0)
+    learner = recipe.build(spec, CPU).learner
+    assert isinstance(learner, QLearner)
+    return learner
+
+
+@every_case
+def test_controller_gives_a_value_for_every_action_and_slot(name, spec):
+    controller = learner_of(recipe_of(name), spec).controller
+    batch = random_batch(spec, 4)
+    carry = controller.initial_carry(4)
+    values, hidden = controller.step(batch.obs[:, 0], carry)
+    assert values.shape == (4, spec.n_agents, spec.n_actions)
+    assert hidden.shape == carry["hidden"].shape
+    assert controller.unroll(batch).shape == (4, batch.steps + 1, spec.n_agents, spec.n_actions)
+
+
+@every_case
+def test_update_gives_pymarls_metrics(name, spec):
+    recipe = recipe_of(name)
+    lengths = [9, 5, 3, 1] if recipe.sampler.whole_episodes else [1] * 4
+    metrics = learner_of(recipe, spec).update({BATCH: random_batch(spec, 4, lengths=lengths)}, LATE)
+    assert {"loss", "grad_norm", "td_error_abs", "q_taken_mean", "target_mean"} <= set(metrics)
+
+
+@every_case
+def test_exploration_is_epsilon(name, spec):
+    assert set(recipe_of(name).build(spec, CPU).actor.metrics(LATE)) == {"epsilon"}
+
+
+@every_case
+def test_values_of_an_episode_can_be_explained(name, spec):
+    learner = learner_of(recipe_of(name), spec)
+    assert isinstance(learner, Explainable)
+    channels = learner.explain(random_batch(spec, 1))
+    assert channels["q"].shape == (10, spec.n_agents, spec.n_actions)
+    assert channels["q_total"].shape == (9,)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_continuous_actions_are_refused_with_what_to_choose(name):
+    with pytest.raises(ConfigError, match="continuous actions, which have no table of values"):
+        recipe_of(name).build(VECTORS, CPU)
+
+
+@every_bonus
+@every_mixer
+def test_every_mixer_learns_with_every_bonus(mixer, bonus):
+    learner = learner_of(ValueRecipeConfig(mixer=mixer(), bonus=bonus()))
+    for update in range(2):
+        metrics = learner.update({BATCH: random_batch(SMALL, 4, lengths=[9, 5, 3, 1])}, LATE)
+        assert all(value.isfinite() for value in metrics.values()), update
+
+
+@every_bonus
+def test_bonus_fits_the_bootstrap_whatever_is_learnt_per_step(bonus):
+    learner = learner_of(ValueRecipeConfig(bonus=bonus()))
+    batch = random_batch(SMALL, 8, lengths=[9, 5] * 4)
+    for width in (1, SMALL.n_agents):
+        bootstrap = torch.randn(8, batch.steps, width)
+        paid, metrics = learner.bonus(batch, bootstrap, LATE)
+        paid = paid.expand_as(bootstrap)
+        assert (paid >= 0).all()
+        assert (paid[~batch.filled[..., 0]] == 0).all()
+        assert not paid.requires_grad
+        assert all(value.ndim == 0 for value in metrics.values())
+
+
+@every_bonus
+def test_a_bonus_finds_its_columns_in_the_layout(bonus):
+    agent = ValueRecipeConfig(bonus=bonus()).build(SMALL, CPU)
+    assert isinstance(agent.learner, QLearner)
+    for column in agent.learner.bonus.columns:
+        assert agent.layout[column.name] == column
+
+
+@every_bonus
+def test_a_bonus_that_needs_whole_episodes_says_so(bonus):
+    recipe = ValueRecipeConfig(bonus=bonus())
+    recipe.check(SMALL)
+    cut = replace(recipe, sampler=SliceSamplerConfig())
+    refusal = ""
+    try:
+        cut.check(SMALL)
+    except ConfigError as error:
+        refusal = str(error)
+    if refusal:
+        assert "sampler.kind=episodes" in refusal
+    else:  # it learns from slices too
+        batch = random_batch(SMALL, 4, lengths=[1] * 4)
+        assert learner_of(cut).update({BATCH: batch}, LATE)["loss"].isfinite()

@@ -1,0 +1,77 @@
+"""The framework from Python, as the README shows it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from marl import api
+from marl.errors import ConfigError
+
+README = Path(__file__).parents[1] / "README.md"
+QUICK = {
+    "t_max": 64,
+    "num_envs": 4,
+    "test_interval": 64,
+    "test_episodes": 2,
+    "seed": 1,
+    "tensorboard": False,
+    "progress_bar": False,
+}
+
+
+def test_dotted_settings_are_sections():
+    found = api.nested({"a.b": 1, "a": {"c": 2}, "d": 3})
+    assert found == {"a": {"b": 1, "c": 2}, "d": 3}
+    with pytest.raises(ConfigError, match="is no name of a setting"):
+        api.nested({"a b": 1})
+
+
+def test_settings_are_checked_as_on_the_command_line():
+    with pytest.raises(ConfigError, match="did you mean 'seed'"):
+        api.plan("qmix", "two_step", sed=1)
+    assert api.plan("qmix", "sc2", map="3m", bonus={"kind": "lagma"}).recipe.bonus.kind == "lagma"
+
+
+def test_a_policy_acts_in_a_loop_of_ones_own_as_in_an_evaluation(tmp_path):
+    summary = api.train(
+        api.plan("qmix", "sc2", results_dir=str(tmp_path), **{**QUICK, "map": "3m"})
+    )
+    policy = api.load_policy(summary.folder)
+    env, session = policy.make_env(2), policy.session(2)
+    returns = []
+    for seeds in ([1, 2], [2, 1]):
+        env.reset(np.array(seeds, dtype=np.uint64))
+        session.restart()
+        total, running = np.zeros(2), np.ones(2, dtype=bool)
+        while running.any():
+            step = env.step(session.act(env.observe()))
+            total += step.reward
+            running &= ~(step.terminated | step.truncated)
+        returns.append(total)
+    env.close()
+    assert returns[0] == pytest.approx(returns[1][::-1])  # an episode follows from its seed
+
+
+def test_one_environment_may_start_anew_alone(tmp_path):
+    summary = api.train(api.plan("qmix", "two_step", results_dir=str(tmp_path), **QUICK))
+    session = api.load_policy(summary.folder).session(2)
+    env = api.load_policy(summary.folder).make_env(2)
+    env.reset(np.array([1, 2], dtype=np.uint64))
+    session.act(env.observe())
+    session.restart(np.array([1]))
+    assert session.carry["started"].tolist() == [False, True]
+    assert session.carry["hidden"][0].abs().sum() > 0
+    assert session.carry["hidden"][1].abs().sum() == 0
+
+
+def test_the_readmes_examples_run(tmp_path, monkeypatch):
+    """Every block of Python in the README, in order, as one program."""
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
+    assert any("api.train" in block for block in blocks)
+    monkeypatch.chdir(tmp_path)
+    program = "\n".join(blocks)
+    exec(compile(program, str(README), "exec"), {"__name__": "readme"})

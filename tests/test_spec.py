@@ -1,0 +1,40 @@
+"""Specs: what an action is, and how wide."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from builders import SMALL, VECTORS
+
+from marl.spec import Continuous
+
+
+def test_discrete_actions_have_a_number():
+    assert (SMALL.n_actions, SMALL.action_width) == (5, 5)
+
+
+def test_vectors_have_a_width_and_no_number():
+    assert VECTORS.action_width == VECTORS.action.dim == 2
+    with pytest.raises(TypeError, match="test/vectors: continuous actions have no number"):
+        _ = VECTORS.n_actions
+
+
+def test_actions_are_clipped_to_their_bounds():
+    clipped = VECTORS.action.clip(np.array([[-3.0, 0.25], [1.5, 0.75]], dtype=np.float32))
+    assert clipped.tolist() == [[-2.0, 0.25], [1.5, 0.5]]
+    assert clipped.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        ((0.0,), (1.0, 2.0), "bounds of 1 and 2 numbers"),
+        ((), (), "bounds of 0 and 0 numbers"),
+        ((0.0, 1.0), (1.0, 1.0), "each low must be below its high"),
+        ((0.0,), (float("inf"),), "must be finite"),
+        ((float("nan"),), (1.0,), "each low must be below its high"),
+    ],
+)
+def test_bounds_that_make_no_sense_are_refused(low, high, said):
+    with pytest.raises(ValueError, match=said):
+        Continuous(low, high)
