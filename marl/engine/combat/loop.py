@@ -9,7 +9,7 @@ from marl.engine.combat.sweep import apply_beam_hits, continue_sweep
 from marl.engine.combat.targeting import choose_target, mark_opponents
 from marl.engine.combat.vitals import kill_marked, recover
 from marl.engine.combat.weapons import fight, fly, hit_again
-from marl.engine.compiled.jit import compiled
+from marl.engine.compiled.jit import compiled, inlined
 from marl.engine.field import Field
 from marl.engine.rng import Rng, shuffle
 from marl.engine.walking.movement import ARRIVED, rest, walk
@@ -37,19 +37,7 @@ def run_loops(
     has_beams = has_delivery(field, units, SWEEP)
     has_explosives = has_delivery(field, units, SUICIDE)
     for _ in range(loops):
-        continue_enemy_script(field, enemy_script, units, clock[0])
-        clock[0] += 1
-        shuffle(units, rng)
-        for turn in range(units.size):
-            i = units[turn].sequence
-            if units[i].missile >= 0.0:
-                fly(field, units, i)
-            if units[i].health > 0.0:
-                act(field, units, rng, i)
-        if has_beams:
-            apply_beam_hits(field, units)
-        if has_explosives:
-            explode_all(field, units)
+        run_loop(field, enemy_script, units, rng, clock, has_beams, has_explosives)
 
 
 @compiled
@@ -63,16 +51,43 @@ def run_loops_and_kill(
     marked: Ints,
     kill_after: int,
 ) -> None:
-    """Run `loops` game loops; the units marked by 1 die after `kill_after` of them.
+    """As `run_loops`; the units marked by 1 die after `kill_after` of the loops.
 
     marked: [M], the first M units. None is killed unless 0 <= kill_after < loops.
     """
-    if kill_after < 0 or kill_after >= loops:
-        run_loops(field, enemy_script, units, rng, clock, loops)
-        return
-    run_loops(field, enemy_script, units, rng, clock, kill_after)
-    kill_marked(field, units, marked)
-    run_loops(field, enemy_script, units, rng, clock, loops - kill_after)
+    mark_opponents(units)
+    has_beams = has_delivery(field, units, SWEEP)
+    has_explosives = has_delivery(field, units, SUICIDE)
+    for n in range(loops):
+        if n == kill_after:
+            kill_marked(field, units, marked)
+        run_loop(field, enemy_script, units, rng, clock, has_beams, has_explosives)
+
+
+@inlined
+def run_loop(
+    field: Field,
+    enemy_script: EnemyScript,
+    units: Units,
+    rng: Rng,
+    clock: Ints,
+    has_beams: bool,
+    has_explosives: bool,
+) -> None:
+    """One game loop: the enemy's script, every unit in a new random order, delayed hits."""
+    continue_enemy_script(field, enemy_script, units, clock[0])
+    clock[0] += 1
+    shuffle(units, rng)
+    for turn in range(units.size):
+        i = units[turn].sequence
+        if units[i].missile >= 0.0:
+            fly(field, units, i)
+        if units[i].health > 0.0:
+            act(field, units, rng, i)
+    if has_beams:
+        apply_beam_hits(field, units)
+    if has_explosives:
+        explode_all(field, units)
 
 
 @compiled
