@@ -140,6 +140,12 @@ def test_updates_are_literals_or_strings_and_dots_name_sections():
             ["--config=dqn", "--env-config=gymnasium", "with", "buffer.steps=500"],
             "buffer.steps: 500 can never hold the 1000 steps that the first update waits for",
         ),
+        ([*GAME, "with", "rollout.kind=offline"], "set updates.kind=offline too"),
+        ([*GAME, "with", "updates.kind=offline"], "set rollout.kind=offline too"),
+        (
+            [*GAME, "with", "buffer.kind=dataset", "buffer.path=x"],
+            "rollout: kind=episodes collects experience, and the run is to learn offline",
+        ),
         ([*GAME, "with", "obs_agent_id=False"], "PyMARL's 'obs_agent_id' is here agent.agent_id"),
         ([*GAME, "with", "checkpoint=x"], "checkpoint: belongs to evaluate"),
         ([*GAME, "with", "resume=/nowhere"], "resume: /nowhere does not exist"),

@@ -238,3 +238,25 @@ def test_a_replay_too_small_for_the_episodes_is_refused(tmp_path):
     settings = {"buffer.steps": 33, "sampler.batch_size": 32}
     with pytest.raises(ConfigError, match=r"buffer\.steps: 33 may never hold"):
         Trainer(plan_for(tmp_path, "qmix", "two_step", **settings))
+
+
+def test_a_runs_replay_is_learnt_from_offline_and_the_clock_counts_updates(tmp_path):
+    online = train(plan_for(tmp_path / "a", "qmix", "two_step", t_max=200))
+    kept = checkpoint.find(online.folder)
+    offline = {
+        "rollout.kind": "offline",
+        "updates.kind": "offline",
+        "updates.per_round": 30,
+        "buffer.kind": "dataset",
+        "buffer.path": kept,
+    }
+    straight = train(plan_for(tmp_path / "b", "qmix", "two_step", t_max=120, **offline))
+    half = train(plan_for(tmp_path / "c", "qmix", "two_step", t_max=60, **offline))
+    resumed = train(resume_plan(half.folder, t_max=120))
+    assert (half.t_env, straight.t_env) == (60, 120)
+    parts = [checkpoint.load(checkpoint.find(run.folder)) for run in (straight, resumed)]
+    for part in parts:  # the stop at N adds an evaluation
+        assert part["train"]["counters"]["update"] == 120
+        assert part["train"]["counters"]["episode"] == 0
+        del part["train"]["evaluations"]
+    assert_same(*parts)
