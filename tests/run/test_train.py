@@ -11,10 +11,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from marl.algos.values import ValueRecipeConfig
 from marl.cli.arguments import split
 from marl.cli.resolve import make_plan
 from marl.errors import CheckpointError, ConfigError
 from marl.log.summary import Summary
+from marl.registry import LEARNERS
 from marl.run import checkpoint
 from marl.run.plan import Plan, pick_device
 from marl.run.train import Trainer, resume
@@ -26,20 +28,25 @@ SETTINGS = {
     "test_episodes": 4,
     "log_interval": 100,
     "save_interval": 100_000,
-    "sampler.batch_size": 4,
-    "epsilon.anneal": 500,
-    "learner.target_update_interval": 10,
     "progress_bar": False,
     "tensorboard": False,
     "seed": 3,
 }
+VALUES = {"sampler.batch_size": 4, "epsilon.anneal": 500, "learner.target_update_interval": 10}
 LAGMA = {"bonus.start": 200, "bonus.update_interval": 8, "bonus.codebook.size": 16}
+TD3 = {
+    "sampler.start": 100,
+    "sampler.batch_size": 32,
+    "noise.random_steps": 100,
+    "updates.per_step": 0.1,
+}
 STEPS = {"rollout.kind": "steps", "buffer.kind": "transitions", "buffer.steps": 1000}
 
 
 def plan_for(folder: Path, config: str, env: str, **settings) -> Plan:
     """A parsed plan, whose run folder comes below `folder`."""
-    words = [f"{key}={value}" for key, value in (SETTINGS | settings).items()]
+    of_values = VALUES if issubclass(LEARNERS[config], ValueRecipeConfig) else {}
+    words = [f"{key}={value}" for key, value in (SETTINGS | of_values | settings).items()]
     argv = ["train", f"--config={config}", f"--env-config={env}", "with", *words]
     return make_plan(split([*argv, f"results_dir={folder}"]))
 
@@ -82,6 +89,9 @@ def assert_same(one, two):
         ("qmix", "sc2", {"map": "2s3z"}),
         ("dqn", "gymnasium", {"sampler.start": 50, "buffer.steps": 1000}),
         ("dqn", "gymnasium", {"sampler.start": 50, **STEPS}),
+        ("ppo", "gymnasium", {"rollout.steps": 20}),
+        ("mappo", "sc2", {"map": "3m", "learner.epochs": 2}),
+        ("td3", "gymnasium", {"env_id": "Pendulum-v1", **TD3}),
     ],
 )
 def test_n_and_n_more_steps_are_2n_steps_bit_for_bit(tmp_path, config, env, settings):
