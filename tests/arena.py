@@ -82,7 +82,8 @@ class Arena:
     def run(self, loops: int = 1) -> Arena:
         """Run game loops."""
         clock, rng = self.all.clock[self.row], self.all.rng[self.row]
-        run_loops(self.field, self.enemy_script, self.units, rng, clock, loops)
+        nobody = np.zeros(0, dtype=np.int64)
+        run_loops(self.field, self.enemy_script, self.units, rng, clock, loops, nobody, -1)
         return self
 
     def vitality(self) -> np.ndarray:

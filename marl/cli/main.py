@@ -96,5 +96,5 @@ algorithms    --config=NAME      {", ".join(available("config"))}
 environments  --env-config=NAME  {", ".join(available("env-config"))}
 
 for example
-  python run.py --config=lagma --env-config=sc2 with map=3s_vs_5z codebook.size=128 seed=1
+  python run.py --config=lagma --env-config=sc2 with map=3s_vs_5z bonus.codebook.size=128 seed=1
 """

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.engine.combat.enemy_script import EnemyScript, start_enemy_script
-from marl.engine.combat.loop import run_loops_and_kill
+from marl.engine.combat.loop import run_loops
 from marl.engine.compiled import workers
 from marl.engine.compiled.jit import OPTIONS, compiled, inlined
 from marl.engine.field import Field
@@ -197,7 +197,7 @@ def _step_one(rules: Rules, battles: BattleArrays, record: Record, e: int, actio
     _observe(rules, client_units, memory, rng, record, e)
 
 
-@inlined
+@compiled
 def order_agents(
     rules: Rules,
     client_units: ClientUnits,
@@ -221,15 +221,13 @@ def order_agents(
         mark_weak(layout, client_units, marked)
 
 
-@inlined
+@compiled
 def run_part(
     rules: Rules, units: Units, rng: Rng, clock: Ints, marked: Ints, first: int, last: int
 ) -> None:
     """Game loops first..last-1 of a step; marked agents die kill_step_mul loops before its end."""
     kill_after = rules.step_mul - rules.kill_step_mul - first
-    run_loops_and_kill(
-        rules.field, rules.enemy_script, units, rng, clock, last - first, marked, kill_after
-    )
+    run_loops(rules.field, rules.enemy_script, units, rng, clock, last - first, marked, kill_after)
 
 
 @compiled

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.engine.combat.enemy_script import start_enemy_script
-from marl.engine.combat.loop import run_loops_and_kill
+from marl.engine.combat.loop import run_loops
 from marl.engine.combat.spawn import agent_order, place_units
 from marl.engine.rng import seed_battle
 from marl.engine.world import LINE_WORDS, NO_UNIT, NO_UNIT_FIELDS, Units, empty_units
@@ -125,9 +125,7 @@ class Battle:
         """Kill the marked units and run loops."""
         if loops > 0 and self.units.size:
             field, script = self.map.field, self.map.enemy_script
-            run_loops_and_kill(
-                field, script, self.units, self.rng, self.clock, loops, self._marked, 0
-            )
+            run_loops(field, script, self.units, self.rng, self.clock, loops, self._marked, 0)
             self._marked[:] = 0
         self.loops += loops
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from marl.engine.combat.enemy_script import start_enemy_script
-from marl.engine.combat.loop import run_loops_and_kill
+from marl.engine.combat.loop import run_loops
 from marl.engine.combat.orders import give, order_attack, order_heal
 from marl.engine.combat.spawn import find_free_places
 from marl.engine.rng import seed_battle
@@ -15,7 +15,7 @@ CALLED = (
     give,
     order_attack,
     order_heal,
-    run_loops_and_kill,
+    run_loops,
     seed_battle,
     start_enemy_script,
 )

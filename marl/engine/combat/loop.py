@@ -9,7 +9,7 @@ from marl.engine.combat.sweep import apply_beam_hits, continue_sweep
 from marl.engine.combat.targeting import choose_target, mark_opponents
 from marl.engine.combat.vitals import kill_marked, recover
 from marl.engine.combat.weapons import fight, fly, hit_again
-from marl.engine.compiled.jit import compiled, inlined
+from marl.engine.compiled.jit import compiled
 from marl.engine.field import Field
 from marl.engine.rng import Rng, shuffle
 from marl.engine.walking.movement import ARRIVED, rest, walk
@@ -27,21 +27,6 @@ from marl.engine.world import (
 
 @compiled
 def run_loops(
-    field: Field, enemy_script: EnemyScript, units: Units, rng: Rng, clock: Ints, loops: int
-) -> None:
-    """Run `loops` game loops of one battle.
-
-    rng: [1], the battle's generator. clock: [1], loops since the battle began.
-    """
-    mark_opponents(units)
-    has_beams = has_delivery(field, units, SWEEP)
-    has_explosives = has_delivery(field, units, SUICIDE)
-    for _ in range(loops):
-        run_loop(field, enemy_script, units, rng, clock, has_beams, has_explosives)
-
-
-@compiled
-def run_loops_and_kill(
     field: Field,
     enemy_script: EnemyScript,
     units: Units,
@@ -51,9 +36,11 @@ def run_loops_and_kill(
     marked: Ints,
     kill_after: int,
 ) -> None:
-    """As `run_loops`; the units marked by 1 die after `kill_after` of the loops.
+    """Run `loops` game loops of one battle; marked units die after `kill_after` of them.
 
-    marked: [M], the first M units. None is killed unless 0 <= kill_after < loops.
+    rng: [1], the battle's generator. clock: [1], loops since the battle began. marked: [M], 1 for
+    each of the first M units that is to die; none dies unless 0 <= kill_after < loops.
+    A loop: the enemy's script, every unit in a new random order, delayed hits.
     """
     mark_opponents(units)
     has_beams = has_delivery(field, units, SWEEP)
@@ -61,33 +48,19 @@ def run_loops_and_kill(
     for n in range(loops):
         if n == kill_after:
             kill_marked(field, units, marked)
-        run_loop(field, enemy_script, units, rng, clock, has_beams, has_explosives)
-
-
-@inlined
-def run_loop(
-    field: Field,
-    enemy_script: EnemyScript,
-    units: Units,
-    rng: Rng,
-    clock: Ints,
-    has_beams: bool,
-    has_explosives: bool,
-) -> None:
-    """One game loop: the enemy's script, every unit in a new random order, delayed hits."""
-    continue_enemy_script(field, enemy_script, units, clock[0])
-    clock[0] += 1
-    shuffle(units, rng)
-    for turn in range(units.size):
-        i = units[turn].sequence
-        if units[i].missile >= 0.0:
-            fly(field, units, i)
-        if units[i].health > 0.0:
-            act(field, units, rng, i)
-    if has_beams:
-        apply_beam_hits(field, units)
-    if has_explosives:
-        explode_all(field, units)
+        continue_enemy_script(field, enemy_script, units, clock[0])
+        clock[0] += 1
+        shuffle(units, rng)
+        for turn in range(units.size):
+            i = units[turn].sequence
+            if units[i].missile >= 0.0:
+                fly(field, units, i)
+            if units[i].health > 0.0:
+                act(field, units, rng, i)
+        if has_beams:
+            apply_beam_hits(field, units)
+        if has_explosives:
+            explode_all(field, units)
 
 
 @compiled

@@ -125,7 +125,8 @@ def march(name: str, loops: int) -> tuple[np.ndarray, np.ndarray]:
     enemy_script = make_enemy_script(scenario.enemy_order, scenario.attack_between)
     rng.seed_battle(units, world.rng[0], np.uint64(3))
     start_enemy_script(field, enemy_script, units, n_agents, world.rng[0])
-    loop.run_loops(field, enemy_script, units, world.rng[0], world.clock[0], loops)
+    nobody = np.zeros(0, dtype=np.int64)
+    loop.run_loops(field, enemy_script, units, world.rng[0], world.clock[0], loops, nobody, -1)
     return units[n_agents:], units[:n_agents]
 
 
