@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import torch
 
@@ -23,6 +20,7 @@ from marl.replay.film import Fact
 from marl.replay.folder import ReplayFolder
 from marl.run import checkpoint
 from marl.run.folder import open_folder
+from marl.run.interrupts import StopWish
 from marl.run.meter import Meter
 from marl.run.plan import Plan, pick_device
 from marl.runners.evaluation import evaluation_seeds, play, statistics
@@ -30,7 +28,6 @@ from marl.runners.stopwatch import Stopwatch
 from marl.seeding import EpisodeSeeds
 
 INTERRUPTED = "interrupted"
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 TEST_ENVS = 8  # at most, side by side, where tests need environments of their own
 
 
@@ -110,7 +107,8 @@ class Trainer:
         count = self.counters
         start, first = time.perf_counter(), count.t_env
         deadline = start + (self.run.max_seconds or float("inf"))
-        with self._graceful_interrupt(log), self._saved_if_env_fails():
+        stopping = "stopping after this round, then saving; Ctrl-C again to stop at once"
+        with StopWish(lambda: log.message(stopping)) as stop, self._saved_if_env_fails():
             while count.t_env < self.run.t_max and not self.stop_reason:
                 if count.t_env >= count.next_test:
                     self._evaluate(log)
@@ -124,7 +122,9 @@ class Trainer:
                 if count.t_env >= count.next_save:
                     count.next_save = count.t_env + self.run.save_interval
                     self.save()
-                if time.perf_counter() >= deadline:
+                if stop.wished:
+                    self.stop_reason = INTERRUPTED
+                elif time.perf_counter() >= deadline:
                     self.stop_reason = f"max_seconds={self.run.max_seconds:g} is over"
             self.save()  # before the last evaluation, so that whatever stops that loses nothing
             if self.stop_reason != INTERRUPTED and self._evaluate(log):
@@ -274,29 +274,6 @@ class Trainer:
         except EnvError:
             self.save()
             raise
-
-    @contextmanager
-    def _graceful_interrupt(self, log: Log) -> Iterator[None]:
-        """Ctrl-C or SIGTERM ends the loop after its current round; a second one ends it at once.
-
-        Python takes signals in its main thread alone; elsewhere they are the caller's.
-        """
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def stop(signum: int, frame: FrameType | None) -> None:
-            if self.stop_reason == INTERRUPTED:
-                raise KeyboardInterrupt
-            self.stop_reason = INTERRUPTED
-            log.message("stopping after this round, then saving; Ctrl-C again to stop at once")
-
-        before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def resume(trainer: Trainer, path: Path) -> list[str]:
