@@ -67,9 +67,9 @@ def test_a_checkpoint_holds_nothing_of_a_dataset(dataset):
 
 
 def test_a_folder_without_a_replay_is_refused_with_what_to_do(tmp_path):
-    with pytest.raises(ConfigError, match=r"buffer\.path: there is no .*save_replay_buffer=True"):
+    with pytest.raises(ConfigError, match=r"buffer\.path: .* holds no replay\.pt.*save_replay_buffer=True"):
         DatasetConfig(str(tmp_path)).build(LAYOUT, SMALL)
-    with pytest.raises(ValueError, match="path: name the models/<t_env> folder"):
+    with pytest.raises(ValueError, match="path: name the folder of a run"):
         DatasetConfig()
 
 
