@@ -311,7 +311,10 @@ class Buffer(Protocol):
     """Keeps experience in rows: whole episodes, slices or single steps, the oldest first."""
 
     layout: Layout
-    steps: int  # held in all rows together
+
+    @property
+    def steps(self) -> int:
+        """Steps held in all rows together."""
 
     def add(self, batch: EpisodeBatch) -> None:
         """Keep every row; the oldest ones go where room is short."""
@@ -347,14 +350,20 @@ class Sampler(Protocol):
 class Schedule(Protocol):
     """Says how many updates are due for the experience that was collected."""
 
-    def kept(self, steps: int, ended: bool, ready: bool) -> int:
-        """Updates due once a row was kept. ended: with it an episode; ready: a batch is there."""
+    def after_row(self, steps: int, ended: bool, ready: bool) -> int:
+        """Count the updates due for a kept row.
 
-    def collected(self) -> int:
-        """Updates due once all rows of a collection were kept."""
+        ended: its episode ended with it; ready: the sampler can draw.
+        """
 
-    def elapsed(self, steps: int, updates: int) -> int:
-        """How far t_env moves with a collection of so many steps and the updates after it."""
+    def after_collection(self, progress: Progress, ready: bool) -> list[int]:
+        """List the updates due for a whole collection, each by the episode that it follows.
+
+        progress: before the collection; ready: the sampler can draw.
+        """
+
+    def time_passed(self, steps: int, updates: int) -> int:
+        """Steps of t_env for a collection of so many steps and the updates after it."""
 
     def state_dict(self) -> State: ...
 

@@ -37,7 +37,7 @@ def find_chromium() -> str | None:
 
 
 class Browser:
-    """One page in a browser of its own. Everything that it logs or fails at is in `complaints`."""
+    """One page in a browser of its own. AllRows that it logs or fails at is in `complaints`."""
 
     def __init__(self, program: str, width: int = 1280, height: int = 800) -> None:
         self.profile = tempfile.mkdtemp(prefix="chromium-")

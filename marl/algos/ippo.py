@@ -22,7 +22,7 @@ import torch
 from marl.algos.agent import Agent
 from marl.batch import layout_of
 from marl.buffers.rollout import RolloutBuffer
-from marl.buffers.samplers import Everything
+from marl.buffers.samplers import AllRows
 from marl.controllers.policy import (
     StateValue,
     StateValueConfig,
@@ -63,6 +63,11 @@ class IppoConfig:
     def __post_init__(self) -> None:
         """Refuse minibatches of single steps for networks that need what came before."""
         kinds = {self.agent.kind, self.critic.net.kind}
+        if "rnn" in kinds and not self.rollout.whole_episodes:
+            raise ValueError(
+                "rollout.kind: a memory begins blank in each row, so rows must begin with their "
+                "episodes; use rollout.kind=episodes, or agent.kind=mlp and critic.net.kind=mlp"
+            )
         if self.learner.minibatch == "steps" and "rnn" in kinds:
             raise ValueError(
                 "learner.minibatch: single steps have no memory; use learner.minibatch=rows, or "
@@ -87,7 +92,7 @@ class IppoConfig:
             actor=actor,
             learner=PpoLearner(policy, critic, self.learner, seed),
             buffer=RolloutBuffer(layout),
-            sampler=Everything(),
+            sampler=AllRows(),
             schedule=RolloutUpdates(),
             rollout=self.rollout,
         )

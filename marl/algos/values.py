@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from marl.algos.agent import Agent, check_offline
+from marl.algos.agent import Agent, check_offline, check_replay
 from marl.batch import layout_of
 from marl.buffers.episodes import BufferConfig
 from marl.buffers.kinds import ReplayConfig
@@ -51,9 +51,12 @@ class ValueRecipeConfig:
                 f"{spec.name} has continuous actions, which have no table of values; "
                 "choose --config=td3, ddpg or ppo"
             )
-        self.buffer.check(spec, self.sampler.episodes_needed, self.sampler.steps_needed)
-        whole = self.rollout.whole_episodes and self.sampler.whole_episodes
-        self.bonus.check(spec, whole)
+        if self.agent.kind == "rnn" and getattr(self.sampler, "length", None) == 1:
+            raise ConfigError(
+                "sampler.length: agent.kind=rnn learns from what came before; use longer slices or "
+                "agent.kind=mlp"
+            )
+        check_replay(spec, self.rollout, self.buffer, self.sampler, self.bonus)
 
     def build(self, spec: EnvSpec, device: torch.device) -> Agent:
         """All parts, on `device` (the replay stays on the CPU)."""

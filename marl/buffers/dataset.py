@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,6 +25,7 @@ class DatasetConfig:
     """The replay that a run kept. path: the run's folder, or the models/<t_env> that has it."""
 
     kind: ClassVar[str] = "dataset"
+    whole_episodes: ClassVar[bool] = True  # unless it holds single steps, which is seen later
     path: str = ""
 
     def __post_init__(self) -> None:
@@ -35,6 +39,10 @@ class DatasetConfig:
         """What it holds is known when it is read."""
 
     def build(self, layout: Layout, spec: EnvSpec) -> Dataset:
+        return Dataset(layout, partial(self.read, layout, spec))
+
+    def read(self, layout: Layout, spec: EnvSpec) -> Buffer:
+        """The replay; ConfigError where there is none or it is of another environment."""
         folder = Path(self.path)
         found = [*folder.glob("replay.pt"), *folder.glob("models/*/replay.pt")]
         if not found:
@@ -43,10 +51,10 @@ class DatasetConfig:
                 "replay, with save_replay_buffer=True"
             )
         file = max(found, key=lambda path: path.stat().st_mtime)
-        state = torch.load(file, map_location="cpu", weights_only=True)
         try:
-            return Dataset(layout, _restored(layout, spec, state))
-        except (ValueError, KeyError, RuntimeError) as error:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+            return _restored(layout, spec, state)
+        except (ValueError, KeyError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
             raise ConfigError(f"buffer.path: {file} does not fit {spec.name}: {error}") from error
 
 
@@ -62,12 +70,21 @@ def _restored(layout: Layout, spec: EnvSpec, state: State) -> Buffer:
 
 
 class Dataset:
-    """A buffer that never changes."""
+    """A buffer that never changes, read when it is first used."""
 
-    def __init__(self, layout: Layout, held: Buffer) -> None:
+    def __init__(self, layout: Layout, read: Callable[[], Buffer]) -> None:
         self.layout = layout
-        self.held = held
-        self.steps = held.steps
+        self._read = read
+
+    @cached_property
+    def held(self) -> Buffer:
+        """The replay."""
+        return self._read()
+
+    @property
+    def steps(self) -> int:
+        """Steps in all rows together."""
+        return self.held.steps
 
     def __len__(self) -> int:
         return len(self.held)

@@ -20,6 +20,7 @@ class BufferConfig:
     """Whole episodes; the oldest go first."""
 
     kind: ClassVar[str] = "episodes"
+    whole_episodes: ClassVar[bool] = True
     episodes: int = option(5000, low=1)
     steps: int | None = option(None, low=1)  # in all kept episodes together; null = no limit
 

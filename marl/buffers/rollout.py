@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
 from marl.batch import EpisodeBatch, Layout
 from marl.buffers.episodes import EpisodeBuffer
 from marl.protocols import State
-from marl.spec import EnvSpec
-
-
-@dataclass(frozen=True)
-class RolloutBufferConfig:
-    """Whatever was collected since the last update."""
-
-    kind: ClassVar[str] = "rollout"
-
-    def check(self, spec: EnvSpec, episodes: int, steps: int) -> None:
-        """It grows with what it is given."""
-
-    def refuse_too_small(self, episodes: int, steps: int) -> None:
-        """It grows with what it is given."""
-
-    def build(self, layout: Layout, spec: EnvSpec) -> RolloutBuffer:
-        return RolloutBuffer(layout)
 
 
 class RolloutBuffer:

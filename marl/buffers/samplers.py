@@ -59,20 +59,7 @@ class SliceSamplerConfig:
         return Slices(self.batch_size, self.length, self.start)
 
 
-@dataclass(frozen=True)
-class EverythingConfig:
-    """All that the buffer holds, which is then empty."""
-
-    kind: ClassVar[str] = "everything"
-    whole_episodes: ClassVar[bool] = False
-    episodes_needed: ClassVar[int] = 1
-    steps_needed: ClassVar[int] = 1
-
-    def build(self) -> Everything:
-        return Everything()
-
-
-SamplerConfig = EpisodeSamplerConfig | SliceSamplerConfig | EverythingConfig
+SamplerConfig = EpisodeSamplerConfig | SliceSamplerConfig
 
 
 class WholeEpisodes:
@@ -115,7 +102,7 @@ class Slices:
         return {BATCH: buffer.slices(*buffer.locate(picks), self.length)}
 
 
-class Everything:
+class AllRows:
     """Takes all rows out of the buffer."""
 
     def ready(self, buffer: Buffer) -> bool:
@@ -124,13 +111,13 @@ class Everything:
     def sample(self, buffer: Buffer, rng: torch.Generator) -> Samples:
         """[B,T,...], B = the rows that were held."""
         if not len(buffer):
-            raise ValueError("asked for the rows of an empty buffer; wait for a collection")
+            raise ValueError("asked for all rows of an empty buffer; wait for a collection")
         batch = buffer.episodes(torch.arange(len(buffer)))
         buffer.clear()
         return {BATCH: batch}
 
 
-class Several:
+class NamedSamplers:
     """One sample by each of several samplers, under their names."""
 
     def __init__(self, samplers: Mapping[str, Sampler]) -> None:

@@ -21,13 +21,14 @@ class TransitionBufferConfig:
     """Single steps; the oldest go first."""
 
     kind: ClassVar[str] = "transitions"
+    whole_episodes: ClassVar[bool] = False
     steps: int = option(1_000_000, low=1)
 
     def check(self, spec: EnvSpec, episodes: int, steps: int) -> None:
         """It takes whatever the environment's episodes are."""
 
     def refuse_too_small(self, episodes: int, steps: int) -> None:
-        """ValueError where it can never hold so many steps, or whole episodes are asked for."""
+        """ValueError where it can never hold so many steps."""
         if steps > self.steps:
             raise ValueError(
                 f"buffer.steps: {self.steps} can never hold the {steps} steps that the first "

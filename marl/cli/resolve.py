@@ -179,6 +179,7 @@ def _recorded(arguments: Arguments) -> Draft | None:
     layers = Layers()
     layers.values = {k: v for k, v in values.items() if k not in ONCE}
     layers.sources = sources
+    load_plugins(arguments.updates.get("plugins", values.get("plugins")))
     _check_named(arguments, folder, config, env_config)
     if arguments.env_config is not None and Path(arguments.env_config).stem != env_config:
         env_config = Path(arguments.env_config).stem

@@ -174,7 +174,7 @@ def _owners(parts: Mapping[str, type]) -> dict[str, str]:
     for part, cls in parts.items():
         for key in field_types(cls):
             if key in owner:
-                raise TypeError(f"{key!r} is a field of both {owner[key]} and {part}")
+                raise ConfigError(f"{key}: is a key of both {owner[key]} and {part}; rename one")
             owner[key] = part
     return owner
 

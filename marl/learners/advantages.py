@@ -31,4 +31,6 @@ def gae(
 def normalised(values: Tensor, mask: Tensor) -> Tensor:
     """Zero mean and unit deviation over the masked numbers; mask: bool, the same shape."""
     chosen = values[mask]
+    if not len(chosen):
+        return torch.zeros_like(values)
     return (values - chosen.mean()) / (chosen.std(correction=0) + 1e-8)

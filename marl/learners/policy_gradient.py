@@ -2,8 +2,8 @@
 
     ratio = pi(a | o) / pi_old(a | o)
     policy loss = -mean min(ratio * A, clip(ratio, 1 - e, 1 + e) * A)
-    value loss = mean (V - target)^2, or Huber's; where `value_clip` is set, the larger one of it
-        and of the loss with V kept within value_clip of its old value
+    value loss = mean (V - target)^2 / 2, or Huber's; where `value_clip` is set, the larger one of
+        it and of the loss with V kept within value_clip of its old value
     loss = policy loss + value_weight * value loss - entropy_weight * entropy
 
 A by generalised advantage estimation, target = A + V_old. Means are over the agents that have a
@@ -160,8 +160,8 @@ class PpoLearner:
 
     def _distance(self, values: Tensor, target: Tensor) -> Tensor:
         if self.config.huber is None:
-            return (values - target).square()
-        return 2.0 * huber_loss(values, target, reduction="none", delta=self.config.huber)
+            return 0.5 * (values - target).square()
+        return huber_loss(values, target, reduction="none", delta=self.config.huber)
 
     @torch.no_grad()
     def explain(self, batch: EpisodeBatch) -> Channels:

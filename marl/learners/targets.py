@@ -31,6 +31,6 @@ def td_targets(
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean of `values` [B,T,G] where `mask` [B,T,1] is True."""
+    """Mean of `values` [...,B,T,G] where `mask` [B,T,1] is True; 0 where it is nowhere."""
     weights = mask.to(values.dtype).expand_as(values)
-    return (values * weights).sum() / weights.sum()
+    return (values * weights).sum() / weights.sum().clamp(min=1.0)

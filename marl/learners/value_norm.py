@@ -37,7 +37,9 @@ class ValueNorm(nn.Module):
 
     @torch.no_grad()
     def update(self, targets: Tensor) -> None:
-        """Count the targets, [N]."""
+        """Count the targets, [N]; N may be 0."""
+        if not len(targets):
+            return
         self.mean.lerp_(targets.mean(), 1.0 - self.beta)
         self.square.lerp_(targets.square().mean(), 1.0 - self.beta)
         self.weight.lerp_(torch.ones_like(self.weight), 1.0 - self.beta)

@@ -22,7 +22,7 @@ import torch
 from marl.errors import CheckpointError
 from marl.protocols import State
 
-FORMAT = 1
+FORMAT = 2  # 1: before parts had seams of their own for rollouts and updates
 MANIFEST = "manifest.json"
 MODELS = "models"
 OPTIONAL = frozenset({"replay"})  # large; only the newest checkpoint keeps it

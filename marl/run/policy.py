@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from marl import seeding
 from marl.algos.agent import Agent
 from marl.protocols import Behaviour, Observation, Rollout, VecEnv
 from marl.run import checkpoint
@@ -78,8 +77,8 @@ def load_policy(plan: Plan, env: VecEnv) -> Policy:
     device = pick_device(run.device)
     found = checkpoint.find(Path(run.checkpoint), run.load_step)
     parts = checkpoint.load(found, only=("learner", "train"))
-    seeding.seed_everything(run.seed)
-    agent = plan.recipe.build(env.spec, device)
+    with torch.random.fork_rng():  # its weights are replaced at once
+        agent = plan.recipe.build(env.spec, device)
     checkpoint.load_into(agent.learner.load_state_dict, parts["learner"], "networks")
     return Policy(plan, agent, int(parts["train"]["counters"]["t_env"]), found, device)
 

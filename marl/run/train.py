@@ -58,6 +58,7 @@ class Trainer:
         self.env = plan.env.build(self.run.num_envs, self.run.env_threads)
         try:
             self.agent = plan.recipe.build(self.env.spec, self.device)
+            len(self.agent.buffer)  # reads a dataset, so that it is refused before a folder is made
             self.folder = open_folder(plan, self.env.spec.name)
         except BaseException:
             self.env.close()
@@ -127,7 +128,7 @@ class Trainer:
                 elif time.perf_counter() >= deadline:
                     self.stop_reason = f"max_seconds={self.run.max_seconds:g} is over"
             self.save()  # before the last evaluation, so that whatever stops that loses nothing
-            if self.stop_reason != INTERRUPTED and self._evaluate(log):
+            if not stop.wished and self._evaluate(log):
                 self.saved_at = None
                 self.save()  # with that evaluation
         seconds = time.perf_counter() - start
@@ -152,9 +153,9 @@ class Trainer:
         behaviour = Behaviour(self.agent.actor, progress, self.exploration_rng)
         rollout = self.runner.collect(behaviour, self.seeds)
         with self.stopwatch.measure("replay"):
-            self._keep(rollout)
+            self._keep(rollout, progress)
         count.episode = self.seeds.following
-        count.t_env += self.agent.schedule.elapsed(rollout.steps, len(self.owed))
+        count.t_env += self.agent.schedule.time_passed(rollout.steps, len(self.owed))
         stats = statistics([rollout])
         if stats:
             stats["return_square_mean"] = stats.pop("return_std") ** 2 + stats["return_mean"] ** 2
@@ -162,7 +163,7 @@ class Trainer:
         self.meter.note(self.agent.actor.metrics(progress))
         self.meter.note(self.runner.incidents())
 
-    def _keep(self, rollout: Rollout) -> None:
+    def _keep(self, rollout: Rollout, progress: Progress) -> None:
         """Keep the rows one by one, and owe the updates that each brings once there is a batch.
 
         So the updates and the episodes that they follow are those of one environment at a time.
@@ -172,9 +173,10 @@ class Trainer:
         for row, length in enumerate(batch.lengths.tolist()):
             agent.buffer.add(batch.rows(row, row + 1))
             ready = agent.sampler.ready(agent.buffer)
-            due = agent.schedule.kept(length, bool(rollout.ended[row]), ready)
+            due = agent.schedule.after_row(length, bool(rollout.ended[row]), ready)
             self.owed += [numbers[row]] * due
-        self.owed += [self.counters.episode] * agent.schedule.collected()
+        ready = agent.sampler.ready(agent.buffer)
+        self.owed += agent.schedule.after_collection(progress, ready)
 
     def _learn(self) -> None:
         """Do the updates that are owed."""

@@ -11,7 +11,7 @@ import torch
 
 from marl.batch import EpisodeBatch, Layout
 from marl.config.schema import option
-from marl.protocols import Behaviour, Rollout, State, VecEnv
+from marl.protocols import Behaviour, Progress, Rollout, State, VecEnv
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.stopwatch import Stopwatch
 from marl.seeding import EpisodeSeeds
@@ -84,13 +84,14 @@ class OfflineUpdates:
     def __init__(self, per_round: int) -> None:
         self.per_round = per_round
 
-    def kept(self, steps: int, ended: bool, ready: bool) -> int:
+    def after_row(self, steps: int, ended: bool, ready: bool) -> int:
         return 0
 
-    def collected(self) -> int:
-        return self.per_round
+    def after_collection(self, progress: Progress, ready: bool) -> list[int]:
+        """One update stands for one episode: target copies and LAGMA's intervals count those."""
+        return [progress.update + n for n in range(self.per_round)] if ready else []
 
-    def elapsed(self, steps: int, updates: int) -> int:
+    def time_passed(self, steps: int, updates: int) -> int:
         return updates
 
     def state_dict(self) -> State:

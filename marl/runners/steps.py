@@ -127,7 +127,7 @@ class StepRunner:
 
     def state_dict(self) -> State:
         """Seeds and actions of the running episodes, and what the actor remembers of them."""
-        if not self.carry:
+        if not self.carry or isinstance(self.env, Breakable):
             return {}
         return {
             "carry": dict(self.carry),

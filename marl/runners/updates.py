@@ -1,4 +1,4 @@
-"""How many updates follow the experience that was collected: the kinds of `updates`."""
+"""Schedules of updates: for each episode and step of a replay, or for each collection."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from marl.config.schema import option
-from marl.protocols import State
+from marl.protocols import Progress, State
 
 
 @dataclass(frozen=True)
@@ -28,19 +28,6 @@ class ReplayUpdatesConfig:
         return ReplayUpdates(self)
 
 
-@dataclass(frozen=True)
-class RolloutUpdatesConfig:
-    """One update after each collection, on what it brought: on-policy learning."""
-
-    kind: ClassVar[str] = "rollout"
-
-    def build(self) -> RolloutUpdates:
-        return RolloutUpdates()
-
-
-UpdatesConfig = ReplayUpdatesConfig | RolloutUpdatesConfig
-
-
 class ReplayUpdates:
     """Counts what is due row by row, from the first batch that the replay can give."""
 
@@ -48,7 +35,7 @@ class ReplayUpdates:
         self.config = config
         self.due = 0.0  # fraction of an update owed for what was collected
 
-    def kept(self, steps: int, ended: bool, ready: bool) -> int:
+    def after_row(self, steps: int, ended: bool, ready: bool) -> int:
         if not ready:
             return 0
         self.due += self.config.per_episode * ended + self.config.per_step * steps
@@ -56,10 +43,10 @@ class ReplayUpdates:
         self.due -= whole
         return whole
 
-    def collected(self) -> int:
-        return 0
+    def after_collection(self, progress: Progress, ready: bool) -> list[int]:
+        return []
 
-    def elapsed(self, steps: int, updates: int) -> int:
+    def time_passed(self, steps: int, updates: int) -> int:
         return steps
 
     def state_dict(self) -> State:
@@ -72,13 +59,13 @@ class ReplayUpdates:
 class RolloutUpdates:
     """One update for each collection."""
 
-    def kept(self, steps: int, ended: bool, ready: bool) -> int:
+    def after_row(self, steps: int, ended: bool, ready: bool) -> int:
         return 0
 
-    def collected(self) -> int:
-        return 1
+    def after_collection(self, progress: Progress, ready: bool) -> list[int]:
+        return [progress.episode] if ready else []
 
-    def elapsed(self, steps: int, updates: int) -> int:
+    def time_passed(self, steps: int, updates: int) -> int:
         return steps
 
     def state_dict(self) -> State:

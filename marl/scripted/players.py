@@ -18,6 +18,7 @@ from marl.engine.world import NO_UNIT
 from marl.envs.smac import SmacEnv
 from marl.errors import ConfigError
 from marl.protocols import Player, Step, VecEnv
+from marl.spec import Discrete
 
 # Keeps a random player's draws apart from those of its battle, which has the same seed.
 PLAYER_STREAM = np.uint64(0xD1B54A32D192ED03)
@@ -37,6 +38,11 @@ class RandomConfig(PlayerConfig):
     """Every agent draws uniformly from its legal actions, in any environment."""
 
     def build(self, env: VecEnv) -> Player:
+        if not isinstance(env.spec.action, Discrete):
+            raise ConfigError(
+                f"--config=random: draws from discrete actions, and {env.spec.name} has continuous "
+                "ones"
+            )
         return RandomPlayer(env)
 
 

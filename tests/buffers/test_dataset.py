@@ -9,7 +9,7 @@ from builders import SMALL, VECTORS, random_batch
 from marl.batch import WON, layout_of
 from marl.buffers.dataset import Dataset, DatasetConfig
 from marl.buffers.episodes import EpisodeBuffer
-from marl.buffers.samplers import Everything, Slices, WholeEpisodes
+from marl.buffers.samplers import AllRows, Slices, WholeEpisodes
 from marl.buffers.transitions import TransitionBuffer
 from marl.errors import ConfigError
 from marl.protocols import BATCH, Buffer
@@ -55,7 +55,7 @@ def test_a_dataset_stays_as_it_is(dataset):
     with pytest.raises(ValueError, match=r"takes no new experience; use rollout\.kind=offline"):
         dataset.add(random_batch(SMALL, 1))
     with pytest.raises(ValueError, match="is not emptied; use another sampler"):
-        Everything().sample(dataset, torch.Generator())
+        AllRows().sample(dataset, torch.Generator())
     assert dataset.steps == 15
 
 
@@ -67,7 +67,9 @@ def test_a_checkpoint_holds_nothing_of_a_dataset(dataset):
 
 
 def test_a_folder_without_a_replay_is_refused_with_what_to_do(tmp_path):
-    with pytest.raises(ConfigError, match=r"buffer\.path: .* holds no replay\.pt.*save_replay_buffer=True"):
+    with pytest.raises(
+        ConfigError, match=r"buffer\.path: .* holds no replay\.pt.*save_replay_buffer=True"
+    ):
         DatasetConfig(str(tmp_path)).build(LAYOUT, SMALL)
     with pytest.raises(ValueError, match="path: name the folder of a run"):
         DatasetConfig()

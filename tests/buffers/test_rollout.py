@@ -10,7 +10,7 @@ from builders import SMALL, random_batch
 
 from marl.batch import layout_of
 from marl.buffers.rollout import RolloutBuffer
-from marl.buffers.samplers import Everything, Slices
+from marl.buffers.samplers import AllRows, Slices
 from marl.protocols import BATCH
 
 LAYOUT = layout_of(SMALL)
@@ -48,10 +48,10 @@ def test_what_is_kept_is_a_copy():
 
 def test_it_is_empty_after_all_was_taken():
     buffer = filled(2, 3)
-    assert Everything().ready(buffer)
-    assert Everything().sample(buffer, torch.Generator())[BATCH].episode.tolist() == [0, 1]
+    assert AllRows().ready(buffer)
+    assert AllRows().sample(buffer, torch.Generator())[BATCH].episode.tolist() == [0, 1]
     assert (len(buffer), buffer.steps) == (0, 0)
-    assert not Everything().ready(buffer)
+    assert not AllRows().ready(buffer)
 
 
 def test_every_step_can_be_found_and_sliced():

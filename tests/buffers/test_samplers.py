@@ -8,7 +8,7 @@ from builders import SMALL, random_batch
 
 from marl.batch import layout_of
 from marl.buffers.episodes import EpisodeBuffer
-from marl.buffers.samplers import Everything, Several, Slices, WholeEpisodes
+from marl.buffers.samplers import AllRows, NamedSamplers, Slices, WholeEpisodes
 from marl.protocols import BATCH
 
 LAYOUT = layout_of(SMALL)
@@ -23,23 +23,23 @@ def replay(*lengths: int) -> EpisodeBuffer:
 
 def test_everything_is_all_rows_from_the_oldest_on_and_leaves_none():
     buffer = replay(2, 5, 3)
-    assert Everything().ready(buffer)
-    batch = Everything().sample(buffer, torch.Generator())[BATCH]
+    assert AllRows().ready(buffer)
+    batch = AllRows().sample(buffer, torch.Generator())[BATCH]
     assert batch.episode.tolist() == [0, 1, 2]
     assert batch.lengths.tolist() == [2, 5, 3]
     assert (len(buffer), buffer.steps) == (0, 0)
 
 
 def test_everything_of_nothing_is_refused():
-    assert not Everything().ready(replay())
+    assert not AllRows().ready(replay())
     with pytest.raises(ValueError, match="the rows of an empty buffer; wait for a collection"):
-        Everything().sample(replay(), torch.Generator())
+        AllRows().sample(replay(), torch.Generator())
 
 
 def test_several_samples_have_their_names_and_come_in_their_order():
     buffer = replay(2, 5, 3)
     parts = {"episodes": WholeEpisodes(2), "transitions": Slices(7)}
-    samples = Several(parts).sample(buffer, torch.Generator().manual_seed(0))
+    samples = NamedSamplers(parts).sample(buffer, torch.Generator().manual_seed(0))
     rng = torch.Generator().manual_seed(0)
     expected = {name: part.sample(buffer, rng)[BATCH] for name, part in parts.items()}
     assert list(samples) == ["episodes", "transitions"]
@@ -50,7 +50,7 @@ def test_several_samples_have_their_names_and_come_in_their_order():
 
 
 def test_several_are_ready_once_each_of_them_is():
-    parts = Several({"episodes": WholeEpisodes(2), "transitions": Slices(7)})
+    parts = NamedSamplers({"episodes": WholeEpisodes(2), "transitions": Slices(7)})
     assert not parts.ready(replay(9))  # one episode
     assert not parts.ready(replay(3, 3))  # six steps
     assert parts.ready(replay(3, 4))

@@ -210,7 +210,7 @@ def test_a_key_of_another_part_is_refused_with_that_part():
 
 
 def test_fields_of_two_parts_may_not_have_one_name():
-    with pytest.raises(TypeError, match="'map' is a field of both env and other"):
+    with pytest.raises(ConfigError, match="map: is a key of both env and other"):
         split_parse({}, {"env": Map, "other": Map})
 
 

@@ -44,7 +44,7 @@ def game_of_fakes(num_envs: int, threads: int) -> VecEnv:
     return fake_env(num_envs, length=4)
 
 
-# Everything that SMACv2 may draw, views that turn, and targets out of reach.
+# AllRows that SMACv2 may draw, views that turn, and targets out of reach.
 SMACV2 = Smacv2Config(
     map="terran_4_vs_3",
     conic_fov=True,

@@ -95,7 +95,7 @@ def textbook_loss(learner: PpoLearner, data: EpisodeBatch) -> Tensor:
     value, target = learner.critic.net.layers(obs)[:, 0], data["target"][..., 0][real]
     old = data["old_value"][..., 0][real]
     near = old + (value - old).clamp(-0.2, 0.2)
-    errors = torch.max((value - target) ** 2, (near - target) ** 2)[more].mean()
+    errors = 0.5 * torch.max((value - target) ** 2, (near - target) ** 2)[more].mean()
     entropy = policy.entropy()[more].mean()
     return -gain + config.value_weight * errors - config.entropy_weight * entropy
 

@@ -22,7 +22,7 @@ IDLE = [name for name in UNIT_FIELDS if name not in LASTING]
 
 
 def shown(player: Player, rows: list[int]) -> list[list[bytes]]:
-    """Everything of these battles after each of STEPS steps."""
+    """AllRows of these battles after each of STEPS steps."""
     battles, series = player.battles, []
     for _ in range(STEPS):
         player.step()

@@ -20,7 +20,7 @@ from marl.replay.page import page
 from marl.replay.trace import MAGIC, Trace, env_of, film_of
 from marl.scripted.players import HeuristicConfig, KiteConfig, RandomConfig
 
-# Everything that may make a step of SMACv2 go otherwise than the agents ordered.
+# AllRows that may make a step of SMACv2 go otherwise than the agents ordered.
 HARD = CapabilityConfig(
     attack=PerAgentUniform(lower_bound=(0.3,)), health=PerAgentUniform(upper_bound=(0.4,))
 )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from marl.protocols import Progress
 from marl.runners.offline import OfflineUpdatesConfig
-from marl.runners.updates import ReplayUpdatesConfig, RolloutUpdatesConfig
+from marl.runners.updates import ReplayUpdatesConfig, RolloutUpdates
+
+NOW = Progress(t_env=100, episode=4, update=9)
 
 
 def due(schedule, *rows: tuple[int, bool]) -> list[int]:
     """Updates due after each row of so many steps, with or without an episode's end."""
-    return [schedule.kept(steps, ended, ready=True) for steps, ended in rows]
+    return [schedule.after_row(steps, ended, ready=True) for steps, ended in rows]
 
 
 def test_an_episode_brings_its_updates_when_it_ends():
@@ -32,13 +35,14 @@ def test_episodes_and_steps_add_up():
 
 def test_nothing_is_owed_for_what_came_before_the_first_batch():
     schedule = ReplayUpdatesConfig(per_episode=0.5).build()
-    assert [schedule.kept(9, True, ready=False) for _ in range(4)] == [0, 0, 0, 0]
+    assert [schedule.after_row(9, True, ready=False) for _ in range(4)] == [0, 0, 0, 0]
     assert due(schedule, (9, True), (9, True)) == [0, 1]
 
 
 def test_a_replay_owes_nothing_more_at_a_collections_end_and_counts_steps():
     schedule = ReplayUpdatesConfig().build()
-    assert (schedule.collected(), schedule.elapsed(steps=12, updates=3)) == (0, 12)
+    assert schedule.after_collection(NOW, ready=True) == []
+    assert schedule.time_passed(steps=12, updates=3) == 12
 
 
 def test_a_saved_schedule_owes_the_same():
@@ -49,20 +53,21 @@ def test_a_saved_schedule_owes_the_same():
 
 
 def test_a_rollout_is_learnt_from_once():
-    schedule = RolloutUpdatesConfig().build()
+    schedule = RolloutUpdates()
     assert due(schedule, (3, True), (3, False)) == [0, 0]
-    assert (schedule.collected(), schedule.elapsed(steps=12, updates=1)) == (1, 12)
+    assert schedule.after_collection(NOW, ready=True) == [4]
+    assert schedule.after_collection(NOW, ready=False) == []  # all episodes broke off
+    assert schedule.time_passed(steps=12, updates=1) == 12
 
 
-def test_offline_the_clock_counts_updates():
+def test_offline_the_clock_counts_updates_and_each_stands_for_an_episode():
     schedule = OfflineUpdatesConfig(per_round=7).build()
-    assert schedule.collected() == 7
-    assert schedule.elapsed(steps=0, updates=7) == 7
+    assert schedule.after_collection(NOW, ready=True) == [9, 10, 11, 12, 13, 14, 15]
+    assert schedule.time_passed(steps=0, updates=7) == 7
 
 
-@pytest.mark.parametrize("config", [RolloutUpdatesConfig(), OfflineUpdatesConfig()])
-def test_schedules_that_owe_nothing_refuse_the_state_of_another(config):
-    schedule = config.build()
+@pytest.mark.parametrize("schedule", [RolloutUpdates(), OfflineUpdatesConfig().build()])
+def test_schedules_that_owe_nothing_refuse_the_state_of_another(schedule):
     assert schedule.state_dict() == {}
     schedule.load_state_dict({})
     with pytest.raises(ValueError, match="due"):

@@ -22,7 +22,7 @@ from tests.sc2api.player import ATTACK, HEAL, MOVE, STOP, Player
 SEED = 7
 STEPS = {2: (0.0, 2.0), 3: (0.0, -2.0), 4: (2.0, 0.0), 5: (-2.0, 0.0)}
 SHOWN = ("x", "y", "health", "shield", "energy", "cooldown", "order", "facing_x", "facing_y")
-# Everything that fights otherwise: missiles, sweeps, healing, explosions, walls, a building.
+# AllRows that fights otherwise: missiles, sweeps, healing, explosions, walls, a building.
 MAPS = ("3m", "2s3z", "MMM", "2c_vs_64zg", "bane_vs_bane", "2m_vs_1z", "2s_vs_1sc", "corridor")
 
 

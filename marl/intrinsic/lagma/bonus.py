@@ -76,7 +76,8 @@ class LagmaBonusConfig(BonusConfig):
         """ConfigError where LAGMA can't learn like that."""
         if not whole_episodes:
             raise ConfigError(
-                "sampler.kind: LAGMA learns from whole episodes; use sampler.kind=episodes"
+                "bonus.kind: LAGMA learns from whole episodes; use rollout.kind, buffer.kind and "
+                "sampler.kind=episodes"
             )
         if self.goal_only and not spec.reports_win:
             raise ConfigError(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import torch
 
-from marl.algos.agent import Agent, check_offline
+from marl.algos.agent import Agent, check_offline, check_replay
 from marl.batch import layout_of
 from marl.buffers.kinds import ReplayConfig
 from marl.buffers.samplers import SamplerConfig, SliceSamplerConfig
@@ -62,9 +62,7 @@ class Td3Config:
                 f"{spec.name} has discrete actions, and this learns continuous ones; "
                 "choose --config=dqn, ppo or a multi-agent recipe"
             )
-        self.buffer.check(spec, self.sampler.episodes_needed, self.sampler.steps_needed)
-        whole = self.rollout.whole_episodes and self.sampler.whole_episodes
-        self.bonus.check(spec, whole)
+        check_replay(spec, self.rollout, self.buffer, self.sampler, self.bonus)
 
     def build(self, spec: EnvSpec, device: torch.device) -> Agent:
         """All parts, on `device` (the replay stays on the CPU)."""

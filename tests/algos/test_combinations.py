@@ -1,0 +1,75 @@
+"""Parts that don't go together are refused before anything is collected."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from builders import ONE_AGENT, SMALL, VECTORS
+
+from marl.algos.ippo import IppoConfig
+from marl.algos.lagma import LagmaConfig
+from marl.algos.qmix import QmixConfig
+from marl.batch import WON, EpisodeBatch, layout_of
+from marl.buffers.samplers import SliceSamplerConfig
+from marl.buffers.transitions import TransitionBufferConfig
+from marl.errors import ConfigError
+from marl.learners.targets import masked_mean
+from marl.nets.agents import MlpConfig
+from marl.protocols import BATCH, Progress
+from marl.runners.steps import StepRolloutConfig
+from marl.single_agent.actor_critic.td3 import Td3Config
+from marl.single_agent.policy_gradient.ppo import PpoConfig
+
+STEPS, SINGLE = StepRolloutConfig(), TransitionBufferConfig()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "line"),
+    [
+        (QmixConfig(rollout=STEPS), "whole episodes need rollout.kind=episodes"),
+        (QmixConfig(buffer=SINGLE), "whole episodes need .* not episodes and transitions"),
+        (LagmaConfig(rollout=STEPS, buffer=SINGLE), "whole episodes need"),
+        (QmixConfig(sampler=SliceSamplerConfig(length=1)), "learns from what came before"),
+        (
+            QmixConfig(agent=MlpConfig(), buffer=SINGLE, sampler=SliceSamplerConfig(length=4)),
+            "slices of 4 steps need",
+        ),
+    ],
+)
+def test_parts_that_see_too_little_are_refused(recipe, line):
+    with pytest.raises(ConfigError, match=line):
+        recipe.check(SMALL)
+
+
+def test_longer_slices_of_single_steps_are_refused_for_td3():
+    with pytest.raises(ConfigError, match="slices of 3 steps need"):
+        Td3Config(sampler=SliceSamplerConfig(length=3, start=256)).check(VECTORS)
+
+
+def test_a_memory_is_refused_in_rows_that_begin_within_episodes():
+    with pytest.raises(ValueError, match="a memory begins blank in each row"):
+        IppoConfig(rollout=StepRolloutConfig(steps=8))
+
+
+def test_where_no_agent_has_a_choice_nothing_breaks():
+    """A minibatch of forced moves: no number of it counts, and none becomes NaN."""
+    torch.manual_seed(0)
+    learner = PpoConfig().build(ONE_AGENT, torch.device("cpu")).learner
+    layout = layout_of(ONE_AGENT, [WON])
+    batch = EpisodeBatch.zeros(layout, 2, 1)
+    batch.avail[..., 0] = True
+    batch.filled.fill_(True)
+    batch.reward.fill_(1.0)
+    data = batch.with_steps(log_prob=torch.zeros(2, 1, 1))
+    metrics = learner.update({BATCH: data}, Progress())
+    assert all(torch.isfinite(value) for value in metrics.values())
+    assert all(torch.isfinite(parameter).all() for parameter in learner.parameters)
+    assert masked_mean(torch.ones(2, 1, 1), torch.zeros(2, 1, 1)).item() == 0.0
+
+
+def test_the_smallest_change_of_a_recipe_is_still_checked():
+    recipe = replace(QmixConfig(), rollout=STEPS)
+    with pytest.raises(ConfigError):
+        recipe.build(SMALL, torch.device("cpu"))
