@@ -14,7 +14,7 @@ from marl.spec import EnvSpec
 
 
 class RolloutConfig(Protocol):
-    """How experience is collected; makes the runner."""
+    """Options for collecting experience; makes the runner."""
 
     def build(
         self, env: VecEnv, layout: Layout, device: torch.device, stopwatch: Stopwatch
