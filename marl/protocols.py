@@ -28,7 +28,7 @@ BATCH = "batch"  # the sample's name where there is one
 
 @dataclass(frozen=True)
 class Progress:
-    """How far training has come, as a learner or an exploration schedule may know it."""
+    """Progress of training, as a learner or an exploration schedule may know it."""
 
     t_env: int = 0  # environment steps collected for training
     episode: int = 0  # episodes collected before the one that this update is for
@@ -39,7 +39,7 @@ class Progress:
 
 
 class Observation(NamedTuple):
-    """What the environments show now; views that the next call overwrites."""
+    """The environments' current observation; views that the next call overwrites."""
 
     obs: NDArray[np.float32]  # [E,A,O]
     state: NDArray[np.float32]  # [E,S]
@@ -53,7 +53,7 @@ class Observation(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What the last joint action brought; views that the next call overwrites."""
+    """Results of the last joint action; views that the next call overwrites."""
 
     reward: NDArray[np.float32]  # [E]
     terminated: NDArray[np.bool_]  # [E], nothing follows
@@ -105,7 +105,7 @@ class Breakable(Protocol):
         """The episodes since their last reset that broke off, [E]."""
 
     def incidents(self) -> dict[str, float]:
-        """What went wrong since the start, by name of the metric; counts."""
+        """Counts of failures since the start, by name of the metric."""
 
 
 class EnvConfig(Protocol):
@@ -167,7 +167,7 @@ class Actor(Protocol):
         """Legal actions; greedy ones draw nothing from rng, which lives on the CPU."""
 
     def metrics(self, progress: Progress) -> dict[str, float]:
-        """What its exploration stands at, e.g. epsilon."""
+        """State of its exploration, e.g. epsilon."""
 
 
 @dataclass(frozen=True)
@@ -191,12 +191,12 @@ class Controller(Protocol):
         """One slot: obs [B,A,O] -> outputs [B,A,U], hidden [B,A,H]."""
 
     def unroll(self, batch: EpisodeBatch) -> Tensor:
-        """Outputs at all slots, [B,T+1,A,U]; zero in the padding."""
+        """Outputs at all slots, [B,T+1,A,U]; in the padding they mean nothing: mask them."""
 
 
 @dataclass(frozen=True)
 class Episodes:
-    """How episodes just played went: those that came through, K of the C asked for."""
+    """Results of episodes just played: those that came through, K of the C asked for."""
 
     returns: NDArray[np.float64]  # [K] sum of rewards
     lengths: NDArray[np.int64]  # [K] steps
@@ -237,7 +237,7 @@ class Runner(Protocol):
         """Plays whole episodes between two collections; `build` makes an environment for that."""
 
     def incidents(self) -> dict[str, float]:
-        """What went wrong in the environments since the start, by name of the metric; counts."""
+        """Counts of the environments' failures since the start, by name of the metric."""
 
     def state_dict(self) -> State: ...
 
@@ -374,7 +374,7 @@ class Schedule(Protocol):
 
 
 class MetricSink(Protocol):
-    """Somewhere that metrics go: console, TensorBoard, sacred, metrics.jsonl."""
+    """A destination of metrics: console, TensorBoard, sacred, metrics.jsonl."""
 
     def write(self, metrics: Mapping[str, float], t_env: int) -> None: ...
 

@@ -115,7 +115,7 @@ class EpisodeBuffer:
         self.row_lengths[place] = length
 
     def _places(self, rows: Tensor) -> Tensor:
-        """Where rows 0..len-1, the oldest first, lie in the storage."""
+        """Places in the storage of rows 0..len-1, the oldest first."""
         return (self.oldest + rows) % self.capacity
 
     def episodes(self, rows: Tensor) -> EpisodeBatch:

@@ -16,29 +16,30 @@ from marl.spec import Continuous, EnvSpec
 
 
 class DeterministicPolicy(SharedController):
-    """One action for each observation: tanh of the outputs, stretched to the bounds."""
+    """One action for each observation: tanh of the outputs, scaled to the bounds."""
 
-    middle: Tensor  # [D]
-    reach: Tensor  # [D], half the width between the bounds
+    action_bias: Tensor  # [D], the middle between the bounds
+    action_scale: Tensor  # [D], half the width between the bounds
 
     def __init__(self, spec: EnvSpec, config: AgentConfig) -> None:
         assert isinstance(spec.action, Continuous)  # the recipe is for continuous actions
         super().__init__(spec, config, outputs=spec.action.dim)
         low, high = torch.tensor(spec.action.low), torch.tensor(spec.action.high)
-        self.register_buffer("middle", (high + low) / 2)
-        self.register_buffer("reach", (high - low) / 2)
+        self.register_buffer("action_bias", (high + low) / 2)
+        self.register_buffer("action_scale", (high - low) / 2)
 
     def actions(self, batch: EpisodeBatch, slots: slice = ALL) -> Tensor:
         """The policy's actions at the slots, [B,T',A,D]."""
-        return self.stretch(self.unroll(batch, slots))
+        return self.scale_to_bounds(self.unroll(batch, slots))
 
-    def stretch(self, outputs: Tensor) -> Tensor:
+    def scale_to_bounds(self, outputs: Tensor) -> Tensor:
         """Outputs of the network to actions within the bounds, [...,D]."""
-        return self.middle + self.reach * torch.tanh(outputs)
+        return self.action_bias + self.action_scale * torch.tanh(outputs)
 
     def clip(self, actions: Tensor) -> Tensor:
         """The nearest actions within the bounds, [...,D]."""
-        return actions.clamp(self.middle - self.reach, self.middle + self.reach)
+        bias, scale = self.action_bias, self.action_scale
+        return actions.clamp(bias - scale, bias + scale)
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class NoisyActor:
         """actions [B,A,D] within the bounds."""
         policy = self.policy
         outputs, hidden = policy.step(observation.obs, carry)
-        actions = policy.stretch(outputs)
+        actions = policy.scale_to_bounds(outputs)
         if not greedy:
             actions = self._explore(actions, progress, rng)
         started = torch.zeros_like(carry["started"])
@@ -82,9 +83,9 @@ class NoisyActor:
         policy = self.policy
         if progress.t_env < self.noise.random_steps:
             uniform = 2.0 * torch.rand(actions.shape, generator=rng).to(actions.device) - 1.0
-            return policy.middle + policy.reach * uniform
+            return policy.action_bias + policy.action_scale * uniform
         noise = torch.randn(actions.shape, generator=rng).to(actions.device)
-        return policy.clip(actions + self.noise.std * policy.reach * noise)
+        return policy.clip(actions + self.noise.std * policy.action_scale * noise)
 
     def metrics(self, progress: Progress) -> dict[str, float]:
         return {}

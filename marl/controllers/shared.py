@@ -73,17 +73,18 @@ class SharedController(nn.Module):
         return outputs[0].view(shape), hidden.view(shape)
 
     def unroll(self, batch: EpisodeBatch, slots: slice = ALL) -> Tensor:
-        """Outputs at all filled slots, [B,T+1,A,U], zero in the padding.
+        """Outputs at all filled slots, [B,T+1,A,U].
 
-        Every episode (or slice) starts with blank hidden numbers. slots: those asked for; what a
-        network without memory does not need for them is not computed.
+        In the padding the numbers mean nothing and must be masked. Every episode (or slice) starts
+        with blank hidden numbers. slots: those asked for; what a network without memory does not
+        need for them is not computed.
         """
         if self.net.recurrent:
             return self._unroll(batch, ALL)[:, slots]
         return self._unroll(batch, slots)
 
     def seen(self, batch: EpisodeBatch) -> Tensor:
-        """What each agent's network is shown beside actions and numbers, [B,T+1,A,O]."""
+        """Features of each agent beside its actions and number, [B,T+1,A,O]."""
         return batch.obs
 
     def _unroll(self, batch: EpisodeBatch, slots: slice) -> Tensor:

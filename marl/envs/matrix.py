@@ -54,7 +54,7 @@ class MatrixConfig:
 class TwoStepConfig:
     """QMIX's two-step game (Rashid et al. 2018, section 6.1): agent 0 first chooses the table.
 
-    Table 2A pays 7 whatever is played; table 2B pays 8, but only to those who dare together.
+    Table 2A pays 7 for any play; table 2B pays 8, but only if both dare.
     """
 
     kind: ClassVar[str] = "two_step"
@@ -120,7 +120,7 @@ class TableGame:
 
 
 def best_return(payoff: NDArray[np.float64], successor: NDArray[np.int64]) -> float:
-    """What the best play from table 0 earns, by going through the tables backwards."""
+    """Return of the best play from table 0, by going through the tables backwards."""
     best = np.zeros(len(payoff) + 1)  # [X+1], the last for END: index -1
     for table in reversed(range(len(payoff))):
         best[table] = (payoff[table] + best[successor[table]]).max()

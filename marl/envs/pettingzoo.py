@@ -50,11 +50,11 @@ class ParallelView(ParallelEnv[str, Seen, int]):
     """One environment of ours (E = 1) as PettingZoo sees it.
 
     All agents get the team's reward. An agent that is no longer `present` is terminated at that
-    step and leaves `agents`; a time limit truncates those who are left. An action outside its mask
-    becomes the first one in it (stop, in a battle), and `infos` say so (illegal_action), because
-    PettingZoo's own tests play such actions. At the end of the episode `infos` hold its outcomes
-    (battle_won, ...). A `reset` without a seed draws the next one from the generator that the last
-    seed began.
+    step and leaves `agents`; a time limit truncates the agents that are left. An action outside its
+    mask becomes the first one in it (stop, in a battle), and `infos` say so (illegal_action),
+    because PettingZoo's own tests play such actions. At the end of the episode `infos` hold its
+    outcomes (battle_won, ...). A `reset` without a seed draws the next one from the generator that
+    the last seed began.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class ParallelView(ParallelEnv[str, Seen, int]):
         self._env.close()
 
     def _joint(self, actions: Mapping[str, int]) -> tuple[NDArray[np.int64], set[str]]:
-        """Actions [1,A] (0 for those who have left), and whose were not available."""
+        """Actions [1,A] (0 for agents that have left), and names whose action was illegal."""
         for name in actions:
             if name not in self._index:
                 raise ValueError(f"{name} is no agent; agents: {', '.join(self.possible_agents)}")
@@ -295,7 +295,7 @@ class PettingZooEnv:
         return total / max(1, len(rewards)) if self._mean else total, ended and not cut, bool(cut)
 
     def _look(self, e: int, observations: Mapping[str, Any]) -> None:
-        """Write down what environment e shows; after its end, what those who ended it saw."""
+        """Write down environment e's observation; after its end, that of the last agents."""
         env = self._envs[e]
         here = env.agents or observations
         self._obs[e], self._avail[e] = 0.0, False

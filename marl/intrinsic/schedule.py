@@ -1,4 +1,4 @@
-"""When a part that does not learn on every update is due."""
+"""Timing of a part that does not learn on every update."""
 
 from __future__ import annotations
 

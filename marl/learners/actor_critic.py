@@ -79,7 +79,7 @@ class ActorCriticLearner:
             self.actor_optimizer.zero_grad()
             actor_loss.backward(inputs=[*self.policy.parameters()])
             self.actor_optimizer.step()
-            self.follow()
+            self.update_targets()
             self.last_actor_loss = actor_loss.detach()
         return {"loss": loss.detach(), "actor_loss": self.last_actor_loss, **metrics}
 
@@ -113,13 +113,13 @@ class ActorCriticLearner:
             noise = torch.randn(actions.shape, generator=self.rng).to(actions.device)
             noise = config.target_noise * noise
             noise = noise.clamp(-config.target_noise_clip, config.target_noise_clip)
-            actions = policy.clip(actions + policy.reach * noise)
+            actions = policy.clip(actions + policy.action_scale * noise)
         return self.target_critics(batch.obs[:, AFTER], actions).amin(0)
 
-    def follow(self) -> None:
+    def update_targets(self) -> None:
         """Move the target networks a little towards the online ones."""
-        move(self.target_policy.parameters(), self.policy.parameters(), self.config.tau)
-        move(self.target_critics.parameters(), self.critics.parameters(), self.config.tau)
+        soft_update(self.target_policy.parameters(), self.policy.parameters(), self.config.tau)
+        soft_update(self.target_critics.parameters(), self.critics.parameters(), self.config.tau)
 
     def state_dict(self) -> State:
         return {
@@ -147,7 +147,9 @@ class ActorCriticLearner:
 
 
 @torch.no_grad()
-def move(targets: Iterable[nn.Parameter], onlines: Iterable[nn.Parameter], tau: float) -> None:
+def soft_update(
+    targets: Iterable[nn.Parameter], onlines: Iterable[nn.Parameter], tau: float
+) -> None:
     """target <- (1 - tau) * target + tau * online, in place."""
     for target, online in zip(targets, onlines, strict=True):
         target.lerp_(online, tau)

@@ -160,7 +160,7 @@ class QLearner:
 
 
 def mix(mixer: nn.Module, values: Tensor, state: Tensor, lengths: Tensor) -> Tensor:
-    """mixer(values, state) at the real steps, zero elsewhere.
+    """mixer(values, state) at the real steps; elsewhere the numbers mean nothing: mask them.
 
     values [B,T,A], state [B,T,S], lengths [B] -> [B,T,G].
     """

@@ -15,7 +15,7 @@ ACTIVATIONS: dict[Activation, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Ta
 
 
 class AgentNet(Protocol):
-    """What a controller asks of an agent network; N is any number of independent rows."""
+    """An agent network as a controller uses it; N is any number of independent rows."""
 
     carry_dim: int
     recurrent: bool  # an output depends on earlier inputs
@@ -67,7 +67,7 @@ class MlpAgent(nn.Module):
 
 @dataclass(frozen=True)
 class AgentInputs:
-    """What every agent network is told beside the observation."""
+    """Inputs of every agent network beside the observation."""
 
     agent_id: bool = True  # append the agent's one-hot number
     last_action: bool = True  # append the agent's own last action, one-hot

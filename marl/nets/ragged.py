@@ -1,8 +1,9 @@
 """Work on episodes of different lengths without working on their padding.
 
 A batch sorted by falling length has its real part in a staircase. It is cut along time into a few
-rectangles, each as many rows high as episodes still run in it. Packed sequences would be tighter,
-but torch runs those several times slower on a CPU.
+rectangles, each as many rows high as episodes still run in its first column. So they cover some
+ended rows too: beyond a row's own columns the results mean nothing and must be masked. Packed
+sequences would be tighter, but torch runs those several times slower on a CPU.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def chunks(lengths: Tensor, columns: int) -> list[Chunk]:
     rows_at = [1] * columns  # padding of all rows, if any, is left to the first row
     row = len(ends)
     longest = 0
-    while row and longest < columns:  # from the last row up: who reaches farther than all below
+    while row and longest < columns:  # from the last row up: rows that reach farther than all below
         row -= 1
         for column in range(longest, ends[row]):
             rows_at[column] = row + 1
@@ -77,9 +78,10 @@ class Ragged:
         self.parts = chunks(lengths, columns)
 
     def map(self, function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
-        """function(*tensors) where rows hold something, zero elsewhere: [B,T,...].
+        """function(*tensors) in each row's own columns, [B,T,...].
 
-        tensors: [B,T,...] each; function sees rectangles [b,t,...] of them.
+        Beyond them the numbers mean nothing and must be masked. tensors: [B,T,...] each; function
+        sees rectangles [b,t,...] of them.
         """
         rows = [self._sort(tensor) for tensor in tensors]
         pieces = [

@@ -98,7 +98,7 @@ def engine_speed(name: str, num_envs: int, threads: int) -> float:
 
 
 def random_play(name: str, num_envs: int, threads: int) -> Callable[[float], int]:
-    """A function that plays for the seconds it is told, a round at least; it gives the steps."""
+    """A function that plays for the given seconds, a round at least, and returns the steps."""
     env = Sc2Config(map=name).build(num_envs, threads)
     rng = np.arange(1, num_envs + 1, dtype=np.uint64)[:, None].copy()  # [E,1]
     actions = np.zeros((num_envs, env.spec.n_agents), dtype=np.int64)

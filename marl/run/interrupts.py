@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop, which the training loop grants after its round."""
+"""Ctrl-C and SIGTERM as a request to stop, which the training loop grants after its round."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class StopWish:
-    """Within `with`, the first signal sets `wished`; a second one raises KeyboardInterrupt.
+class StopRequest:
+    """Within `with`, the first signal sets `requested`; a second one raises KeyboardInterrupt.
 
     Python takes signals in its main thread alone; elsewhere they are the caller's.
     """
@@ -20,10 +20,10 @@ class StopWish:
     def __init__(self, announce: Callable[[], None]) -> None:
         """announce: called at the first signal."""
         self.announce = announce
-        self.wished = False
+        self.requested = False
         self._before: dict[int, Any] = {}
 
-    def __enter__(self) -> StopWish:
+    def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._stop) for number in STOP_SIGNALS}
         return self
@@ -38,7 +38,7 @@ class StopWish:
             signal.signal(number, handler)
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
-        if self.wished:
+        if self.requested:
             raise KeyboardInterrupt
-        self.wished = True
+        self.requested = True
         self.announce()

@@ -20,7 +20,7 @@ from marl.replay.film import Fact
 from marl.replay.folder import ReplayFolder
 from marl.run import checkpoint
 from marl.run.folder import open_folder
-from marl.run.interrupts import StopWish
+from marl.run.interrupts import StopRequest
 from marl.run.meter import Meter
 from marl.run.plan import Plan, pick_device
 from marl.runners.evaluation import evaluation_seeds, play, statistics
@@ -109,7 +109,7 @@ class Trainer:
         start, first = time.perf_counter(), count.t_env
         deadline = start + (self.run.max_seconds or float("inf"))
         stopping = "stopping after this round, then saving; Ctrl-C again to stop at once"
-        with StopWish(lambda: log.message(stopping)) as stop, self._saved_if_env_fails():
+        with StopRequest(lambda: log.message(stopping)) as stop, self._saved_if_env_fails():
             while count.t_env < self.run.t_max and not self.stop_reason:
                 if count.t_env >= count.next_test:
                     self._evaluate(log)
@@ -123,7 +123,7 @@ class Trainer:
                 if count.t_env >= count.next_save:
                     count.next_save = count.t_env + self.run.save_interval
                     self.save()
-                if stop.wished:
+                if stop.requested:
                     self.stop_reason = INTERRUPTED
                 elif time.perf_counter() >= deadline:
                     self.stop_reason = f"max_seconds={self.run.max_seconds:g} is over"

@@ -66,7 +66,7 @@ class Tally:
         self.truncated[rows] = False
 
     def episodes(self, rows: NDArray[np.int64] | None = None) -> Episodes:
-        """How the ended ones of `rows` (all) went, without those that broke off."""
+        """Results of the ended ones of `rows` (all), without those that broke off."""
         rows = np.arange(self.count) if rows is None else rows
         intact = np.ones(len(rows), dtype=np.bool_)
         if isinstance(self.env, Breakable):
@@ -115,7 +115,7 @@ class EpisodeRunner:
         return self
 
     def incidents(self) -> dict[str, float]:
-        """What went wrong in the environments since the start, where they can break."""
+        """Counts of the environments' failures since the start, where they can break."""
         return self.env.incidents() if isinstance(self.env, Breakable) else {}
 
     def state_dict(self) -> State:
@@ -177,7 +177,7 @@ class EpisodeRunner:
         np.copyto(target, values, where=running.reshape(-1, *[1] * (target.ndim - 1)))
 
     def _rollout(self, episodes: Episodes, first: int) -> Rollout | None:
-        """What came through; None where nothing did."""
+        """The episodes that came through; None where none did."""
         if not episodes.intact.any():
             return None
         self.staging.episode[:] = first + torch.arange(self.env.num_envs)

@@ -1,4 +1,4 @@
-"""Where the time goes."""
+"""Time spent in each part of the work."""
 
 from __future__ import annotations
 

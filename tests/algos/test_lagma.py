@@ -109,7 +109,7 @@ def test_wrong_flag_is_refused_with_its_path(flag, message):
 
 
 def test_slices_are_refused():
-    recipe = LagmaConfig(sampler=SliceSamplerConfig())
+    recipe = LagmaConfig(sampler=SliceSamplerConfig(length=3))
     with pytest.raises(ConfigError, match="whole episodes"):
         recipe.build(SMALL, CPU)
 

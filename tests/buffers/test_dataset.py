@@ -70,7 +70,7 @@ def test_a_folder_without_a_replay_is_refused_with_what_to_do(tmp_path):
     with pytest.raises(
         ConfigError, match=r"buffer\.path: .* holds no replay\.pt.*save_replay_buffer=True"
     ):
-        DatasetConfig(str(tmp_path)).build(LAYOUT, SMALL)
+        len(DatasetConfig(str(tmp_path)).build(LAYOUT, SMALL))
     with pytest.raises(ValueError, match="path: name the folder of a run"):
         DatasetConfig()
 
@@ -81,4 +81,4 @@ def test_a_replay_of_another_environment_is_refused(kind, tmp_path):
     buffer.add(random_batch(SMALL, 1))
     torch.save(buffer.state_dict(), tmp_path / "replay.pt")
     with pytest.raises(ConfigError, match=r"does not fit test/vectors: the replay's obs has shape"):
-        DatasetConfig(str(tmp_path)).build(layout_of(VECTORS), VECTORS)
+        len(DatasetConfig(str(tmp_path)).build(layout_of(VECTORS), VECTORS))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from marl.batch import EpisodeBatch, layout_of
-from marl.learners.actor_critic import ActorCriticConfig, ActorCriticLearner, move
+from marl.learners.actor_critic import ActorCriticConfig, ActorCriticLearner, soft_update
 from marl.nets.critics import CriticConfig
 from marl.protocols import BATCH, Progress
 from marl.single_agent.actor_critic.ddpg import DdpgConfig
@@ -61,7 +61,7 @@ def value_by_hand(layers: list[tuple[Tensor, Tensor]], obs: Tensor, actions: Ten
 
 
 def action_by_hand(net: nn.Module, obs: Tensor) -> Tensor:
-    """The deterministic policy on [B,O]: tanh to the middle and the reach of the bounds."""
+    """The deterministic policy on [B,O]: tanh, scaled to the bounds."""
     return torch.tensor([0.0, 1.0]) + torch.tensor([2.0, 2.0]) * torch.tanh(net(obs))
 
 
@@ -125,7 +125,7 @@ def test_the_actor_and_the_targets_move_on_every_second_update():
 def test_targets_cover_a_share_of_the_way_with_each_move():
     target, online = nn.Parameter(torch.zeros(3)), nn.Parameter(torch.ones(3))
     for _ in range(7):
-        move([target], [online], tau=0.1)
+        soft_update([target], [online], tau=0.1)
     assert target.tolist() == pytest.approx([1 - 0.9**7] * 3)
 
 

@@ -168,7 +168,7 @@ def test_a_checkpoint_that_could_run_code_is_refused(models):
 def test_a_format_of_the_future_is_refused(models):
     manifest = json.loads((models / "200" / "manifest.json").read_text())
     (models / "200" / "manifest.json").write_text(json.dumps({**manifest, "format": 99}))
-    with pytest.raises(CheckpointError, match="has format 99; this version reads format 1"):
+    with pytest.raises(CheckpointError, match="has format 99; this version reads format 2"):
         load(models / "200")
 
 

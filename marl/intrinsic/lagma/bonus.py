@@ -64,7 +64,7 @@ class LagmaBonusConfig(BonusConfig):
     priority: Literal["return_to_go", "cq"] = "return_to_go"  # cq: C_q of the first code
     sampling: Literal["uniform", "softmax"] = "uniform"  # softmax of the priorities
     dedup: bool = False  # one place for the same slot of the same episode
-    phantom_zero: bool = False  # windows start with a return of 0: an unseen code is worth 0
+    phantom_zero: bool = False  # windows start with a return of 0: an unseen code has value 0
     final_slot: bool = False  # the state after the last step enters its window, with return 0
     pay_on_resample: bool = True  # transitions into slots where a reference is drawn
     pay_on_terminal: bool = False  # transitions into a terminal state
@@ -114,7 +114,7 @@ class LatentGoalBonus:
             dedup=config.dedup,
         )
         self.rng = torch.Generator().manual_seed(seed)
-        self.started = False  # the first returns are in
+        self.has_returns = False  # whether the first ones are in
         self.vq_metrics: Metrics = {}  # of the last step of the quantiser
 
     def __call__(
@@ -132,9 +132,9 @@ class LatentGoalBonus:
         )
         if self.value_schedule.due(progress) and progress.t_env >= self.config.start:
             self._keep_returns(batch, used, table, returns)
-            self.started = True
+            self.has_returns = True
         means = self.values.means()
-        if self.started and self.config.enabled:
+        if self.has_returns and self.config.enabled:
             paid = self._walk(batch, used, table, returns, means)  # [B,T]
             value = torch.from_numpy(means[table[:, 1:]]).to(batch.reward)[..., None]  # [B,T,1]
             unpaid = ~torch.from_numpy(paid).to(batch.reward.device)[..., None]
@@ -162,11 +162,11 @@ class LatentGoalBonus:
         """
         codes = self.vq.quantizer.encode(batch.state).cpu().numpy()  # [1,T+1]
         means = self.values.means()
-        worth = np.where(self.values.known, means, np.nan)  # [K]
+        code_values = np.where(self.values.known, means, np.nan)  # [K]
         draws = -(-codes.shape[1] // self.rules.interval)
         uniforms = np.random.default_rng(0).random((1, draws))
         paid = np.zeros((1, batch.steps), dtype=np.bool_)
-        if self.started and self.config.enabled:
+        if self.has_returns and self.config.enabled:
             nothing, keep = np.zeros(codes.shape), np.zeros(1, dtype=np.bool_)
             slots, episode = np.array([codes.size]), np.zeros(1, dtype=np.int64)
             paid = self._payable(
@@ -177,10 +177,10 @@ class LatentGoalBonus:
         gain = means[codes[:, 1:]] - bootstrap.mean(-1).cpu().numpy()  # [1,T]
         found = {
             "code": codes[0],
-            "cq": worth[codes[0]],
+            "cq": code_values[codes[0]],
             "intrinsic": (self.gamma * np.where(paid, np.maximum(gain, 0.0), 0.0))[0],
             **references(self.lists, self.rules, codes[0], uniforms[0]),
-            **code_map(self.vq.quantizer.codebook, worth),
+            **code_map(self.vq.quantizer.codebook, code_values),
         }
         return {name: torch.from_numpy(values) for name, values in found.items()}
 
@@ -241,7 +241,7 @@ class LatentGoalBonus:
     def _payable(
         self, batch: EpisodeBatch, codes: NDArray[np.int64], follows: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
-        """Of the steps that follow a reference, those whose worth is known; all are [B,T]."""
+        """Of the steps that follow a reference, those whose code value is known; all are [B,T]."""
         paid = follows & self.values.known[codes[:, 1:]] & batch.filled[..., 0].cpu().numpy()
         if not self.config.pay_on_terminal:
             paid &= ~batch.terminated[..., 0].cpu().numpy()
@@ -256,7 +256,7 @@ class LatentGoalBonus:
             "values": self.values.state_dict(),
             "lists": saved(self.lists._asdict()),
             "rng": self.rng.get_state(),
-            "started": self.started,
+            "has_returns": self.has_returns,
             "vq_metrics": dict(self.vq_metrics),
         }
 
@@ -267,7 +267,7 @@ class LatentGoalBonus:
         self.values.load_state_dict(state["values"])
         restore(self.lists._asdict(), state["lists"])
         self.rng.set_state(state["rng"].cpu())
-        self.started = state["started"]
+        self.has_returns = state["has_returns"]
         self.vq_metrics = dict(state["vq_metrics"])
 
 

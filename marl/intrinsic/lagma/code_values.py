@@ -1,4 +1,4 @@
-"""C_q: what the returns seen from each code were worth on average (Na & Moon 2024)."""
+"""C_q: mean of the returns seen from each code (Na & Moon 2024)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class CodeValues:
     """One first-in-first-out window of returns per code.
 
     phantom_zero: each window starts with one return of 0, which the first lap pushes out, as
-    published; so a code without returns is worth 0 instead of nothing.
+    published; so a code without returns has value 0 instead of none.
     """
 
     def __init__(self, n_codes: int, window: int, phantom_zero: bool = False) -> None:

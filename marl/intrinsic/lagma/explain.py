@@ -1,4 +1,4 @@
-"""What of LAGMA's memory there is to look at beside one episode."""
+"""Parts of LAGMA's memory to look at beside one episode."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def references(
     return {"goal": goal, "goal_from": origin}
 
 
-def code_map(codebook: Tensor, worth: NDArray[np.float64]) -> dict[str, NDArray]:
+def code_map(codebook: Tensor, code_values: NDArray[np.float64]) -> dict[str, NDArray]:
     """The codes on a plane, [K] each: along the two axes on which they differ most, and C_q.
 
-    codebook [K,D]; worth [K].
+    codebook [K,D]; code_values [K].
     """
     centred = (codebook - codebook.mean(0)).double().cpu()
     axes = torch.linalg.svd(centred, full_matrices=False).Vh[:2]  # [2,D] or [1,D]
     plane = (centred @ axes.T).numpy()
     second = plane[:, 1] if plane.shape[1] > 1 else np.zeros(len(plane))
-    return {"code_x": plane[:, 0].copy(), "code_y": second.copy(), "code_value": worth}
+    return {"code_x": plane[:, 0].copy(), "code_y": second.copy(), "code_value": code_values}

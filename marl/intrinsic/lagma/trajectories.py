@@ -25,7 +25,7 @@ class Lists(NamedTuple):
 
 
 class WalkRules(NamedTuple):
-    """How an episode is walked."""
+    """Rules for walking an episode."""
 
     interval: int  # n_freq, slots between two draws of a reference
     pay_on_resample: bool  # a transition into a drawing slot is judged by the reference before
@@ -98,7 +98,7 @@ def _forget(lists: Lists, code: int, origin: tuple[int, int]) -> None:
 
 @njit(cache=True)
 def draw(lists: Lists, code: int, uniform: float, softmax: bool) -> int:
-    """Where the rows of a random trajectory of `code` lie; -1 if it has none.
+    """Place of the rows of a random trajectory of `code`; -1 if it has none.
 
     uniform: a random number in [0,1).
     """

@@ -35,7 +35,7 @@ def line_bonus(n_codes=8, **options) -> LatentGoalBonus:
     )
     vq = VqLearner(quantizer, codebook, config.coverage, limit=10)
     bonus = LatentGoalBonus(vq, config, GAMMA, seed=0)
-    bonus.started = True
+    bonus.has_returns = True
     return bonus
 
 
@@ -49,11 +49,11 @@ def line_batch(codes: list[int], terminated=False) -> EpisodeBatch:
     return batch
 
 
-def one_step(codes=(0, 1), worth=10.0, tau=(0, 1), value=7.0, terminated=False, **options):
-    """Bonus and target of a step between two codes, the second worth `worth`."""
+def one_step(codes=(0, 1), code_value=10.0, tau=(0, 1), value=7.0, terminated=False, **options):
+    """Bonus and target of a step between two codes, the second of value `code_value`."""
     bonus = line_bonus(**options)
-    if worth is not None:
-        bonus.values.push(torch.tensor([codes[1]]).numpy(), torch.tensor([worth]).numpy())
+    if code_value is not None:
+        bonus.values.push(torch.tensor([codes[1]]).numpy(), torch.tensor([code_value]).numpy())
     members = torch.zeros(8, dtype=torch.bool)
     members[list(tau)] = True
     push(bonus.lists, codes[0], 1e9, members.numpy(), (99, 0), False)
@@ -68,8 +68,8 @@ def test_paid_step_learns_the_better_of_value_and_code_value():
     assert one_step() == pytest.approx((2.97, 10.90), abs=1e-5)  # 1 + 0.99 * 10
 
 
-def test_code_worth_less_than_the_value_pays_nothing():
-    assert one_step(worth=5.0) == pytest.approx((0.0, 7.93), abs=1e-5)
+def test_code_value_below_the_bootstrap_pays_nothing():
+    assert one_step(code_value=5.0) == pytest.approx((0.0, 7.93), abs=1e-5)
 
 
 def test_code_outside_the_reference_pays_nothing():
@@ -81,13 +81,13 @@ def test_staying_in_the_same_code_pays_nothing():
 
 
 def test_code_without_returns_pays_nothing():
-    assert one_step(worth=None, value=-2.0)[0] == 0.0
+    assert one_step(code_value=None, value=-2.0)[0] == 0.0
 
 
-def test_published_code_without_returns_is_worth_zero():
-    paid, _ = one_step(worth=None, value=-2.0, phantom_zero=True)
+def test_published_code_without_returns_has_value_zero():
+    paid, _ = one_step(code_value=None, value=-2.0, phantom_zero=True)
     assert paid == pytest.approx(1.98)
-    assert one_step(worth=None, value=7.0, phantom_zero=True)[0] == 0.0
+    assert one_step(code_value=None, value=7.0, phantom_zero=True)[0] == 0.0
 
 
 def test_terminal_transition_pays_only_when_asked_to():
@@ -119,7 +119,7 @@ def test_nothing_of_the_bootstrap_is_kept():
 
 def test_nothing_is_kept_or_paid_before_the_start():
     bonus = line_bonus(start=50_000, update_interval=10)
-    bonus.started = False
+    bonus.has_returns = False
     batch = line_batch([0, 1, 2, 1, 0])
 
     def paid(t_env: int, episode: int) -> float:

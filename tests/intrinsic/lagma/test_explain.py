@@ -13,7 +13,7 @@ from marl.protocols import Progress
 
 
 def known(bonus, *codes: int) -> None:
-    """Code c is worth 10 c."""
+    """Code c has value 10 c."""
     bonus.values.push(np.array(codes), np.array([10.0 * code for code in codes]))
 
 
@@ -67,7 +67,7 @@ def test_explaining_changes_nothing():
 
 def test_before_the_start_nothing_is_paid():
     bonus = line_bonus()
-    bonus.started = False
+    bonus.has_returns = False
     known(bonus, 1)
     reference(bonus, 0, 0, 1)
     assert bonus.explain(line_batch([0, 1]), torch.zeros(1, 1, 1))["intrinsic"].tolist() == [0.0]
