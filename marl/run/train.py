@@ -128,7 +128,7 @@ class Trainer:
                 elif time.perf_counter() >= deadline:
                     self.stop_reason = f"max_seconds={self.run.max_seconds:g} is over"
             self.save()  # before the last evaluation, so that whatever stops that loses nothing
-            if not stop.wished and self._evaluate(log):
+            if not stop.requested and self._evaluate(log):
                 self.saved_at = None
                 self.save()  # with that evaluation
         seconds = time.perf_counter() - start
