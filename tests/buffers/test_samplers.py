@@ -32,7 +32,7 @@ def test_everything_is_all_rows_from_the_oldest_on_and_leaves_none():
 
 def test_everything_of_nothing_is_refused():
     assert not AllRows().ready(replay())
-    with pytest.raises(ValueError, match="the all rows of an empty buffer; wait for a collection"):
+    with pytest.raises(ValueError, match="asked for all rows of an empty buffer; wait for a collection"):
         AllRows().sample(replay(), torch.Generator())
 
 
