@@ -15,7 +15,7 @@ from builders import ONE_AGENT, SMALL, VECTORS, NoiseEnv, random_batch
 
 from marl import seeding
 from marl.algos.agent import Agent
-from marl.batch import layout_of
+from marl.batch import EpisodeBatch, layout_of
 from marl.errors import ConfigError
 from marl.protocols import Acted, Behaviour, ObservationTensors, Progress, Samples
 from marl.registry import LEARNERS
@@ -25,7 +25,8 @@ from marl.spec import Discrete, EnvSpec
 
 CPU = torch.device("cpu")
 NUM_ENVS = 16
-MOST_ROUNDS = 20_000  # collections before a first update is given up
+FRESH = 100  # collections for one update, which then come again and again
+MOST_ROUNDS = 20_000  # ... until a first update is given up
 LATE = Progress(t_env=10**6, episode=10**5, update=10**5)  # past every warm-up
 SPECS = (SMALL, ONE_AGENT, VECTORS)
 
@@ -66,10 +67,14 @@ class Student:
     def samples(self) -> Samples:
         """What one update would learn from; collects until there is enough for that."""
         sampler, buffer = self.agent.sampler, self.agent.buffer
-        for _ in range(MOST_ROUNDS):
+        collected: list[EpisodeBatch] = []
+        for count in range(MOST_ROUNDS):
             if sampler.ready(buffer):
                 return sampler.sample(buffer, self.rng)
-            buffer.add(self.runner.collect(self.behaviour, self.seeds).batch)
+            if count < FRESH:
+                rollout = self.runner.collect(self.behaviour, self.seeds)
+                collected.append(rollout.batch.map(torch.clone))
+            buffer.add(collected[count % FRESH])
         raise AssertionError("there never was enough for an update")
 
 
