@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import is_dataclass
-
 from marl.algos.agent import RecipeConfig
 from marl.algos.ippo import IppoConfig
 from marl.algos.iql import IqlConfig
@@ -11,6 +9,7 @@ from marl.algos.lagma import LagmaConfig
 from marl.algos.mappo import MappoConfig
 from marl.algos.qmix import QmixConfig
 from marl.algos.vdn import VdnConfig
+from marl.config.kinds import refuse_ignored
 from marl.errors import ConfigError
 from marl.scripted.players import (
     FocusFireConfig,
@@ -59,8 +58,7 @@ def register_recipe(name: str, config: type[RecipeConfig] | type[PlayerConfig]) 
     known = recipes().get(name, config)
     if known is not config:
         raise ConfigError(f"recipe {name!r} is {known.__module__}.{known.__name__} already")
-    if not is_dataclass(config):
-        raise ConfigError(f"recipe {name!r}: {config.__name__} is no dataclass")
+    refuse_ignored(config)
     if issubclass(config, PlayerConfig):
         PLAYERS[name] = config
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from marl.algos.agent import Agent, check_offline, check_replay
 from marl.batch import layout_of
@@ -63,6 +64,7 @@ class ValueRecipeConfig:
         self.check(spec)
         controller = SharedController(spec, self.agent).to(device)
         mixer = self.mixer.build(spec).to(device)
+        check_mixer(mixer, self.mixer.kind, spec, device)
         bonus = self.bonus.build(spec, self.learner.gamma, device)
         actor = EpsilonGreedy(controller, self.epsilon)
         layout = layout_of(spec, (*actor.columns, *bonus.columns))
@@ -74,4 +76,17 @@ class ValueRecipeConfig:
             sampler=self.sampler.build(),
             schedule=self.updates.build(),
             rollout=self.rollout,
+        )
+
+
+@torch.no_grad()
+def check_mixer(mixer: nn.Module, kind: str, spec: EnvSpec, device: torch.device) -> None:
+    """ConfigError where it gives neither one value for all agents nor one for each."""
+    values = torch.zeros(1, 1, spec.n_agents, device=device)
+    state = torch.zeros(1, 1, spec.state_dim, device=device)
+    shape = tuple(mixer(values, state).shape)
+    if shape not in ((1, 1, 1), (1, 1, spec.n_agents)):
+        raise ConfigError(
+            f"mixer.kind: {kind!r} makes {shape} of values (1, 1, {spec.n_agents}); it must give "
+            f"(1, 1, 1), or (1, 1, {spec.n_agents}) where every agent learns its own value"
         )

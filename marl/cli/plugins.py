@@ -37,7 +37,7 @@ def load_plugins(names: object) -> list[str]:
 def _listed(names: object) -> list[str]:
     if names is None:
         return []
-    many = [names] if isinstance(names, str) else names
+    many = names.strip("[] ").replace(",", " ").split() if isinstance(names, str) else names
     if not isinstance(many, Sequence) or not all(isinstance(name, str) for name in many):
         raise ConfigError(f"plugins: expects the name of a module or a list, got {names!r}")
     return [str(name) for name in many]

@@ -43,6 +43,7 @@ class Kinds(Generic[Config]):
                 f"{self.section}: {member.__name__} must be a frozen dataclass on "
                 f"{self.base.__name__} with `kind: ClassVar[str] = ...`"
             )
+        refuse_ignored(member)
         others = [other for other in self.members if other is not member]
         for other in others:
             if getattr(other, "kind", None) == kind:
@@ -58,3 +59,19 @@ class Kinds(Generic[Config]):
 def kinds_of(base: object) -> Kinds[Any] | None:
     """The kinds of a base class; None for any other type."""
     return _BY_BASE.get(base) if isinstance(base, type) else None
+
+
+def refuse_ignored(config: type) -> None:
+    """ConfigError where Python would silently ignore what a config class says.
+
+    A class without `@dataclass` of its own keeps its base's fields, and a default without an
+    annotation is no field: either would run as if the line were not there.
+    """
+    if "__dataclass_fields__" not in vars(config):
+        raise ConfigError(f"{config.__name__}: needs @dataclass(frozen=True) of its own")
+    for name in vars(config):
+        is_field = name in getattr(config, "__dataclass_fields__", {})
+        if is_field and name not in vars(config).get("__annotations__", {}):
+            raise ConfigError(
+                f"{config.__name__}.{name}: needs its type, `{name}: ... = ...`; Python ignores it else"
+            )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import is_dataclass
-
+from marl.config.kinds import refuse_ignored
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
 from marl.envs.pettingzoo import PettingZooConfig
@@ -30,6 +29,5 @@ def register_env(name: str, config: type[EnvConfig]) -> None:
     known = ENVS.get(name, config)
     if known is not config:
         raise ConfigError(f"environment {name!r} is {known.__module__}.{known.__name__} already")
-    if not is_dataclass(config):
-        raise ConfigError(f"environment {name!r}: {config.__name__} is no dataclass")
+    refuse_ignored(config)
     ENVS[name] = config

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from marl.errors import UserError
+
 
 def greedy_actions(values: Tensor, avail: Tensor) -> Tensor:
     """The best available action. values [...,U], avail [...,U] bool -> [...] int64.
@@ -26,6 +28,11 @@ def td_targets(
 
     reward, terminated: [B,T,1]; bootstrap, bonus: [B,T,G] -> [B,T,G].
     """
+    if isinstance(bonus, Tensor) and bonus.dim() not in (0, bootstrap.dim()):
+        raise UserError(
+            f"the bonus has the shape {tuple(bonus.shape)}; it must be a single number, [B,T,1] or "
+            f"[B,T,G], here {tuple(bootstrap.shape)}"
+        )
     alive = 1.0 - terminated.to(bootstrap.dtype)
     return reward + bonus + gamma * alive * bootstrap
 

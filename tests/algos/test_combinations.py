@@ -11,11 +11,12 @@ from builders import ONE_AGENT, SMALL, VECTORS
 from marl.algos.ippo import IppoConfig
 from marl.algos.lagma import LagmaConfig
 from marl.algos.qmix import QmixConfig
+from marl.algos.values import check_mixer
 from marl.batch import WON, EpisodeBatch, layout_of
 from marl.buffers.samplers import SliceSamplerConfig
 from marl.buffers.transitions import TransitionBufferConfig
-from marl.errors import ConfigError
-from marl.learners.targets import masked_mean
+from marl.errors import ConfigError, UserError
+from marl.learners.targets import masked_mean, td_targets
 from marl.nets.agents import MlpConfig
 from marl.protocols import BATCH, Progress
 from marl.runners.steps import StepRolloutConfig
@@ -73,3 +74,18 @@ def test_the_smallest_change_of_a_recipe_is_still_checked():
     recipe = replace(QmixConfig(), rollout=STEPS)
     with pytest.raises(ConfigError):
         recipe.build(SMALL, torch.device("cpu"))
+
+
+def test_a_mixer_that_gives_another_number_of_values_is_refused():
+    class Doubled(torch.nn.Module):
+        def forward(self, values, state):
+            return torch.cat([values, values], dim=-1)
+
+    with pytest.raises(ConfigError, match=r"'twice' makes \(1, 1, 6\) of values \(1, 1, 3\)"):
+        check_mixer(Doubled(), "twice", SMALL, torch.device("cpu"))
+
+
+def test_a_bonus_without_its_last_axis_is_refused():
+    numbers = torch.zeros(4, 1, 1)
+    with pytest.raises(UserError, match=r"the bonus has the shape \(4, 1\); it must be"):
+        td_targets(numbers, numbers, numbers, 0.9, bonus=torch.zeros(4, 1))

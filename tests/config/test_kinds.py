@@ -109,3 +109,22 @@ def test_what_is_no_dataclass_on_the_base_with_a_name_is_refused():
         with pytest.raises(ConfigError, match=f"mixer: {member.__name__} must be a frozen datacl"):
             SECTION.add(member)
     assert SECTION.members == [Sum, Weighted]
+
+
+def test_what_python_would_ignore_is_refused():
+    """A default without its type, and a class without @dataclass of its own."""
+
+    @dataclass(frozen=True)
+    class Untyped(Weighted):
+        kind: ClassVar[str] = "untyped"
+        width = 64
+
+    class Undecorated(Weighted):
+        kind: ClassVar[str] = "undecorated"
+
+    with pytest.raises(ConfigError, match=r"Untyped\.width: needs its type"):
+        SECTION.add(Untyped)
+    with pytest.raises(
+        ConfigError, match=r"Undecorated: needs @dataclass\(frozen=True\) of its own"
+    ):
+        SECTION.add(Undecorated)
