@@ -73,5 +73,5 @@ def refuse_ignored(config: type) -> None:
         is_field = name in getattr(config, "__dataclass_fields__", {})
         if is_field and name not in vars(config).get("__annotations__", {}):
             raise ConfigError(
-                f"{config.__name__}.{name}: needs its type, `{name}: ... = ...`; Python ignores it else"
+                f"{config.__name__}.{name}: needs its type, or Python ignores it: {name}: ... = ..."
             )

@@ -144,7 +144,7 @@ def test_updates_are_literals_or_strings_and_dots_name_sections():
         ([*GAME, "with", "updates.kind=offline"], "set rollout.kind=offline too"),
         (
             [*GAME, "with", "buffer.kind=dataset", "buffer.path=x"],
-            "rollout: kind=episodes collects experience, and the run is to learn offline",
+            "rollout: kind=episodes is for collected experience, and the run is to learn",
         ),
         ([*GAME, "with", "obs_agent_id=False"], "PyMARL's 'obs_agent_id' is here agent.agent_id"),
         ([*GAME, "with", "checkpoint=x"], "checkpoint: belongs to evaluate"),
