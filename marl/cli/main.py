@@ -97,4 +97,6 @@ environments  --env-config=NAME  {", ".join(available("env-config"))}
 
 for example
   python run.py --config=lagma --env-config=sc2 with map=3s_vs_5z bonus.codebook.size=128 seed=1
+  python run.py --config=qmix --env-config=sc2 with map=3m plugins=my_parts mixer.kind=mine
+                (parts of your own: docs/architecture.md)
 """
