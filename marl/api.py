@@ -46,7 +46,7 @@ def evaluate(checkpoint: Path | str, **settings: object) -> dict[str, float]:
 
     checkpoint: a run's folder or one of its models/<t_env>; settings: e.g. episodes=32.
     """
-    return evaluation.evaluate(_recorded("evaluate", checkpoint, settings))
+    return evaluation.evaluate(_recorded(checkpoint, settings))
 
 
 def load_policy(checkpoint: Path | str, **settings: object) -> Policy:
@@ -55,7 +55,7 @@ def load_policy(checkpoint: Path | str, **settings: object) -> Policy:
     `policy.session(num_envs)` acts with it, `policy.make_env(num_envs)` makes environments like
     those that it was trained in.
     """
-    recorded = _recorded("evaluate", checkpoint, settings)
+    recorded = _recorded(checkpoint, settings)
     env = recorded.env.build(1, 1)
     try:
         return policies.load_policy(recorded, env)
@@ -77,6 +77,6 @@ def nested(settings: dict[str, object]) -> dict[str, object]:
     return updates
 
 
-def _recorded(command: str, checkpoint: Path | str, settings: dict[str, object]) -> Plan:
+def _recorded(checkpoint: Path | str, settings: dict[str, object]) -> Plan:
     updates = nested({"checkpoint": str(checkpoint), **settings})
-    return make_plan(Arguments(command, None, None, updates, {}))
+    return make_plan(Arguments("evaluate", None, None, updates, {}))

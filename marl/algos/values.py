@@ -1,4 +1,4 @@
-"""What every value-learning recipe shares: network, learner, exploration, replay, schedule."""
+"""ValueRecipeConfig: network, mixer, learner and exploration of every value-learning recipe."""
 
 from __future__ import annotations
 
@@ -7,43 +7,25 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from marl.algos.agent import Agent, check_offline, check_replay
-from marl.batch import layout_of
-from marl.buffers.episodes import BufferConfig
-from marl.buffers.kinds import ReplayConfig
-from marl.buffers.samplers import EpisodeSamplerConfig, SamplerConfig
+from marl.algos.agent import Agent
+from marl.algos.replay import ReplayRecipeConfig
 from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy
 from marl.controllers.shared import SharedController
 from marl.errors import ConfigError
-from marl.intrinsic.config import BonusConfig
-from marl.intrinsic.none import NoBonusConfig
 from marl.learners.q import QLearner, QLearnerConfig
 from marl.nets.agents import AgentConfig, RnnConfig
 from marl.nets.mixers import IndependentConfig, MixerConfig
-from marl.runners.episodes import EpisodeRolloutConfig
-from marl.runners.kinds import RolloutConfig, UpdatesConfig
-from marl.runners.updates import ReplayUpdatesConfig
 from marl.spec import Discrete, EnvSpec
 
 
 @dataclass(frozen=True)
-class ValueRecipeConfig:
+class ValueRecipeConfig(ReplayRecipeConfig):
     """Shared by IQL, VDN, QMIX, LAGMA and DQN; PyMARL's SMAC values are the defaults."""
 
     agent: AgentConfig = RnnConfig()
     mixer: MixerConfig = IndependentConfig()
-    bonus: BonusConfig = NoBonusConfig()
     learner: QLearnerConfig = QLearnerConfig()
     epsilon: EpsilonConfig = EpsilonConfig()
-    rollout: RolloutConfig = EpisodeRolloutConfig()
-    buffer: ReplayConfig = BufferConfig()
-    sampler: SamplerConfig = EpisodeSamplerConfig()
-    updates: UpdatesConfig = ReplayUpdatesConfig()
-
-    def __post_init__(self) -> None:
-        """Refuse a run whose first update could never come."""
-        check_offline(self.rollout.kind, self.updates.kind, self.buffer.kind)
-        self.buffer.refuse_too_small(self.sampler.episodes_needed, self.sampler.steps_needed)
 
     def check(self, spec: EnvSpec) -> None:
         """ConfigError where this recipe and that environment don't go together."""
@@ -57,7 +39,7 @@ class ValueRecipeConfig:
                 "sampler.length: agent.kind=rnn learns from what came before; use longer slices or "
                 "agent.kind=mlp"
             )
-        check_replay(spec, self.rollout, self.buffer, self.sampler, self.bonus)
+        super().check(spec)
 
     def build(self, spec: EnvSpec, device: torch.device) -> Agent:
         """All parts, on `device` (the replay stays on the CPU)."""
@@ -67,16 +49,8 @@ class ValueRecipeConfig:
         check_mixer(mixer, self.mixer.kind, spec, device)
         bonus = self.bonus.build(spec, self.learner.gamma, device)
         actor = EpsilonGreedy(controller, self.epsilon)
-        layout = layout_of(spec, (*actor.columns, *bonus.columns))
-        return Agent(
-            layout=layout,
-            actor=actor,
-            learner=QLearner(controller, mixer, bonus, self.learner),
-            buffer=self.buffer.build(layout, spec),
-            sampler=self.sampler.build(),
-            schedule=self.updates.build(),
-            rollout=self.rollout,
-        )
+        learner = QLearner(controller, mixer, bonus, self.learner)
+        return self.assemble(spec, actor, learner, bonus)
 
 
 @torch.no_grad()

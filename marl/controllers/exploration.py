@@ -51,18 +51,20 @@ class EpsilonGreedy:
         obs, _, avail = observation
         assert avail is not None  # the recipe is for discrete actions
         values, hidden = self.controller.step(obs, carry)
-        actions = best(values, avail)
+        actions = greedy_actions(values, avail)
         if not greedy:
             actions = explore(actions, avail, self.epsilon.at(progress.t_env), rng)
-        started = torch.zeros_like(carry["started"])
-        return Acted(actions, {"hidden": hidden, "actions": actions, "started": started}, {})
+        return Acted(actions, self.controller.next_carry(hidden, actions), {})
 
     def metrics(self, progress: Progress) -> dict[str, float]:
         return {"epsilon": self.epsilon.at(progress.t_env)}
 
 
-def best(values: Tensor, avail: Tensor) -> Tensor:
-    """The best available action. values [B,A,U], avail [B,A,U] bool -> [B,A]."""
+def greedy_actions(values: Tensor, avail: Tensor) -> Tensor:
+    """The best available action. values [...,U], avail [...,U] bool -> [...] int64.
+
+    Where nothing is available (padding) the answer is 0, which a loss's mask drops.
+    """
     return values.masked_fill(~avail, -torch.inf).argmax(-1)
 
 

@@ -76,8 +76,7 @@ class NoisyActor:
         actions = policy.scale_to_bounds(outputs)
         if not greedy:
             actions = self._explore(actions, progress, rng)
-        started = torch.zeros_like(carry["started"])
-        return Acted(actions, {"hidden": hidden, "actions": actions, "started": started}, {})
+        return Acted(actions, policy.next_carry(hidden, actions), {})
 
     def _explore(self, actions: Tensor, progress: Progress, rng: torch.Generator) -> Tensor:
         policy = self.policy

@@ -64,8 +64,7 @@ class StochasticActor:
         else:
             actions = distribution.sample(outputs, avail, rng)
         extras = {LOG_PROB: distribution.log_prob(outputs, avail, actions)}
-        started = torch.zeros_like(carry["started"])
-        return Acted(actions, {"hidden": hidden, "actions": actions, "started": started}, extras)
+        return Acted(actions, self.policy.next_carry(hidden, actions), extras)
 
     def metrics(self, progress: Progress) -> dict[str, float]:
         return {}

@@ -47,6 +47,11 @@ class SharedController(nn.Module):
             "started": torch.ones(batch, dtype=torch.bool, device=device),
         }
 
+    def next_carry(self, hidden: Tensor, actions: Tensor) -> Carry:
+        """The carry after a step. hidden [B,A,H]; actions: those taken, [B,A] or [B,A,D]."""
+        started = torch.zeros(len(actions), dtype=torch.bool, device=actions.device)
+        return {"hidden": hidden, "actions": actions, "started": started}
+
     def inputs(self, obs: Tensor, previous: Tensor, started: Tensor) -> Tensor:
         """obs [...,A,O], previous actions [...,A] or [...,A,D], started [...] -> [...,A,I].
 

@@ -20,9 +20,10 @@ from torch import Tensor, nn
 
 from marl.batch import EpisodeBatch
 from marl.config.schema import option
+from marl.controllers.exploration import greedy_actions
 from marl.controllers.shared import SharedController
 from marl.learners.optimizers import OptimizerConfig, RmspropConfig
-from marl.learners.targets import greedy_actions, masked_mean, taken, td_targets
+from marl.learners.targets import masked_mean, taken, td_targets
 from marl.nets.ragged import Ragged
 from marl.protocols import (
     BATCH,

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from marl.errors import UserError
-
-
-def greedy_actions(values: Tensor, avail: Tensor) -> Tensor:
-    """The best available action. values [...,U], avail [...,U] bool -> [...] int64.
-
-    Where nothing is available (padding) the answer is 0, which the loss's mask drops.
-    """
-    return values.masked_fill(~avail, torch.finfo(values.dtype).min).argmax(-1)
 
 
 def taken(values: Tensor, actions: Tensor) -> Tensor:

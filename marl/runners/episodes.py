@@ -116,7 +116,7 @@ class EpisodeRunner:
 
     def incidents(self) -> dict[str, float]:
         """Counts of the environments' failures since the start, where they can break."""
-        return self.env.incidents() if isinstance(self.env, Breakable) else {}
+        return incidents_of(self.env)
 
     def state_dict(self) -> State:
         """Nothing: no episode lives from one collection to the next."""
@@ -189,6 +189,11 @@ class EpisodeRunner:
             batch["won"][:] = torch.from_numpy(episodes.outcomes["battle_won"] > 0)
         ended = np.ones(batch.size, dtype=np.bool_)
         return Rollout(**vars(episodes), batch=batch.trim(), ended=ended)
+
+
+def incidents_of(env: VecEnv) -> dict[str, float]:
+    """Counts of what went wrong in the environments since the start, where they can break."""
+    return env.incidents() if isinstance(env, Breakable) else {}
 
 
 def to_tensors(observation: Observation, device: torch.device) -> ObservationTensors:

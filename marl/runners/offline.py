@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -30,16 +29,8 @@ class OfflineRolloutConfig:
         return OfflineRunner(env, layout, device, stopwatch)
 
 
-class OfflineRunner:
-    """Gives rollouts without a row."""
-
-    def __init__(
-        self, env: VecEnv, layout: Layout, device: torch.device, stopwatch: Stopwatch
-    ) -> None:
-        self.env = env
-        self.layout = layout
-        self.device = device
-        self.stopwatch = stopwatch
+class OfflineRunner(EpisodeRunner):
+    """Plays whole episodes for tests, and gives rollouts without a row."""
 
     def collect(self, behaviour: Behaviour, seeds: EpisodeSeeds) -> Rollout:
         none = np.zeros(0)
@@ -53,13 +44,8 @@ class OfflineRunner:
             ended=none.astype(np.bool_),
         )
 
-    def for_tests(self, build: Callable[[], VecEnv]) -> EpisodeRunner:
-        return EpisodeRunner(self.env, self.layout, self.device, self.stopwatch)
-
     def incidents(self) -> dict[str, float]:
-        return {}
-
-    def state_dict(self) -> State:
+        """None: those of tests are not counted."""
         return {}
 
     def load_state_dict(self, state: State) -> None:

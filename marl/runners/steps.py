@@ -27,7 +27,7 @@ from marl.protocols import (
     State,
     VecEnv,
 )
-from marl.runners.episodes import EpisodeRunner, Tally, ask, to_tensors
+from marl.runners.episodes import EpisodeRunner, Tally, ask, incidents_of, to_tensors
 from marl.runners.stopwatch import Stopwatch
 from marl.seeding import EpisodeSeeds
 
@@ -82,17 +82,19 @@ class StepRunner:
         if not self.carry:
             self.carry = behaviour.actor.initial_carry(env.num_envs)
             self._begin(np.arange(env.num_envs), seeds, behaviour)
-        segments.open(np.arange(env.num_envs), env.observe(), self.numbers, self.played)
+        observation = env.observe()
+        segments.open(np.arange(env.num_envs), observation, self.numbers, self.played)
         for _ in range(self.steps):
             with measure(behaviour.clock or "acting"):
-                acted = ask(behaviour, to_tensors(env.observe(), self.device), self.carry)
+                acted = ask(behaviour, to_tensors(observation, self.device), self.carry)
                 self.carry, actions = acted.carry, acted.actions.cpu().numpy()
             with measure(behaviour.clock or "env"):
                 result = env.step(actions)
                 step = {"actions": actions, "reward": result.reward[:, None]}
                 step["terminated"] = result.terminated[:, None]
                 step |= {name: values.cpu().numpy() for name, values in acted.extras.items()}
-                segments.add(step, env.observe())
+                observation = env.observe()
+                segments.add(step, observation)
                 for played, action in zip(self.played, actions, strict=True):
                     played.append(action)
                 self.tally.add(result)
@@ -101,7 +103,8 @@ class StepRunner:
                     finished.append(self.tally.episodes(ended))
                     segments.close(ended, finished[-1].intact)
                     self._begin(ended, seeds, behaviour)
-                    segments.open(ended, env.observe(), self.numbers, self.played)
+                    observation = env.observe()
+                    segments.open(ended, observation, self.numbers, self.played)
         return _rollout(finished, segments, env)
 
     def _begin(self, rows: NDArray[np.int64], seeds: EpisodeSeeds, behaviour: Behaviour) -> None:
@@ -123,7 +126,7 @@ class StepRunner:
 
     def incidents(self) -> dict[str, float]:
         """What went wrong in the environments since the start, where they can break."""
-        return self.env.incidents() if isinstance(self.env, Breakable) else {}
+        return incidents_of(self.env)
 
     def state_dict(self) -> State:
         """Seeds and actions of the running episodes, and what the actor remembers of them."""

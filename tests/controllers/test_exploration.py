@@ -6,7 +6,7 @@ import pytest
 import torch
 from builders import SMALL, random_batch
 
-from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy, best, explore
+from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy, explore, greedy_actions
 from marl.controllers.shared import SharedController
 from marl.nets.agents import RnnConfig
 from marl.protocols import ObservationTensors, Progress
@@ -25,7 +25,7 @@ def shown(batch, slot: int) -> ObservationTensors:
 
 
 def test_greedy_takes_the_best_available_action():
-    assert best(VALUES, AVAIL).item() == 2
+    assert greedy_actions(VALUES, AVAIL).item() == 2
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_random_actions_are_uniform_over_the_available_ones():
     count = 30_000
     rng = torch.Generator().manual_seed(0)
     avail = AVAIL.expand(count, 1, 4)
-    actions = explore(best(VALUES.expand(count, 1, 4), avail), avail, 1.0, rng)
+    actions = explore(greedy_actions(VALUES.expand(count, 1, 4), avail), avail, 1.0, rng)
     shares = torch.bincount(actions.flatten(), minlength=4) / count
     assert shares[1] == 0
     assert shares[[0, 2, 3]].tolist() == pytest.approx([1 / 3] * 3, abs=0.015)
@@ -50,7 +50,7 @@ def test_share_of_random_actions_is_epsilon():
     count = 30_000
     rng = torch.Generator().manual_seed(0)
     avail = AVAIL.expand(count, 1, 4)
-    actions = explore(best(VALUES.expand(count, 1, 4), avail), avail, 0.3, rng)
+    actions = explore(greedy_actions(VALUES.expand(count, 1, 4), avail), avail, 0.3, rng)
     greedy = (actions == 2).float().mean().item()
     assert greedy == pytest.approx(0.7 + 0.3 / 3, abs=0.015)
 
@@ -65,7 +65,7 @@ def test_the_actor_explores_as_much_as_its_epsilon_says():
         greedy = chooser.act(shown(batch, 0), carry, Progress(), rng, greedy=True).actions
         acted = chooser.act(shown(batch, 0), carry, Progress(), rng).actions
         values, _ = chooser.controller.step(batch.obs[:, 0], carry)
-        assert torch.equal(greedy, best(values, batch.avail[:, 0]))
+        assert torch.equal(greedy, greedy_actions(values, batch.avail[:, 0]))
         found[epsilon] = (acted != greedy).float().mean().item()
     # Of n available actions, a random one is another than the greedy one n - 1 times in n.
     others = 1 - (1 / batch.avail[:, 0].sum(-1)).mean().item()

@@ -14,7 +14,8 @@ from torch import ones, zeros
 from marl.algos.iql import IqlConfig
 from marl.algos.qmix import QmixConfig
 from marl.algos.vdn import VdnConfig
-from marl.learners.targets import greedy_actions, masked_mean, td_targets
+from marl.controllers.exploration import greedy_actions
+from marl.learners.targets import masked_mean, td_targets
 from marl.protocols import BATCH, Progress
 
 CPU = torch.device("cpu")

@@ -16,15 +16,13 @@ from dataclasses import dataclass
 
 import torch
 
-from marl.algos.agent import Agent, check_offline, check_replay
-from marl.batch import layout_of
+from marl.algos.agent import Agent
+from marl.algos.replay import ReplayRecipeConfig
 from marl.buffers.kinds import ReplayConfig
 from marl.buffers.samplers import SamplerConfig, SliceSamplerConfig
 from marl.buffers.transitions import TransitionBufferConfig
 from marl.controllers.noise import DeterministicPolicy, NoiseConfig, NoisyActor
 from marl.errors import ConfigError
-from marl.intrinsic.config import BonusConfig
-from marl.intrinsic.none import NoBonusConfig
 from marl.learners.actor_critic import ActorCriticConfig, ActorCriticLearner
 from marl.nets.agents import AgentConfig, MlpConfig
 from marl.nets.critics import CriticConfig
@@ -37,23 +35,17 @@ PERCEPTRON = MlpConfig(hidden_dims=(256, 256), agent_id=False, last_action=False
 
 
 @dataclass(frozen=True)
-class Td3Config:
+class Td3Config(ReplayRecipeConfig):
     """Twin delayed deterministic policy gradient; CleanRL's values are the defaults."""
 
     agent: AgentConfig = PERCEPTRON  # the policy's network
     critic: CriticConfig = CriticConfig()
-    bonus: BonusConfig = NoBonusConfig()
     learner: ActorCriticConfig = ActorCriticConfig()
     noise: NoiseConfig = NoiseConfig()
     rollout: RolloutConfig = StepRolloutConfig()
     buffer: ReplayConfig = TransitionBufferConfig()
     sampler: SamplerConfig = SliceSamplerConfig(batch_size=256, start=25_000)
     updates: UpdatesConfig = ReplayUpdatesConfig(per_episode=0.0, per_step=1.0)
-
-    def __post_init__(self) -> None:
-        """Refuse a run whose first update could never come."""
-        check_offline(self.rollout.kind, self.updates.kind, self.buffer.kind)
-        self.buffer.refuse_too_small(self.sampler.episodes_needed, self.sampler.steps_needed)
 
     def check(self, spec: EnvSpec) -> None:
         """ConfigError where the recipe and the environment don't go together."""
@@ -62,7 +54,7 @@ class Td3Config:
                 f"{spec.name} has discrete actions, and this learns continuous ones; "
                 "choose --config=dqn, ppo or a multi-agent recipe"
             )
-        check_replay(spec, self.rollout, self.buffer, self.sampler, self.bonus)
+        super().check(spec)
 
     def build(self, spec: EnvSpec, device: torch.device) -> Agent:
         """All parts, on `device` (the replay stays on the CPU)."""
@@ -71,14 +63,5 @@ class Td3Config:
         critics = self.critic.build(spec).to(device)
         bonus = self.bonus.build(spec, self.learner.gamma, device)
         seed = int(torch.randint(2**62, ()))
-        actor = NoisyActor(policy, self.noise)
-        layout = layout_of(spec, (*actor.columns, *bonus.columns))
-        return Agent(
-            layout=layout,
-            actor=actor,
-            learner=ActorCriticLearner(policy, critics, bonus, self.learner, seed),
-            buffer=self.buffer.build(layout, spec),
-            sampler=self.sampler.build(),
-            schedule=self.updates.build(),
-            rollout=self.rollout,
-        )
+        learner = ActorCriticLearner(policy, critics, bonus, self.learner, seed)
+        return self.assemble(spec, NoisyActor(policy, self.noise), learner, bonus)

@@ -1,0 +1,77 @@
+"""Sections that every recipe with a replay shares: bonus, rollout, buffer, sampler, updates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from marl.algos.agent import Agent
+from marl.batch import layout_of
+from marl.buffers.episodes import BufferConfig
+from marl.buffers.kinds import ReplayConfig
+from marl.buffers.samplers import EpisodeSamplerConfig, SamplerConfig, SliceSamplerConfig
+from marl.errors import ConfigError
+from marl.intrinsic.config import BonusConfig
+from marl.intrinsic.none import NoBonusConfig
+from marl.protocols import Actor, IntrinsicReward, Learner
+from marl.runners.episodes import EpisodeRolloutConfig
+from marl.runners.kinds import RolloutConfig, UpdatesConfig
+from marl.runners.updates import ReplayUpdatesConfig
+from marl.spec import EnvSpec
+
+# The kinds for learning offline: all of them together, or none.
+OFFLINE = {"rollout": "offline", "updates": "offline", "buffer": "dataset"}
+
+
+@dataclass(frozen=True)
+class ReplayRecipeConfig:
+    """Learning from a replay, collected on the way or there already."""
+
+    bonus: BonusConfig = NoBonusConfig()
+    rollout: RolloutConfig = EpisodeRolloutConfig()
+    buffer: ReplayConfig = BufferConfig()
+    sampler: SamplerConfig = EpisodeSamplerConfig()
+    updates: UpdatesConfig = ReplayUpdatesConfig()
+
+    def __post_init__(self) -> None:
+        """Refuse a run that is offline by half, or whose first update could never come."""
+        kinds = {name: getattr(self, name).kind for name in OFFLINE}
+        if any(kinds[name] == OFFLINE[name] for name in kinds):
+            for name, kind in kinds.items():
+                if kind != OFFLINE[name]:
+                    raise ValueError(
+                        f"{name}: kind={kind} is for collected experience, and the run is to learn "
+                        f"offline; set {name}.kind={OFFLINE[name]} too"
+                    )
+        self.buffer.refuse_too_small(self.sampler.episodes_needed, self.sampler.steps_needed)
+
+    def check(self, spec: EnvSpec) -> None:
+        """ConfigError where these parts don't go together, or not with the environment."""
+        sampler, kinds = self.sampler, f"not {self.rollout.kind} and {self.buffer.kind}"
+        whole = self.rollout.whole_episodes and self.buffer.whole_episodes
+        if sampler.whole_episodes and not whole:
+            raise ConfigError(
+                "sampler.kind: whole episodes need rollout.kind=episodes and buffer.kind=episodes, "
+                f"{kinds}; or use sampler.kind=slices"
+            )
+        if isinstance(sampler, SliceSamplerConfig) and sampler.length > 1 and not whole:
+            raise ConfigError(
+                f"sampler.length: slices of {sampler.length} steps need rollout.kind=episodes and "
+                f"buffer.kind=episodes, {kinds}; use sampler.length=1"
+            )
+        self.buffer.check(spec, sampler.episodes_needed, sampler.steps_needed)
+        self.bonus.check(spec, whole and sampler.whole_episodes)
+
+    def assemble(
+        self, spec: EnvSpec, actor: Actor, learner: Learner, bonus: IntrinsicReward
+    ) -> Agent:
+        """The agent of an actor and a learner, with the replay that they need."""
+        layout = layout_of(spec, (*actor.columns, *bonus.columns))
+        return Agent(
+            layout=layout,
+            actor=actor,
+            learner=learner,
+            buffer=self.buffer.build(layout, spec),
+            sampler=self.sampler.build(),
+            schedule=self.updates.build(),
+            rollout=self.rollout,
+        )
