@@ -191,7 +191,7 @@ class Controller(Protocol):
         """One slot: obs [B,A,O] -> outputs [B,A,U], hidden [B,A,H]."""
 
     def unroll(self, batch: EpisodeBatch) -> Tensor:
-        """Outputs at all slots, [B,T+1,A,U]; in the padding they mean nothing: mask them."""
+        """Outputs at all slots, zero in the padding, [B,T+1,A,U]."""
 
 
 @dataclass(frozen=True)

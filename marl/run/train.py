@@ -14,6 +14,7 @@ from marl import seeding
 from marl.errors import CheckpointError, EnvError
 from marl.log.log import Log, open_log
 from marl.log.summary import Summary
+from marl.nets.threads import set_learner_threads
 from marl.protocols import Behaviour, MetricSink, Progress, Rollout, State, VecEnv
 from marl.replay.battles import TraceLog
 from marl.replay.film import Fact
@@ -53,6 +54,7 @@ class Trainer:
         assert plan.run.seed is not None
         self.seed = plan.run.seed
         torch.set_num_threads(self.run.torch_threads)
+        set_learner_threads(self.run.learner_threads)
         self.device = pick_device(self.run.device)
         seeding.seed_everything(self.seed)
         self.env = plan.env.build(self.run.num_envs, self.run.env_threads)
