@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from marl.batch import Column, EpisodeBatch, Layout
 from marl.seeding import EpisodeSeeds
-from marl.spec import EnvSpec
+from marl.spec import EnvSpec, Goals
 
 Metrics = dict[str, Tensor]  # 0-d tensors; the loop alone turns them into numbers
 State = dict[str, Any]  # tensors, numbers, strings, and dicts and lists of them
@@ -44,6 +44,8 @@ class Observation(NamedTuple):
     obs: NDArray[np.float32]  # [E,A,O]
     state: NDArray[np.float32]  # [E,S]
     avail: NDArray[np.bool_] | None  # [E,A,U]; None where actions are continuous
+    goal: NDArray[np.float32] | None = None  # [E,G]; None where there are no goals
+    achieved_goal: NDArray[np.float32] | None = None  # [E,G], likewise
 
     @property
     def mask(self) -> NDArray[np.bool_]:
@@ -106,6 +108,16 @@ class Breakable(Protocol):
 
     def incidents(self) -> dict[str, float]:
         """Counts of failures since the start, by name of the metric."""
+
+
+@runtime_checkable
+class GoalEnv(Goals, Protocol):
+    """A VecEnv whose episodes have goals: vectors of `spec.goal_dim` numbers, `spec.goals` itself.
+
+    Its observations have `goal` and `achieved_goal`, and each agent's obs and the state end with
+    the goal. A step is paid `reward(achieved_goal, goal)`, of the observation after it, and where
+    `terminated` of the two is true the episode is over (it may end for other reasons too).
+    """
 
 
 class EnvConfig(Protocol):
