@@ -25,6 +25,7 @@ from marl.envs.smacv2 import Smacv2Config
 from marl.protocols import GoalEnv, Observation, VecEnv
 from marl.spec import Continuous
 from tests.envs.game.gamekit import fake_env
+from tests.envs.goalkit import LINE
 
 Build = Callable[[int, int], VecEnv]  # num_envs, threads
 
@@ -70,6 +71,7 @@ BUILDS: dict[str, Build] = {
     "cartpole": GymnasiumConfig(time_limit=15).build,
     "taxi": GymnasiumConfig("Taxi-v4", time_limit=12).build,
     "pendulum": GymnasiumConfig("Pendulum-v1", time_limit=10).build,
+    "gymnasium_goals": GymnasiumConfig(LINE).build,
     "pettingzoo_two_step": pettingzoo_two_step,
     "pettingzoo_cut_short": pettingzoo_cut_short,
     "3m": Sc2Config(map="3m").build,
@@ -83,7 +85,9 @@ CONTINUOUS = {name: BUILDS[name] for name in ("pendulum", "point_goal", "point_g
 DISCRETE = {name: build for name, build in BUILDS.items() if name not in CONTINUOUS}
 every_continuous_env = pytest.mark.parametrize("build", CONTINUOUS.values(), ids=CONTINUOUS)
 every_discrete_env = pytest.mark.parametrize("build", DISCRETE.values(), ids=DISCRETE)
-GOALS = {name: BUILDS[name] for name in ("point_goal", "point_goal_ends", "bit_flip")}
+GOALS = {
+    name: BUILDS[name] for name in ("point_goal", "point_goal_ends", "bit_flip", "gymnasium_goals")
+}
 every_goal_env = pytest.mark.parametrize("build", GOALS.values(), ids=GOALS)
 # The game draws its own random numbers, and says so.
 SEEDED = {name: build for name, build in BUILDS.items() if name != "game"}
