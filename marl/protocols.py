@@ -337,6 +337,9 @@ class Buffer(Protocol):
     def episodes(self, rows: Tensor) -> EpisodeBatch:
         """Copies of whole rows 0..len-1 (0 is the oldest), cut to the longest; rows: [B]."""
 
+    def lengths(self, rows: Tensor) -> Tensor:
+        """Steps of these rows, [B]."""
+
     def locate(self, picks: Tensor) -> tuple[Tensor, Tensor]:
         """Row and step of the picks-th held step, 0..steps-1 from the oldest on; [B] each."""
 
@@ -353,6 +356,8 @@ class Buffer(Protocol):
 
 class Sampler(Protocol):
     """Draws what one update learns from."""
+
+    columns: tuple[Column, ...]  # that it needs of the experience beyond the environment's
 
     def ready(self, buffer: Buffer) -> bool: ...
 
