@@ -120,6 +120,31 @@ class GoalEnv(Goals, Protocol):
     """
 
 
+@dataclass(frozen=True)
+class Table:
+    """A finite environment written down: X states, J joint actions, each legal in every state.
+
+    Time limits are not in it.
+    """
+
+    actions: NDArray[np.int64]  # [J,A]
+    transition: NDArray[np.float64]  # [X,J,X], probability of the next state
+    reward: NDArray[np.float64]  # [X,J], the mean
+    terminal: NDArray[np.bool_]  # [X], nothing follows: every action stays there and pays 0
+    start: NDArray[np.float64]  # [X], probability of the first state
+
+
+@runtime_checkable
+class TableModel(Protocol):
+    """A VecEnv whose rules are tables, for planners."""
+
+    def table(self) -> Table:
+        """The rules, those of all E environments."""
+
+    def table_state(self) -> NDArray[np.int64]:
+        """Number of the state that each environment is in, [E]; terminal where its rules ended."""
+
+
 class EnvConfig(Protocol):
     """An environment's options, a frozen dataclass, and how to make E copies of it."""
 

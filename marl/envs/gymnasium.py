@@ -2,7 +2,8 @@
 
 The environments are Python objects and are stepped one after another. Those with goals follow the
 convention of gymnasium-robotics: observations are dictionaries of `observation`, `achieved_goal`
-and `desired_goal`, and `compute_reward(achieved, desired, info)` takes arrays of them.
+and `desired_goal`, and `compute_reward(achieved, desired, info)` takes arrays of them. Those of
+toy_text that have their rules as tables (`P`, `initial_state_distrib`) show them to planners.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from marl.config.schema import option
 from marl.errors import EnvError
-from marl.protocols import Observation, Step
+from marl.protocols import Observation, Step, Table
 from marl.spec import Action, Continuous, Discrete, EnvSpec
 
 Encode = Callable[[object], NDArray[np.float32]]
@@ -40,8 +41,11 @@ class GymnasiumConfig:
     def build(self, num_envs: int, threads: int) -> GymnasiumEnv:
         first = make(self.env_id, self.time_limit)
         rest = [make(self.env_id, self.time_limit) for _ in range(num_envs - 1)]
-        with_goals = isinstance(first.observation_space, spaces.Dict)
-        adapter = GymnasiumGoalEnv if with_goals else GymnasiumEnv
+        adapter = GymnasiumEnv
+        if isinstance(first.observation_space, spaces.Dict):
+            adapter = GymnasiumGoalEnv
+        elif hasattr(first.unwrapped, "P") and hasattr(first.unwrapped, "initial_state_distrib"):
+            adapter = GymnasiumTableEnv
         return adapter(f"gymnasium/{self.env_id}", [first, *rest])
 
 
@@ -86,6 +90,7 @@ class GymnasiumEnv:
         self._reward = np.zeros(self.num_envs, dtype=np.float32)
         self._terminated = np.zeros(self.num_envs, dtype=np.bool_)
         self._truncated = np.zeros(self.num_envs, dtype=np.bool_)
+        self._over = np.zeros(self.num_envs, dtype=np.bool_)  # the last episode's own end came
 
     def _encoder(self, name: str, space: Space) -> tuple[int, Encode]:
         return encoder(name, space)
@@ -99,6 +104,7 @@ class GymnasiumEnv:
             rows = np.arange(len(seeds))
             self._running[:] = False
         self._running[rows] = True
+        self._over[rows] = False
         for i, seed in zip(rows.tolist(), seeds, strict=True):
             self._show(i, *self._envs[i].reset(seed=int(seed)))
 
@@ -115,6 +121,7 @@ class GymnasiumEnv:
             self._terminated[i] = terminated
             self._truncated[i] = truncated and not terminated
             self._running[i] = not (terminated or truncated)
+            self._over[i] = terminated
         return Step(self._reward, self._terminated, self._truncated)
 
     def outcomes(self) -> dict[str, NDArray[np.float32]]:
@@ -187,6 +194,30 @@ class GymnasiumGoalEnv(GymnasiumEnv):
             found = [self._task.compute_terminated(a, g, {}) for a, g in zip(*some, strict=True)]
             ends = np.array(found, dtype=np.bool_).reshape(ends.shape)
         return ends
+
+
+class GymnasiumTableEnv(GymnasiumEnv):
+    """E copies of an environment that has its rules as tables (toy_text)."""
+
+    def table(self) -> Table:
+        """The rules; a further last state is the end, whatever the environment then shows."""
+        task: Any = self._envs[0].unwrapped
+        end, n_actions = self.spec.obs_dim, self.spec.n_actions
+        transition = np.zeros((end + 1, n_actions, end + 1))  # [X,J,X]
+        reward = np.zeros((end + 1, n_actions))
+        transition[end, :, end] = 1.0
+        for state, by_action in task.P.items():
+            for action, outcomes in by_action.items():
+                for probability, following, paid, over in outcomes:
+                    transition[state, action, end if over else following] += probability
+                    reward[state, action] += probability * paid
+        start = np.append(task.initial_state_distrib, 0.0)
+        return Table(
+            np.arange(n_actions)[:, None], transition, reward, np.arange(end + 1) == end, start
+        )
+
+    def table_state(self) -> NDArray[np.int64]:
+        return np.where(self._over, self.spec.obs_dim, self._obs[:, 0].argmax(-1))
 
 
 def decoder(name: str, space: Space) -> tuple[Action, Decode]:
