@@ -332,13 +332,26 @@ class ExplainableBonus(Protocol):
         """Series of one episode (B = 1, no padding), without learning from it."""
 
 
+class Quantized(NamedTuple):
+    """Vectors replaced by codes."""
+
+    vectors: Tensor  # [...,D], the codes'; a gradient goes straight through to what they replace
+    indices: Tensor  # [...] int64, of the codes
+
+
 class Quantizer(Protocol):
-    """Maps vectors to a finite set of codes."""
+    """Maps vectors to a finite set of codes, 0..n_codes-1, each with a vector of its own."""
 
     n_codes: int
 
     def encode(self, states: Tensor) -> Tensor:
-        """states [...,S] -> code index [...], int64; no gradient."""
+        """states [...,S] -> code index [...], int64, through its own encoder; no gradient."""
+
+    def quantize(self, vectors: Tensor) -> Quantized:
+        """Codes for latent vectors [...,D], past the encoder."""
+
+    def look_up(self, codes: Tensor) -> Tensor:
+        """codes [...] -> their vectors [...,D]."""
 
 
 # Experience
