@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from builders import SMALL, VECTORS
 
+from marl.envs.goals import BitFlipConfig
 from marl.spec import Continuous
 
 
@@ -38,3 +41,18 @@ def test_actions_are_clipped_to_their_bounds():
 def test_bounds_that_make_no_sense_are_refused(low, high, said):
     with pytest.raises(ValueError, match=said):
         Continuous(low, high)
+
+
+def test_a_goals_size_and_its_values_go_together():
+    spec = BitFlipConfig(bits=3).build(1, 1).spec
+    assert spec == BitFlipConfig(bits=3).build(2, 1).spec  # whoever computes the values
+    assert SMALL.goal_dim == 0
+    for wrong in ({"goal_dim": 0}, {"goals": None}):
+        with pytest.raises(ValueError, match=r"bit_flip/3: goal_dim=[03] and goals go together"):
+            replace(spec, **wrong)
+
+
+def test_a_goal_that_observations_cannot_end_with_is_refused():
+    spec = BitFlipConfig(bits=3).build(1, 1).spec
+    with pytest.raises(ValueError, match="state of 2 numbers can't end with a goal of 3"):
+        replace(spec, state_dim=2)

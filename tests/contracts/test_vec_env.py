@@ -15,15 +15,17 @@ from marl.cli.resolve import make_plan
 from marl.engine.smacv2.generation import CapabilityConfig
 from marl.engine.smacv2.start_positions import SurroundedAndReflect
 from marl.engine.smacv2.traits import Mask, PerAgentUniform
+from marl.envs.goals import BitFlipConfig, PointGoalConfig
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
 from marl.envs.pettingzoo import ParallelView, PettingZooEnv
 from marl.envs.registry import ENVS
 from marl.envs.smac import Sc2Config
 from marl.envs.smacv2 import Smacv2Config
-from marl.protocols import Observation, VecEnv
+from marl.protocols import GoalEnv, Observation, VecEnv
 from marl.spec import Continuous
 from tests.envs.game.gamekit import fake_env
+from tests.envs.goalkit import LINE
 
 Build = Callable[[int, int], VecEnv]  # num_envs, threads
 
@@ -63,9 +65,13 @@ BUILDS: dict[str, Build] = {
     "climbing": MatrixConfig().build,
     "own": MatrixConfig("own", ((1.0, 2.0), (3.0, 4.0))).build,
     "two_step": TwoStepConfig().build,
+    "point_goal": PointGoalConfig(tolerance=0.3, time_limit=12).build,
+    "point_goal_ends": PointGoalConfig(tolerance=0.5, time_limit=12, ends_at_goal=True).build,
+    "bit_flip": BitFlipConfig(bits=3).build,
     "cartpole": GymnasiumConfig(time_limit=15).build,
     "taxi": GymnasiumConfig("Taxi-v4", time_limit=12).build,
     "pendulum": GymnasiumConfig("Pendulum-v1", time_limit=10).build,
+    "gymnasium_goals": GymnasiumConfig(LINE).build,
     "pettingzoo_two_step": pettingzoo_two_step,
     "pettingzoo_cut_short": pettingzoo_cut_short,
     "3m": Sc2Config(map="3m").build,
@@ -75,10 +81,14 @@ BUILDS: dict[str, Build] = {
 }
 
 every_env = pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS)
-CONTINUOUS = {name: build for name, build in BUILDS.items() if name == "pendulum"}
+CONTINUOUS = {name: BUILDS[name] for name in ("pendulum", "point_goal", "point_goal_ends")}
 DISCRETE = {name: build for name, build in BUILDS.items() if name not in CONTINUOUS}
 every_continuous_env = pytest.mark.parametrize("build", CONTINUOUS.values(), ids=CONTINUOUS)
 every_discrete_env = pytest.mark.parametrize("build", DISCRETE.values(), ids=DISCRETE)
+GOALS = {
+    name: BUILDS[name] for name in ("point_goal", "point_goal_ends", "bit_flip", "gymnasium_goals")
+}
+every_goal_env = pytest.mark.parametrize("build", GOALS.values(), ids=GOALS)
 # The game draws its own random numbers, and says so.
 SEEDED = {name: build for name, build in BUILDS.items() if name != "game"}
 every_seeded_env = pytest.mark.parametrize("build", SEEDED.values(), ids=SEEDED)
@@ -160,7 +170,7 @@ def test_arrays_have_the_shapes_of_the_spec_and_the_promised_types(build: Build)
     assert env.num_envs == 3
     assert "/" in spec.name
     env.reset(seeds_of(1, 2, 3))
-    obs, state, avail = env.observe()
+    obs, state, avail, goal, achieved = env.observe()
     assert (obs.shape, obs.dtype) == ((3, spec.n_agents, spec.obs_dim), np.float32)
     assert (state.shape, state.dtype) == ((3, spec.state_dim), np.float32)
     if isinstance(spec.action, Continuous):
@@ -168,6 +178,12 @@ def test_arrays_have_the_shapes_of_the_spec_and_the_promised_types(build: Build)
     else:
         assert avail is not None
         assert (avail.shape, avail.dtype) == ((3, spec.n_agents, spec.n_actions), np.bool_)
+    for array in (goal, achieved):
+        if spec.goal_dim == 0:
+            assert array is None
+        else:
+            assert array is not None
+            assert (array.shape, array.dtype) == ((3, spec.goal_dim), np.float32)
     step = env.step(choose_all(env, [1, 2, 3]))
     assert [(array.shape, array.dtype) for array in step] == [
         ((3,), np.float32),
@@ -328,7 +344,67 @@ def test_observations_are_numbers(build: Build):
     env.close()
 
 
-@pytest.mark.parametrize("name", ["sc2", "sc2v2", "matrix", "two_step", "gymnasium", "pettingzoo"])
+@every_env
+def test_an_environment_has_goals_and_their_values_or_neither(build: Build):
+    env = build(1, 1)
+    assert isinstance(env, GoalEnv) == (env.spec.goal_dim > 0)
+    assert (env.spec.goals is env) == (env.spec.goal_dim > 0)
+    env.close()
+
+
+@every_goal_env
+def test_what_an_agent_sees_ends_with_the_goal(build: Build):
+    env = build(3, 1)
+    env.reset(seeds_of(1, 2, 3))
+    for key in range(env.spec.episode_limit):
+        shown = env.observe()
+        assert shown.goal is not None
+        size = env.spec.goal_dim
+        for agent in range(env.spec.n_agents):
+            np.testing.assert_array_equal(shown.obs[:, agent, -size:], shown.goal)
+        np.testing.assert_array_equal(shown.state[:, -size:], shown.goal)
+        env.step(choose_all(env, [key, -key % 97, 3 * key]))
+    env.close()
+
+
+@every_goal_env
+def test_a_step_is_paid_by_what_it_achieved_and_the_goal_alone(build: Build):
+    env = build(8, 1)
+    assert isinstance(env, GoalEnv)
+    env.reset(seeds_of(*range(8)))
+    running, paid = np.ones(8, dtype=np.bool_), set()
+    for key in range(env.spec.episode_limit):
+        step = env.step(choose_all(env, [100 * key + e for e in range(8)]))
+        _, _, _, goal, achieved = env.observe()
+        assert goal is not None
+        assert achieved is not None
+        reward, over = env.reward(achieved, goal), env.terminated(achieved, goal)
+        assert (reward.shape, reward.dtype) == ((8,), np.float32)
+        assert (over.shape, over.dtype) == ((8,), np.bool_)
+        np.testing.assert_array_equal(step.reward[running], reward[running])
+        assert not (over & ~step.terminated & running).any()
+        crossed = np.broadcast_arrays(achieved[:, None], goal[None])  # each with the goals of all
+        np.testing.assert_array_equal(np.diagonal(env.reward(*crossed)), reward)
+        np.testing.assert_array_equal(np.diagonal(env.terminated(*crossed)), over)
+        paid |= set(step.reward[running].tolist())
+        running &= ~(step.terminated | step.truncated)
+    assert len(paid) > 1  # some met their goals
+    env.close()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sc2",
+        "sc2v2",
+        "matrix",
+        "two_step",
+        "point_goal",
+        "bit_flip",
+        "gymnasium",
+        "pettingzoo",
+    ],
+)
 def test_the_files_of_settings_say_what_the_code_understands(name: str):
     plan = make_plan(split(["train", "--config=iql", f"--env-config={name}"]))
     assert plan.env_name == name

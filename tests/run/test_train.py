@@ -40,6 +40,12 @@ TD3 = {
     "noise.random_steps": 100,
     "updates.per_step": 0.1,
 }
+HINDSIGHT = {
+    "rollout.kind": "episodes",
+    "buffer.kind": "episodes",
+    "buffer.episodes": 500,
+    "sampler.kind": "hindsight",
+}
 STEPS = {"rollout.kind": "steps", "buffer.kind": "transitions", "buffer.steps": 1000}
 
 
@@ -92,6 +98,8 @@ def assert_same(one, two):
         ("ppo", "gymnasium", {"rollout.steps": 20}),
         ("mappo", "sc2", {"map": "3m", "learner.epochs": 2}),
         ("td3", "gymnasium", {"env_id": "Pendulum-v1", **TD3}),
+        ("ddpg", "point_goal", {**TD3, **HINDSIGHT}),
+        ("dqn", "bit_flip", {"sampler.start": 50, **HINDSIGHT}),
     ],
 )
 def test_n_and_n_more_steps_are_2n_steps_bit_for_bit(tmp_path, config, env, settings):
