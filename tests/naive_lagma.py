@@ -15,6 +15,7 @@ class NaiveLagma:
         self.config, self.gamma = config, gamma
         phantom = [0.0] if config.phantom_zero else []
         self.windows = [deque(phantom, maxlen=config.window) for _ in range(n_codes)]
+        self.memory = deque(maxlen=n_codes * config.window)  # of windows=reencoded
         self.lists = [[] for _ in range(n_codes)]  # (priority, sequence, origin), worst first
 
     def used(self, batch, b):
@@ -29,14 +30,30 @@ class NaiveLagma:
 
     def value(self, code):
         window = self.windows[code]
-        return sum(window) / len(window) if window else None
+        if not window:
+            return None
+        mean = sum(window) / len(window)
+        variance = sum((one - mean) ** 2 for one in window) / len(window)
+        return mean - self.config.spread * math.sqrt(variance)
 
-    def keep_returns(self, batch, codes):
+    def keep_returns(self, batch, codes, episode):
+        config, found = self.config, []
         for t in range(batch.steps + 1):
             for b in range(batch.size):
                 final = t == int(batch.lengths[b])
-                if t < self.used(batch, b) and (self.config.final_slot or not final):
-                    self.windows[codes[b][t]].append(self.returns(batch, b)[t])
+                age = episode - int(batch.episode[b])
+                if config.max_age is not None and age > config.max_age:
+                    continue
+                if t < self.used(batch, b) and (config.final_slot or not final):
+                    found.append((codes[b][t], self.returns(batch, b)[t]))
+        if config.windows == "reencoded":
+            self.memory.extend(found)
+            found = list(self.memory)
+            for window in self.windows:
+                window.clear()
+                window.extend([0.0] if config.phantom_zero else [])
+        for code, value in found:
+            self.windows[code].append(value)
 
     def push(self, code, priority, sequence, origin):
         held = self.lists[code]
@@ -68,22 +85,25 @@ class NaiveLagma:
         """The bonus of each step of episode b. codes [T+1], bootstrap [T], uniforms [draws]."""
         config, paid = self.config, [0.0] * batch.steps
         returns, slots = self.returns(batch, b), self.used(batch, b)
-        reference = []
+        reference, drawn = [], 0
         for t in range(slots):
             code, draws = codes[t], t % config.resample_interval == 0
             if t > 0 and (config.pay_on_resample or not draws):
-                wanted = code != codes[t - 1] and code in reference
+                rest = reference[t - drawn :] if config.in_order else reference
+                wanted = code != codes[t - 1] and code in rest
+                wanted = wanted and len(self.windows[code]) >= config.min_returns
                 ended = bool(batch.terminated[b, t - 1]) and not config.pay_on_terminal
                 real = bool(batch.filled[b, t - 1])
                 if wanted and real and not ended and self.value(code) is not None:
                     gain = self.value(code) - bootstrap[t - 1]
                     paid[t - 1] = self.gamma * max(gain, 0.0)
             if draws:
-                if bool(batch["won"][b]) or not config.goal_only:
+                begins = config.final_slot or t < slots - 1
+                if begins and (bool(batch["won"][b]) or not config.goal_only):
                     priority = returns[t] if config.priority == "return_to_go" else None
                     if priority is None:
                         priority = self.value(code) or 0.0
                     origin = (int(batch.episode[b]), t)
                     self.push(code, priority, codes[t:slots], origin)
-                reference = self.draw(code, uniforms[t // config.resample_interval])
+                reference, drawn = self.draw(code, uniforms[t // config.resample_interval]), t
         return paid

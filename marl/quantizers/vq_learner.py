@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from marl.protocols import Metrics, State
 from marl.quantizers.coverage import Coverage, coverage_weights
+from marl.quantizers.upkeep import CodeUpkeep
 from marl.quantizers.vq import CodebookConfig, VectorQuantizer
 from marl.quantizers.vq_loss import (
     Losses,
@@ -23,20 +25,36 @@ class VqLearner:
     """The quantiser's own optimiser; no gradient passes between it and the value networks."""
 
     def __init__(
-        self, quantizer: VectorQuantizer, config: CodebookConfig, coverage: Coverage, limit: int
+        self,
+        quantizer: VectorQuantizer,
+        config: CodebookConfig,
+        coverage: Coverage,
+        limit: int,
+        seed: int = 0,
     ) -> None:
-        """limit: slots of the longest possible episode, the horizon of `horizon: limit`."""
+        """limit: slots of the longest possible episode, the horizon of `horizon: limit`.
+
+        seed: of the encodings that codes are drawn from.
+        """
         self.quantizer = quantizer
         self.config = config
         self.coverage: Coverage = coverage
         self.limit = limit
-        self.optimizer = torch.optim.Adam(quantizer.parameters(), lr=config.lr)
+        self.upkeep = CodeUpkeep(quantizer.codebook, config, seed)
+        nets = [*quantizer.encoder.parameters(), *quantizer.decoder.parameters()]
+        code_lr = config.lr if config.code_lr is None else config.code_lr
+        groups: list[dict[str, Any]] = [
+            {"params": nets},
+            {"params": [quantizer.codebook], "lr": code_lr},
+        ]
+        self.optimizer = torch.optim.Adam(groups, lr=config.lr)
 
     def step(self, states: Tensor, slot: Tensor, slots: int) -> tuple[Tensor, Metrics]:
         """One gradient step. Returns the codes [N] from before it, and the losses.
 
         states [N,S], slot [N] int64: the time slot of each; slots: T + 1 of the batch.
         """
+        self.upkeep.begin(self.quantizer, states)
         codes, losses = self.losses(states, slot, slots)
         config = self.config
         total = (
@@ -49,7 +67,10 @@ class VqLearner:
         total.backward()
         limit = math.inf if config.grad_clip is None else config.grad_clip
         norm = nn.utils.clip_grad_norm_(self.quantizer.parameters(), limit)
+        if config.codes == "ema":
+            self.quantizer.codebook.grad = None
         self.optimizer.step()
+        self.upkeep.end(self.quantizer, states, codes, self.optimizer)
         metrics = {f"{name}_loss": term.detach() for name, term in losses._asdict().items()}
         return codes, {**metrics, "vae_grad_norm": norm.detach()}
 
@@ -89,8 +110,10 @@ class VqLearner:
         return {
             "quantizer": self.quantizer.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "upkeep": self.upkeep.state_dict(),
         }
 
     def load_state_dict(self, state: State) -> None:
         self.quantizer.load_state_dict(state["quantizer"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.upkeep.load_state_dict(state["upkeep"])

@@ -67,7 +67,8 @@ def test_official_preset_is_the_published_behaviour():
     bonus = preset("lagma_official").bonus
     assert bonus.padding == "included"
     assert (bonus.codebook.grad_clip, bonus.codebook.gradient) == (None, "per_code")
-    assert (bonus.phantom_zero, bonus.final_slot) == (True, True)
+    assert (bonus.codebook.init, bonus.codebook.code_lr) == ("uniform", None)
+    assert (bonus.phantom_zero, bonus.final_slot, bonus.warmup) == (True, True, 0)
     assert (bonus.pay_on_resample, bonus.pay_on_terminal) == (False, True)
 
 
@@ -151,13 +152,15 @@ def test_before_the_start_lagma_is_qmix_bit_for_bit():
 
 def test_past_the_start_the_bonus_moves_the_target():
     book = CodebookConfig(lr=0.05, update_interval=1)  # soon more than one code is in use
-    active = LagmaConfig(bonus=LagmaBonusConfig(start=0, update_interval=1, codebook=book))
+    active = LagmaConfig(
+        bonus=LagmaBonusConfig(start=0, warmup=0, update_interval=1, codebook=book)
+    )
     found, plain = losses(active, 12), losses(QmixConfig(), 12)
     assert found[0] == plain[0]  # windows open at the first update after episode 0
     assert found[1:] != plain[1:]
 
 
-ACTIVE = ("bonus.start=0", "bonus.update_interval=1")
+ACTIVE = ("bonus.start=0", "bonus.warmup=0", "bonus.update_interval=1")
 MOVING = ("bonus.codebook.lr=0.05", "bonus.codebook.update_interval=1")  # soon several codes
 
 
@@ -196,7 +199,7 @@ def test_update_costs_at_most_1_15_of_a_qmix_update():
     """CPU time, best of each kind of update; one in ten takes a step of the quantiser too."""
     batch = random_batch(STALKERS, 32)
     qmix = QmixConfig().build(STALKERS, CPU).learner
-    active = LagmaConfig(bonus=LagmaBonusConfig(start=0, update_interval=1))
+    active = LagmaConfig(bonus=LagmaBonusConfig(start=0, warmup=0, update_interval=1))
     lagma = active.build(STALKERS, CPU).learner
     kinds = {"qmix": (qmix, 0), "plain": (lagma, 0), "quantiser": (lagma, 10)}
     lagma.update({BATCH: batch}, Progress(t_env=1, episode=10))  # compiles the walk

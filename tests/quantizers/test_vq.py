@@ -186,6 +186,12 @@ def trained_codebook(coverage="timestep", **options) -> Tensor:
         {"dim": 4},
         {"hidden_dim": 9},
         {"lr": 0.02},
+        {"code_lr": 0.02},
+        {"code_lr": None, "codes": "ema"},
+        {"code_lr": None, "codes": "ema", "ema_decay": 0.5},
+        {"init": "uniform"},
+        {"init": "batch"},
+        {"revive_after": 1},
         {"grad_clip": 0.001},
         {"vq_weight": 2.0},
         {"commit_weight": 1.0},
@@ -225,7 +231,8 @@ def test_no_clip_leaves_gradients_alone():
 
 @pytest.mark.parametrize(("coverage", "used"), [("timestep", 5), ("none", 1)])
 def test_coverage_brings_the_codes_to_the_states(coverage, used):
-    trained = real_learner(coverage, hidden_dim=64, dim=8, size=64)
+    published = {"init": "uniform", "code_lr": None}
+    trained = real_learner(coverage, hidden_dim=64, dim=8, size=64, **published)
     slot = torch.arange(100) % 5
     states = nn.functional.one_hot(slot, 5).float()  # each slot its own state
     for _ in range(200):

@@ -31,7 +31,7 @@ from marl.config.schema import option
 from marl.errors import ConfigError
 from marl.intrinsic.config import BONUSES, BonusConfig
 from marl.intrinsic.lagma.arrays import restore, saved
-from marl.intrinsic.lagma.code_values import CodeValues
+from marl.intrinsic.lagma.code_values import CodeValues, ReturnMemory
 from marl.intrinsic.lagma.explain import code_map, references
 from marl.intrinsic.lagma.returns import returns_to_go
 from marl.intrinsic.lagma.trajectories import WalkRules, empty_lists, walk
@@ -55,9 +55,16 @@ class LagmaBonusConfig(BonusConfig):
 
     kind: ClassVar[str] = "lagma"
     enabled: bool = True  # False pays nothing and keeps no trajectories; the rest still learns
-    start: int = option(50_000, low=0)  # environment steps before anything is kept or paid
+    start: int = option(50_000, low=0)  # environment steps before anything is kept or paid ...
+    warmup: int = option(300, low=0)  # ... and updates of the codebook
     update_interval: int = option(40, low=1)  # episodes between entries into the return windows
     window: int = option(100, low=1)  # m, returns kept per code
+    # stored: under the codes of their time, as published; reencoded: the newest K m states with
+    # their returns, given codes anew whenever returns enter.
+    windows: Literal["stored", "reencoded"] = "stored"
+    max_age: int | None = option(None, low=0)  # episodes; older ones' returns do not enter
+    min_returns: int = option(1, low=1)  # returns in its window without which a code does not pay
+    spread: float = option(0.0, low=0.0)  # C_q is the mean less so many standard deviations
     k: int = option(30, low=1)  # trajectories kept per code
     resample_interval: int = option(5, low=1)  # n_freq, slots between references
     goal_only: bool = False  # keep trajectories of won episodes only
@@ -65,7 +72,9 @@ class LagmaBonusConfig(BonusConfig):
     sampling: Literal["uniform", "softmax"] = "uniform"  # softmax of the priorities
     dedup: bool = False  # one place for the same slot of the same episode
     phantom_zero: bool = False  # windows start with a return of 0: an unseen code has value 0
-    final_slot: bool = False  # the state after the last step enters its window, with return 0
+    # The state after the last step enters its window with return 0, and a list as a trajectory.
+    final_slot: bool = False
+    in_order: bool = False  # pay only for codes that the reference still visits as late or later
     pay_on_resample: bool = True  # transitions into slots where a reference is drawn
     pay_on_terminal: bool = False  # transitions into a terminal state
     padding: Padding = "masked"  # whether codebook, windows and lists see the padding
@@ -88,8 +97,10 @@ class LagmaBonusConfig(BonusConfig):
     def build(self, spec: EnvSpec, gamma: float, device: torch.device) -> LatentGoalBonus:
         book = self.codebook
         quantizer = VectorQuantizer(spec.state_dim, book.size, book.dim, book.hidden_dim)
-        vq = VqLearner(quantizer.to(device), book, self.coverage, spec.episode_limit + 1)
-        return LatentGoalBonus(vq, self, gamma, seed=int(torch.randint(2**62, ())))
+        seeds = torch.randint(2**62, (2,)).tolist()
+        slots = spec.episode_limit + 1
+        vq = VqLearner(quantizer.to(device), book, self.coverage, slots, seed=seeds[0])
+        return LatentGoalBonus(vq, self, gamma, spec.state_dim, seed=seeds[1])
 
 
 class LatentGoalBonus:
@@ -97,7 +108,9 @@ class LatentGoalBonus:
 
     columns: tuple[Column, ...] = (WON,)
 
-    def __init__(self, vq: VqLearner, config: LagmaBonusConfig, gamma: float, seed: int) -> None:
+    def __init__(
+        self, vq: VqLearner, config: LagmaBonusConfig, gamma: float, state_dim: int, seed: int
+    ) -> None:
         """seed: of the references drawn."""
         self.vq = vq
         self.config = config
@@ -106,12 +119,15 @@ class LatentGoalBonus:
         self.vq_schedule = EpisodeInterval(config.start, vq.config.update_interval)
         self.value_schedule = EpisodeInterval(config.start, config.update_interval)
         self.values = CodeValues(n_codes, config.window, config.phantom_zero)
+        reencoded = config.windows == "reencoded"
+        self.memory = ReturnMemory(n_codes * config.window if reencoded else 0, state_dim)
         self.lists = empty_lists(n_codes, config.k)
         self.rules = WalkRules(
             interval=config.resample_interval,
             pay_on_resample=config.pay_on_resample,
             softmax=config.sampling == "softmax",
             dedup=config.dedup,
+            in_order=config.in_order,
         )
         self.rng = torch.Generator().manual_seed(seed)
         self.has_returns = False  # whether the first ones are in
@@ -130,10 +146,11 @@ class LatentGoalBonus:
         returns = returns_to_go(
             batch.reward[..., 0].cpu().numpy(), batch.filled[..., 0].cpu().numpy(), self.gamma
         )
-        if self.value_schedule.due(progress) and progress.t_env >= self.config.start:
-            self._keep_returns(batch, used, table, returns)
+        warm = self.vq.upkeep.steps >= self.config.warmup and progress.t_env >= self.config.start
+        if self.value_schedule.due(progress) and warm:
+            self._keep_returns(batch, used, table, returns, progress)
             self.has_returns = True
-        means = self.values.means()
+        means = self.code_values()
         if self.has_returns and self.config.enabled:
             paid = self._walk(batch, used, table, returns, means)  # [B,T]
             value = torch.from_numpy(means[table[:, 1:]]).to(batch.reward)[..., None]  # [B,T,1]
@@ -161,13 +178,13 @@ class LatentGoalBonus:
         marl/intrinsic/lagma/explain.py.
         """
         codes = self.vq.quantizer.encode(batch.state).cpu().numpy()  # [1,T+1]
-        means = self.values.means()
+        means = self.code_values()
         code_values = np.where(self.values.known, means, np.nan)  # [K]
         draws = -(-codes.shape[1] // self.rules.interval)
         uniforms = np.random.default_rng(0).random((1, draws))
         paid = np.zeros((1, batch.steps), dtype=np.bool_)
         if self.has_returns and self.config.enabled:
-            nothing, keep = np.zeros(codes.shape), np.zeros(1, dtype=np.bool_)
+            nothing, keep = np.zeros(codes.shape), np.zeros(1, dtype=np.int64)
             slots, episode = np.array([codes.size]), np.zeros(1, dtype=np.int64)
             paid = self._payable(
                 batch,
@@ -184,6 +201,12 @@ class LatentGoalBonus:
         }
         return {name: torch.from_numpy(values) for name, values in found.items()}
 
+    def code_values(self) -> NDArray[np.float64]:
+        """C_q of every code, [K]; 0 where nothing is known."""
+        if self.config.spread == 0.0:
+            return self.values.means()
+        return self.values.means() - self.config.spread * self.values.deviations()
+
     def _used_slots(self, batch: EpisodeBatch) -> Tensor:
         """Slots that anything is learnt from, [B,T+1] bool."""
         filled = batch.slots_filled
@@ -194,7 +217,8 @@ class LatentGoalBonus:
         slots = used.shape[1]
         rows = used.flatten().nonzero()[:, 0]  # [N]
         states = batch.state.flatten(0, 1)[rows]  # [N,S]
-        if self.vq_schedule.due(progress):
+        due = self.vq_schedule.due(progress)
+        if due or self.vq.upkeep.steps < self.config.warmup:
             found, self.vq_metrics = self.vq.step(states, rows % slots, slots)
         else:
             found = self.vq.quantizer.encode(states)
@@ -208,12 +232,22 @@ class LatentGoalBonus:
         used: Tensor,
         codes: NDArray[np.int64],
         returns: NDArray[np.float64],
+        progress: Progress,
     ) -> None:
         """Push the returns into the windows, slot by slot and then episode by episode."""
         kept = used.cpu().numpy().copy()  # [B,T+1]
         if not self.config.final_slot:
             kept[np.arange(batch.size), batch.lengths.cpu().numpy()] = False
-        self.values.push(codes.T[kept.T], returns.T[kept.T])
+        if self.config.max_age is not None:
+            kept &= (progress.episode - batch.episode.cpu().numpy() <= self.config.max_age)[:, None]
+        if self.config.windows == "stored":
+            self.values.push(codes.T[kept.T], returns.T[kept.T])
+            return
+        self.memory.add(batch.state.cpu().numpy().swapaxes(0, 1)[kept.T], returns.T[kept.T])
+        states, all_returns = self.memory.all()
+        self.values.clear()
+        anew = self.vq.quantizer.encode(torch.from_numpy(states).to(batch.state.device))
+        self.values.push(anew.cpu().numpy(), all_returns)
 
     def _walk(
         self,
@@ -226,13 +260,17 @@ class LatentGoalBonus:
         """Keep and draw trajectories; which steps are to be paid, [B,T]. used, codes: [B,T+1]."""
         config = self.config
         draws = -(-codes.shape[1] // config.resample_interval)
+        slots = used.sum(1).cpu().numpy()
+        starts = slots if config.final_slot else slots - 1
+        if config.goal_only:
+            starts = np.where(batch["won"].cpu().numpy(), starts, 0)
         follows = walk(
             self.lists,
             self.rules,
             codes,
             means[codes] if config.priority == "cq" else returns,
-            used.sum(1).cpu().numpy(),
-            batch["won"].cpu().numpy() if config.goal_only else np.ones(batch.size, dtype=np.bool_),
+            slots,
+            starts,
             batch.episode.cpu().numpy(),
             torch.rand(batch.size, draws, generator=self.rng, dtype=torch.float64).numpy(),
         )
@@ -242,7 +280,8 @@ class LatentGoalBonus:
         self, batch: EpisodeBatch, codes: NDArray[np.int64], follows: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
         """Of the steps that follow a reference, those whose code value is known; all are [B,T]."""
-        paid = follows & self.values.known[codes[:, 1:]] & batch.filled[..., 0].cpu().numpy()
+        known = self.values.known & (self.values.held >= self.config.min_returns)
+        paid = follows & known[codes[:, 1:]] & batch.filled[..., 0].cpu().numpy()
         if not self.config.pay_on_terminal:
             paid &= ~batch.terminated[..., 0].cpu().numpy()
         chosen: NDArray[np.bool_] = paid
@@ -254,6 +293,7 @@ class LatentGoalBonus:
             "vq_schedule": self.vq_schedule.state_dict(),
             "value_schedule": self.value_schedule.state_dict(),
             "values": self.values.state_dict(),
+            "memory": self.memory.state_dict(),
             "lists": saved(self.lists._asdict()),
             "rng": self.rng.get_state(),
             "has_returns": self.has_returns,
@@ -265,6 +305,7 @@ class LatentGoalBonus:
         self.vq_schedule.load_state_dict(state["vq_schedule"])
         self.value_schedule.load_state_dict(state["value_schedule"])
         self.values.load_state_dict(state["values"])
+        self.memory.load_state_dict(state["memory"])
         restore(self.lists._asdict(), state["lists"])
         self.rng.set_state(state["rng"].cpu())
         self.has_returns = state["has_returns"]

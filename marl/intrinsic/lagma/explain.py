@@ -18,13 +18,13 @@ def references(
     goal [T+1,K]: the codes of the one in force from that slot on; goal_from [T+1,2]: the episode
     and the slot that it began at, -1 = none is in force.
     """
-    goal = np.zeros((len(codes), lists.members.shape[2]), dtype=np.bool_)
+    goal = np.zeros((len(codes), lists.last.shape[2]), dtype=np.bool_)
     origin = np.full((len(codes), 2), -1, dtype=np.int64)
     for turn, first in enumerate(range(0, len(codes), rules.interval)):
         place = draw(lists, codes[first], uniforms[turn], rules.softmax)
         if place >= 0:
             in_force = slice(first, first + rules.interval)
-            goal[in_force] = lists.members[codes[first], place]
+            goal[in_force] = lists.last[codes[first], place] >= 0
             origin[in_force] = lists.origin[codes[first], place]
     return {"goal": goal, "goal_from": origin}
 

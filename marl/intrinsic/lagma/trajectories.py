@@ -1,8 +1,8 @@
 """D_tau: for each code, the best trajectories seen to start at it (Na & Moon 2024).
 
-A trajectory is kept as the set of codes it visits: whether a code is in it is all that is asked.
-Lists are sorted, worst first. A list's rows lie in `members` in any order; `place` says where, so
-that only numbers move when a trajectory is inserted.
+A trajectory is kept as its last visit of each code: all that is asked is whether a code is in it,
+and whether that is still to come. Lists are sorted, worst first. A list's rows lie in `last` in any
+order; `place` says where, so that only numbers move when a trajectory is inserted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ class Lists(NamedTuple):
     size: NDArray[np.int64]  # [K], trajectories held
     priority: NDArray[np.float64]  # [K,k], ascending over the first `size`
     place: NDArray[np.int64]  # [K,k], a permutation of 0..k-1: where each one's rows lie
-    members: NDArray[np.bool_]  # [K,k,K], the codes it visits; by place
+    # [K,k,K], by place: slots from its start to its last visit of each code; -1: it never visits
+    last: NDArray[np.int32]
     origin: NDArray[np.int64]  # [K,k,2], its episode's number and first slot; by place
 
 
@@ -31,6 +32,7 @@ class WalkRules(NamedTuple):
     pay_on_resample: bool  # a transition into a drawing slot is judged by the reference before
     softmax: bool  # draw by softmax of the priorities instead of uniformly
     dedup: bool  # one place for the same slot of the same episode
+    in_order: bool = False  # the reference must visit the code as late as the episode, or later
 
 
 def empty_lists(n_codes: int, k: int) -> Lists:
@@ -39,7 +41,7 @@ def empty_lists(n_codes: int, k: int) -> Lists:
         size=np.zeros(n_codes, dtype=np.int64),
         priority=np.zeros((n_codes, k)),
         place=np.tile(np.arange(k), (n_codes, 1)),
-        members=np.zeros((n_codes, k, n_codes), dtype=np.bool_),
+        last=np.full((n_codes, k, n_codes), -1, dtype=np.int32),
         origin=np.zeros((n_codes, k, 2), dtype=np.int64),
     )
 
@@ -49,11 +51,11 @@ def push(
     lists: Lists,
     code: int,
     priority: float,
-    members: NDArray[np.bool_],
+    last: NDArray[np.int32],
     origin: tuple[int, int],
     dedup: bool,
 ) -> None:
-    """Offer a trajectory that starts at `code`; members: [K].
+    """Offer a trajectory that starts at `code`; last: [K].
 
     A full list drops its worst one for it, or refuses it if it is worse still; at a tie the newer
     one stays. With dedup it takes the place of the same slot of the same episode, if held.
@@ -76,7 +78,7 @@ def push(
     else:
         return
     priorities[i], places[i] = priority, place
-    lists.members[code, place] = members
+    lists.last[code, place] = last
     lists.origin[code, place, 0], lists.origin[code, place, 1] = origin
 
 
@@ -118,16 +120,22 @@ def draw(lists: Lists, code: int, uniform: float, softmax: bool) -> int:
 
 
 @njit(cache=True)
-def _suffixes(codes: NDArray[np.int64], interval: int, n_codes: int) -> NDArray[np.bool_]:
-    """The set of codes from each drawing slot to the end. codes [slots] -> [draws,K]."""
+def _last_visits(codes: NDArray[np.int64], interval: int, n_codes: int) -> NDArray[np.int32]:
+    """Slots from each drawing slot to the last visit of each code; -1: no visit from there on.
+
+    codes [slots] -> [draws,K].
+    """
     slots = len(codes)
-    sets = np.zeros(((slots + interval - 1) // interval, n_codes), dtype=np.bool_)
-    seen = np.zeros(n_codes, dtype=np.bool_)
+    visits = np.full(((slots + interval - 1) // interval, n_codes), -1, dtype=np.int32)
+    latest = np.full(n_codes, -1, dtype=np.int32)  # the last slot of each code
     for t in range(slots - 1, -1, -1):
-        seen[codes[t]] = True
+        if latest[codes[t]] < 0:
+            latest[codes[t]] = t
         if t % interval == 0:
-            sets[t // interval] = seen
-    return sets
+            for code in range(n_codes):
+                if latest[code] >= 0:
+                    visits[t // interval, code] = latest[code] - t
+    return visits
 
 
 @njit(cache=True)
@@ -137,36 +145,39 @@ def walk(
     codes: NDArray[np.int64],
     priorities: NDArray[np.float64],
     slots: NDArray[np.int64],
-    wanted: NDArray[np.bool_],
+    starts: NDArray[np.int64],
     episodes: NDArray[np.int64],
     uniforms: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
     """Walk all episodes in turn: keep their trajectories, say which transitions follow a drawn one.
 
-    codes, priorities: [B,T+1]; slots [B], how many of them to walk; wanted [B], whether to keep an
-    episode's trajectories; uniforms [B,draws] in [0,1). At every `interval`-th slot the rest of the
-    episode is offered to the list of its code, and then a reference is drawn from that list.
+    codes, priorities: [B,T+1]; slots [B], how many of them to walk; starts [B], in how many of
+    these a trajectory may begin; uniforms [B,draws] in [0,1). At every `interval`-th slot the rest
+    of the episode is offered to the list of its code, and then a reference is drawn from that list.
     Returns [B,T]: True where the transition changes the code to one that the reference visits.
     """
     batch, total = codes.shape
-    n_codes = lists.members.shape[2]
+    n_codes = lists.last.shape[2]
     follows = np.zeros((batch, total - 1), dtype=np.bool_)
-    reference = np.zeros(n_codes, dtype=np.bool_)
+    reference = np.full(n_codes, -1, dtype=np.int32)
     for b in range(batch):
-        sets = _suffixes(codes[b, : slots[b]], rules.interval, n_codes)
-        reference[:] = False
+        visits = _last_visits(codes[b, : slots[b]], rules.interval, n_codes)
+        reference[:] = -1
+        drawn = 0
         for t in range(slots[b]):
             code = codes[b, t]
             draws = t % rules.interval == 0
             if t > 0 and (rules.pay_on_resample or not draws):
-                follows[b, t - 1] = code != codes[b, t - 1] and reference[code]
+                least = t - drawn if rules.in_order else 0
+                follows[b, t - 1] = code != codes[b, t - 1] and reference[code] >= least
             if draws:
                 turn = t // rules.interval
-                if wanted[b]:
+                if t < starts[b]:
                     origin = (episodes[b], t)
-                    push(lists, code, priorities[b, t], sets[turn], origin, rules.dedup)
+                    push(lists, code, priorities[b, t], visits[turn], origin, rules.dedup)
                 place = draw(lists, code, uniforms[b, turn], rules.softmax)
-                reference[:] = False
+                reference[:] = -1
+                drawn = t
                 if place >= 0:  # a copy: later trajectories may take the drawn one's place
-                    reference[:] = lists.members[code, place]
+                    reference[:] = lists.last[code, place]
     return follows

@@ -4,10 +4,12 @@ import io
 from dataclasses import fields, replace
 from itertools import product
 
+import numpy as np
 import pytest
 import torch
 from builders import SMALL, random_batch
 from naive_lagma import NaiveLagma
+from numpy.typing import NDArray
 from torch import nn
 
 from marl.batch import WON, EpisodeBatch, layout_of
@@ -29,14 +31,18 @@ def line_bonus(n_codes=8, **options) -> LatentGoalBonus:
     quantizer = VectorQuantizer(1, n_codes, 1, 4)
     quantizer.encoder = nn.Identity()
     quantizer.codebook.data.copy_(torch.arange(n_codes)[:, None])
-    codebook = CodebookConfig(size=n_codes, dim=1, update_interval=NEVER)
-    config = LagmaBonusConfig(
-        **{"start": 0, "update_interval": NEVER, "k": 1, "codebook": codebook, **options}
-    )
+    codebook = CodebookConfig(size=n_codes, dim=1, update_interval=NEVER, init="uniform")
+    fixed = {"start": 0, "warmup": 0, "update_interval": NEVER, "k": 1, "codebook": codebook}
+    config = LagmaBonusConfig(**{**fixed, **options})
     vq = VqLearner(quantizer, codebook, config.coverage, limit=10)
-    bonus = LatentGoalBonus(vq, config, GAMMA, seed=0)
+    bonus = LatentGoalBonus(vq, config, GAMMA, 1, seed=0)
     bonus.has_returns = True
     return bonus
+
+
+def visits(*codes: int, count: int = 8, slot: int = 99) -> NDArray[np.int32]:
+    """A trajectory's last visits: of these codes at `slot`, and of no others."""
+    return np.where(np.isin(np.arange(count), codes), slot, -1).astype(np.int32)
 
 
 def line_batch(codes: list[int], terminated=False) -> EpisodeBatch:
@@ -54,9 +60,7 @@ def one_step(codes=(0, 1), code_value=10.0, tau=(0, 1), value=7.0, terminated=Fa
     bonus = line_bonus(**options)
     if code_value is not None:
         bonus.values.push(torch.tensor([codes[1]]).numpy(), torch.tensor([code_value]).numpy())
-    members = torch.zeros(8, dtype=torch.bool)
-    members[list(tau)] = True
-    push(bonus.lists, codes[0], 1e9, members.numpy(), (99, 0), False)
+    push(bonus.lists, codes[0], 1e9, visits(*tau), (99, 0), False)
     batch = line_batch(list(codes), terminated)
     bootstrap = torch.full((1, 1, 1), value)
     paid, _ = bonus(batch, bootstrap, Progress(t_env=1, episode=1))
@@ -142,11 +146,13 @@ def small_bonus(padding="masked", vq_interval=NEVER, **options) -> LatentGoalBon
     quantizer = VectorQuantizer(SMALL.state_dim, 6, 3, 16)
     with torch.no_grad():
         quantizer.codebook.copy_(quantizer.encoder(torch.rand(6, SMALL.state_dim)))
-    codebook = CodebookConfig(size=6, dim=3, hidden_dim=16, lr=0.01, update_interval=vq_interval)
+    sizes = {"size": 6, "dim": 3, "hidden_dim": 16, "lr": 0.01, "code_lr": None, "init": "uniform"}
+    codebook = CodebookConfig(**sizes, update_interval=vq_interval)
     small = {"start": 0, "update_interval": 2, "window": 7, "k": 4, "resample_interval": 3}
+    small["warmup"] = 0
     config = LagmaBonusConfig(**{**small, "codebook": codebook, "padding": padding, **options})
     vq = VqLearner(quantizer, codebook, config.coverage, limit=SMALL.episode_limit + 1)
-    return LatentGoalBonus(vq, config, GAMMA, seed=4)
+    return LatentGoalBonus(vq, config, GAMMA, SMALL.state_dim, seed=4)
 
 
 def stream(updates: int):
@@ -167,6 +173,8 @@ CHOICES = {
     "pay_on_terminal": (False, True),
     "goal_only": (False, True),
     "dedup": (False, True),
+    "in_order": (False, True),
+    "windows": ("stored", "reencoded"),
     "sampling": ("uniform", "softmax"),
     "priority": ("return_to_go", "cq"),
 }
@@ -179,8 +187,10 @@ def test_bonus_equals_the_naive_reference_under_all_options(padding, sampling, p
     names = [name for name in CHOICES if name not in ("sampling", "priority")]
     for values in product(*(CHOICES[name] for name in names)):
         options = dict(zip(names, values, strict=True), sampling=sampling, priority=priority)
+        if options["in_order"]:  # with the other new ones, so that not all have to be combined
+            options |= {"min_returns": 3, "spread": 0.25, "max_age": 2}
         paid = compare_with_naive(small_bonus(padding, **options))
-        assert paid > 5
+        assert paid > 2
 
 
 def compare_with_naive(bonus: LatentGoalBonus) -> int:
@@ -193,7 +203,7 @@ def compare_with_naive(bonus: LatentGoalBonus) -> int:
         paid = bonus(batch, bootstrap, progress)[0][..., 0]  # [B,T]
         codes = bonus.vq.quantizer.encode(batch.state).tolist()
         if progress.episode in (2, 4) or progress.t_env <= bonus.config.start:
-            naive.keep_returns(batch, codes)
+            naive.keep_returns(batch, codes, progress.episode)
         if progress.episode < 2:
             assert paid.abs().sum() == 0
             continue
@@ -230,6 +240,12 @@ CHANGES: list[dict] = [  # of the options that `small_bonus` sets
     {"final_slot": True},
     {"pay_on_resample": False},
     {"pay_on_terminal": True},
+    {"warmup": 4},
+    {"windows": "reencoded"},
+    {"max_age": 1},
+    {"min_returns": 7},
+    {"spread": 0.5},
+    {"in_order": True},
     {"padding": "included"},
     {"coverage": "none"},
     {"vq_interval": 2},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from intrinsic.lagma.test_bonus import GAMMA, line_batch, line_bonus
+from intrinsic.lagma.test_bonus import GAMMA, line_batch, line_bonus, visits
 
 from marl.intrinsic.lagma.explain import code_map
 from marl.intrinsic.lagma.trajectories import push
@@ -19,9 +19,7 @@ def known(bonus, *codes: int) -> None:
 
 def reference(bonus, code: int, *members: int) -> None:
     """The one trajectory kept at a code, better than any other."""
-    row = np.zeros(8, dtype=np.bool_)
-    row[list(members)] = True
-    push(bonus.lists, code, 1e9, row, (99, 7), False)
+    push(bonus.lists, code, 1e9, visits(*members), (99, 7), False)
 
 
 def test_a_move_to_a_code_of_the_reference_is_paid_and_shown():

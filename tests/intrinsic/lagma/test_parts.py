@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 from builders import SMALL, random_batch
+from intrinsic.lagma.test_bonus import visits
 
-from marl.intrinsic.lagma.code_values import CodeValues
+from marl.intrinsic.lagma.code_values import CodeValues, ReturnMemory
 from marl.intrinsic.lagma.returns import returns_to_go
 from marl.intrinsic.lagma.trajectories import WalkRules, draw, empty_lists, push, walk
 from marl.intrinsic.none import NoBonus
@@ -78,14 +79,14 @@ def offered(priorities, k=3, dedup=False):
     """A list that was offered these; the i-th comes from slot i of episode 0 and visits code i."""
     lists = empty_lists(8, k)
     for i, priority in enumerate(priorities):
-        push(lists, 0, float(priority), np.arange(8) == i, (0, i), dedup)
+        push(lists, 0, float(priority), visits(i), (0, i), dedup)
     size = lists.size[0]
-    visits = [int(np.flatnonzero(lists.members[0, p])[0]) for p in lists.place[0, :size]]
-    return lists.priority[0, :size].tolist(), visits
+    found = [int(np.flatnonzero(lists.last[0, p] >= 0)[0]) for p in lists.place[0, :size]]
+    return lists.priority[0, :size].tolist(), found
 
 
 @pytest.mark.parametrize(
-    ("priorities", "held", "visits"),
+    ("priorities", "held", "visited"),
     [
         ([5, 1, 3], [1, 3, 5], [1, 2, 0]),
         ([5, 1, 3, 2], [2, 3, 5], [3, 2, 0]),
@@ -94,15 +95,15 @@ def offered(priorities, k=3, dedup=False):
         ([5, 1, 3, 2, 2, 1, 9], [3, 5, 9], [2, 0, 6]),
     ],
 )
-def test_list_keeps_the_best(priorities, held, visits):
-    assert offered(priorities) == (held, visits)
+def test_list_keeps_the_best(priorities, held, visited):
+    assert offered(priorities) == (held, visited)
 
 
 def test_dedup_renews_the_trajectory_of_the_same_slot():
     for dedup, expected in ((False, [1, 1, 5]), (True, [1, 5])):
         lists = empty_lists(4, 3)
         for priority, slot in ((1, 0), (5, 5), (1, 0)):
-            push(lists, 2, float(priority), np.zeros(4, dtype=bool), (7, slot), dedup)
+            push(lists, 2, float(priority), visits(count=4), (7, slot), dedup)
         assert lists.priority[2, : lists.size[2]].tolist() == expected
 
 
@@ -110,16 +111,16 @@ def test_dedup_renews_the_trajectory_of_the_same_slot():
 def test_uniform_draw_gives_each_a_third(uniform, drawn):
     lists = empty_lists(8, 3)
     for i, priority in enumerate([5.0, 1.0, 3.0]):
-        push(lists, 0, priority, np.arange(8) == i, (0, i), False)
+        push(lists, 0, priority, visits(i), (0, i), False)
     place = draw(lists, 0, uniform, False)
-    assert np.flatnonzero(lists.members[0, place]).tolist() == [drawn]
+    assert np.flatnonzero(lists.last[0, place] >= 0).tolist() == [drawn]
 
 
 def test_softmax_draw_follows_the_priorities():
     lists = empty_lists(2, 2)
     for i, priority in enumerate([-1000.0, -1000.0 + np.log(3.0)]):  # weights 1/4 and 3/4
-        push(lists, 0, priority, np.arange(2) == i, (0, i), False)
-    drawn = [int(lists.members[0, draw(lists, 0, u, True)][1]) for u in (0.0, 0.2, 0.3, 0.99)]
+        push(lists, 0, priority, visits(i, count=2), (0, i), False)
+    drawn = [int(lists.last[0, draw(lists, 0, u, True)][1] >= 0) for u in (0.0, 0.2, 0.3, 0.99)]
     assert drawn == [0, 0, 1, 1]
 
 
@@ -130,8 +131,7 @@ def test_empty_list_draws_nothing():
 def paid_walk(codes, pay_on_resample):
     """The worked walk: tau* = {3,5,7} alone at code 3, which no other trajectory beats."""
     lists = empty_lists(8, 1)
-    tau = np.isin(np.arange(8), [3, 5, 7])
-    push(lists, 3, 1e9, tau, (99, 0), False)
+    push(lists, 3, 1e9, visits(3, 5, 7), (99, 0), False)
     rules = WalkRules(5, pay_on_resample, softmax=False, dedup=False)
     slots = np.array([len(codes)])
     follows = walk(
@@ -140,7 +140,7 @@ def paid_walk(codes, pay_on_resample):
         np.array([codes]),
         np.zeros((1, len(codes))),
         slots,
-        np.ones(1, dtype=bool),
+        slots,
         np.zeros(1, dtype=np.int64),
         np.zeros((1, 2)),
     )
@@ -155,6 +155,36 @@ def test_walk_pays_changes_to_codes_of_the_reference(pay_on_resample):
 def test_transition_into_a_drawing_slot_is_judged_by_the_reference_before():
     assert paid_walk([3, 3, 5, 7, 7, 5], pay_on_resample=True) == [1, 2, 4]
     assert paid_walk([3, 3, 5, 7, 7, 5], pay_on_resample=False) == [1, 2]
+
+
+@pytest.mark.parametrize(("last", "paid"), [(9, [1, 2]), (2, [1]), (1, [])])
+def test_in_order_a_code_must_still_be_ahead_in_the_reference(last, paid):
+    lists = empty_lists(8, 1)
+    push(lists, 3, 1e9, visits(3, 5, 7, slot=last), (99, 0), False)
+    rules = WalkRules(5, pay_on_resample=True, softmax=False, dedup=False, in_order=True)
+    codes = np.array([[3, 3, 5, 7]])  # 5 after two slots, 7 after three
+    numbers = np.zeros((1, 4))
+    one = np.zeros(1, dtype=np.int64)
+    follows = walk(lists, rules, codes, numbers, one + 4, one, one, numbers[:, :1])
+    assert np.flatnonzero(follows[0]).tolist() == paid
+
+
+def test_a_code_s_deviation_is_that_of_its_returns():
+    values = CodeValues(2, 3)
+    values.push(np.array([0, 0, 0, 0]), np.array([9.0, 1.0, 2.0, 3.0]))
+    assert values.deviations() == pytest.approx([np.sqrt(2 / 3), 0.0])
+    assert values.held.tolist() == [3, 0]
+
+
+def test_the_memory_keeps_the_newest_in_order():
+    memory = ReturnMemory(4, 1)
+    for first, count in ((0, 3), (3, 2), (5, 6)):
+        numbers = np.arange(first, first + count)
+        memory.add(numbers[:, None].astype(np.float32), numbers.astype(np.float64))
+        states, returns = memory.all()
+        expected = list(range(max(0, first + count - 4), first + count))
+        assert returns.tolist() == expected
+        assert states[:, 0].tolist() == expected
 
 
 def due_at(start, interval, t_env, first=31, last=61):

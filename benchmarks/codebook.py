@@ -1,0 +1,214 @@
+"""The state codebook alone: which settings keep its codes in use, and what a code says.
+
+    python benchmarks/codebook.py --map 3s_vs_5z [--checkpoint <run>] [--seeds 3] [--only init]
+
+Each variant is trained on batches of 32 out of 200 battles of random agents (or of a run's policy
+with epsilon 0.05), 64 more are held back. On those, after so many updates: codes in effect (exp of
+the entropy of their use) / reconstruction error; at the end R^2 of the discounted return-to-go
+predicted by the code's mean return over the 200, and how often a battle changes its code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from marl.algos.qmix import QmixConfig
+from marl.batch import EpisodeBatch
+from marl.envs.smac import Sc2Config
+from marl.intrinsic.lagma.returns import returns_to_go
+from marl.protocols import Behaviour, Progress
+from marl.quantizers.upkeep import k_means
+from marl.quantizers.vq import CodebookConfig, VectorQuantizer, nearest_codes
+from marl.quantizers.vq_learner import VqLearner
+from marl.runners.episodes import EpisodeRunner
+from marl.runners.stopwatch import Stopwatch
+
+CPU = torch.device("cpu")
+TRAIN, HELD, BATCH = 200, 64, 32
+GAMMA = 0.99
+PUBLISHED: dict[str, Any] = {"init": "uniform", "code_lr": None}
+TUNED: dict[str, Any] = {"init": "kmeans", "code_lr": 0.005}
+SUMMED: dict[str, Any] = {"recon_reduction": "sum"}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "published (per_code gradient, no clip)": {"gradient": "per_code", "grad_clip": None},
+    "uniform": {},
+    "uniform, coverage none": {"coverage": "none"},
+    "uniform, coverage all": {"coverage": "all"},
+    "init batch": {"init": "batch"},
+    "init kmeans": {"init": "kmeans"},
+    "codes x 10": {"code_lr": 0.005},
+    "init batch, codes x 10": {"init": "batch", "code_lr": 0.005},
+    "init kmeans, codes x 10": TUNED,
+    "summed": SUMMED,
+    "summed, codes x 10": {**SUMMED, "code_lr": 0.005},
+    "summed, init kmeans, codes x 10": {**SUMMED, **TUNED},
+    "ema, init kmeans, coverage none": {"init": "kmeans", "codes": "ema", "coverage": "none"},
+    "ema, summed, init kmeans, coverage none": {
+        **SUMMED,
+        "init": "kmeans",
+        "codes": "ema",
+        "coverage": "none",
+    },
+    "init kmeans, codes x 10, revive 100": {**TUNED, "revive_after": 100},
+    "init kmeans, codes x 10, coverage none": {**TUNED, "coverage": "none"},
+    "init kmeans, codes x 10, coverage all": {**TUNED, "coverage": "all"},
+    "all at 5e-3": {"lr": 0.005},
+}
+
+
+@dataclass(frozen=True)
+class Battles:
+    """States of all real slots of some battles, with what follows them."""
+
+    batch: EpisodeBatch
+    states: Tensor  # [N,S]
+    slot: Tensor  # [N]
+    battle: Tensor  # [N]
+    returns: Tensor  # [N]
+
+    def rows(self, chosen: Tensor) -> tuple[Tensor, Tensor, int]:
+        """States, their slots, and the number of slots of some battles."""
+        mask = torch.isin(self.battle, chosen)
+        slots = int(self.batch.lengths[chosen].max()) + 1
+        return self.states[mask], self.slot[mask], slots
+
+
+def play(map_name: str, count: int, first: int, checkpoint: str | None) -> Battles:
+    """Battles of random agents, or of a run's policy with epsilon 0.05."""
+    env = Sc2Config(map=map_name).build(BATCH, 1)
+    agent = QmixConfig().build(env.spec, CPU)
+    progress = Progress()
+    if checkpoint is not None:
+        from marl.run import checkpoint as checkpoints
+
+        folder = checkpoints.find(Path(checkpoint))
+        agent.learner.load_state_dict(checkpoints.load(folder, only=["learner"])["learner"])
+        progress = Progress(t_env=10**9)
+    runner = EpisodeRunner(env, agent.layout, CPU, Stopwatch())
+    rng = torch.Generator().manual_seed(first)
+    batches = []
+    for start in range(first, first + count, BATCH):
+        seeds = np.arange(start, min(start + BATCH, first + count), dtype=np.uint64)
+        behaviour = Behaviour(agent.actor, progress, rng)
+        batches.append(runner.play(behaviour, seeds).batch.map(torch.clone))
+    env.close()
+    return gathered(batches)
+
+
+def gathered(batches: list[EpisodeBatch]) -> Battles:
+    """All battles as one batch."""
+    steps = max(batch.steps for batch in batches)
+    size = sum(batch.size for batch in batches)
+    whole = EpisodeBatch.zeros(batches[0].layout, size, steps)
+    place = 0
+    for batch in batches:
+        for name, column in batch.layout.items():
+            target = whole[name][place : place + batch.size]
+            if column.level == "episode":
+                target.copy_(batch[name])
+            else:
+                target[:, : batch[name].shape[1]] = batch[name]
+        place += batch.size
+    battle, slot = whole.slots_filled.nonzero(as_tuple=True)
+    returns = returns_to_go(whole.reward[..., 0].numpy(), whole.filled[..., 0].numpy(), GAMMA)
+    return Battles(
+        whole, whole.state[battle, slot], slot, battle, torch.from_numpy(returns)[battle, slot]
+    )
+
+
+def r_squared(codes: Tensor, train: Battles, held_codes: Tensor, held: Battles) -> float:
+    """Share of the held-back returns' variance that the codes' mean returns explain."""
+    most = int(max(codes.max(), held_codes.max())) + 1
+    count = torch.bincount(codes, minlength=most)
+    total = torch.zeros(most, dtype=torch.float64).index_add_(0, codes, train.returns)
+    means = torch.where(count > 0, total / count.clamp(min=1), train.returns.mean())
+    error = (held.returns - means[held_codes]).square().mean()
+    return float(1 - error / held.returns.var(unbiased=False))
+
+
+def perplexity(codes: Tensor, count: int) -> float:
+    """Exp of the entropy of the codes' shares."""
+    share = torch.bincount(codes, minlength=count).double() / len(codes)
+    return float(torch.special.entr(share).sum().exp())
+
+
+def changes(codes: Tensor, held: Battles) -> float:
+    """Changes of the code in a mean battle."""
+    same = held.battle[1:] == held.battle[:-1]
+    return float(((codes[1:] != codes[:-1]) & same).sum()) / held.batch.size
+
+
+def train_one(
+    options: dict[str, Any], size: int, seed: int, train: Battles, held: Battles, stops: list[int]
+) -> tuple[list[tuple[float, float]], float, float]:
+    """Codes in effect and error at each stop; R^2 and changes of a battle at the last."""
+    torch.manual_seed(seed)
+    options = dict(options)
+    coverage = options.pop("coverage", "timestep")
+    config = replace(CodebookConfig(size=size), **{**PUBLISHED, **options})
+    quantizer = VectorQuantizer(train.states.shape[1], size, config.dim, config.hidden_dim)
+    limit = max(train.batch.steps, held.batch.steps) + 1
+    learner = VqLearner(quantizer, config, coverage, limit, seed)
+    found = []
+    for update in range(1, stops[-1] + 1):
+        states, slot, slots = train.rows(torch.randperm(TRAIN)[:BATCH])
+        learner.step(states, slot, slots)
+        if update in stops:
+            with torch.no_grad():
+                quantized, codes = quantizer.quantize(quantizer.encoder(held.states))
+                error = (quantizer.decoder(quantized) - held.states).square().mean()
+            found.append((perplexity(codes, size), float(error)))
+    score = r_squared(quantizer.encode(train.states), train, codes, held)
+    return found, score, changes(codes, held)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--map", default="3s_vs_5z")
+    parser.add_argument("--checkpoint", help="a run whose policy plays the battles")
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--stops", type=int, nargs="+", default=[100, 300, 500, 1000])
+    parser.add_argument("--only", default="", help="part of the names of the variants to run")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    train = play(options.map, TRAIN, 0, options.checkpoint)
+    held = play(options.map, HELD, 10_000, options.checkpoint)
+    centres = k_means(train.states, train.states[torch.randperm(len(train.states))[: options.size]])
+    by_slot = r_squared(train.slot, train, held.slot, held)
+    by_state = nearest_codes(train.states, centres), nearest_codes(held.states, centres)
+    print(
+        f"{options.map}: {len(train.states)} states, {len(held.states)} held back, variance "
+        f"{float(held.states.var(0, unbiased=False).mean()):.3f}; R^2 of the slot alone "
+        f"{by_slot:.2f}, of {options.size} means of raw states "
+        f"{r_squared(by_state[0], train, by_state[1], held):.2f}"
+    )
+    heads = " | ".join(map(str, options.stops))
+    print(f"| variant | {heads} | R^2 | changes |\n|---|{'---|' * (len(options.stops) + 2)}")
+    for name, variant in VARIANTS.items():
+        if options.only not in name:
+            continue
+        runs = [
+            train_one(variant, options.size, seed, train, held, options.stops)
+            for seed in range(options.seeds)
+        ]
+        cells = []
+        for stop in range(len(options.stops)):
+            used = statistics.mean(run[0][stop][0] for run in runs)
+            error = statistics.mean(run[0][stop][1] for run in runs)
+            cells.append(f"{used:.1f}/{error:.3f}".replace("/0.", "/."))
+        score = statistics.mean(run[1] for run in runs)
+        moves = statistics.mean(run[2] for run in runs)
+        print(f"| {name} | {' | '.join(cells)} | {score:.2f} | {moves:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
