@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 
@@ -35,6 +35,17 @@ class Agent:
     sampler: Sampler
     schedule: Schedule
     rollout: RolloutConfig
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A recipe with options that are meant for a length of training."""
+
+    def check_length(self, t_max: int) -> str:
+        """A note on what t_max environment steps mean for them, or "".
+
+        ConfigError where they are over before the training is.
+        """
 
 
 class RecipeConfig(Protocol):

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from marl import seeding
+from marl.algos.agent import Timed
 from marl.errors import CheckpointError, EnvError
 from marl.log.log import Log, open_log
 from marl.log.summary import Summary
@@ -52,6 +53,8 @@ class Trainer:
         self.run = plan.run
         assert plan.run.seed is not None
         self.seed = plan.run.seed
+        recipe = plan.recipe
+        self.note = recipe.check_length(self.run.t_max) if isinstance(recipe, Timed) else ""
         torch.set_num_threads(self.run.torch_threads)
         self.device = pick_device(self.run.device)
         seeding.seed_everything(self.seed)
@@ -311,6 +314,8 @@ def train(trainer: Trainer, sinks: Sequence[MetricSink] = ()) -> Summary:
         notes = resume(trainer, Path(plan.run.resume)) if plan.run.resume is not None else []
         log = trainer.open_log(sinks)
         try:
+            if trainer.note:
+                notes.append(f"note: {trainer.note}")
             for note in [trainer.introduction(), *notes]:
                 log.message(note)
             summary = trainer.train(log)

@@ -224,6 +224,19 @@ def test_absent_cuda_is_one_line():
         pick_device("cuda")
 
 
+def test_a_learning_rate_that_ends_before_the_run_is_refused_and_leaves_no_folder(tmp_path):
+    settings = {"learner.anneal": 500, "rollout.steps": 20, "t_max": 600}
+    with pytest.raises(ConfigError, match=r"learner\.anneal: .*set learner\.anneal=600"):
+        Trainer(plan_for(tmp_path, "ppo", "gymnasium", **settings))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_learning_rate_that_outlasts_the_run_is_said(tmp_path, capsys):
+    settings = {"learner.anneal": 1000, "rollout.steps": 20, "t_max": 160}
+    train(plan_for(tmp_path, "ppo", "gymnasium", **settings))
+    assert "note: at t_max=160 the learning rate has fallen to 84 %" in capsys.readouterr().out
+
+
 def test_a_replay_beyond_memory_is_one_line(tmp_path):
     with pytest.raises(ConfigError, match=r"buffer\.episodes: no memory"):
         Trainer(plan_for(tmp_path, "qmix", "two_step", **{"buffer.episodes": 10**13}))
