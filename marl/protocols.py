@@ -339,6 +339,22 @@ class Buffer(Protocol):
     def load_state_dict(self, state: State) -> None: ...
 
 
+@dataclass(frozen=True)
+class DataFile:
+    """A file of experience, and what tells it from any other."""
+
+    path: str  # absolute
+    sha256: str
+
+
+@runtime_checkable
+class FromFile(Protocol):
+    """A buffer whose experience lies in a file: a run says which, and goes on with no other."""
+
+    @property
+    def file(self) -> DataFile: ...
+
+
 class Sampler(Protocol):
     """Draws what one update learns from."""
 

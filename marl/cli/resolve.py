@@ -40,6 +40,8 @@ ONCE = ("resume", "checkpoint", "load_step", "episodes", "max_seconds", "video")
 PLAYS = ("evaluate", "replay")
 # A resumed run must stay the run that it was.
 FIXED = ("seed", "num_envs", "results_dir", "label")
+# A resumed run may be told where its data is now; whether it is the same shows when it is read.
+MOVABLE = ("buffer.path",)
 
 
 @dataclass
@@ -216,6 +218,8 @@ def _check_unchanged(values: Mapping[str, object], folder: Path) -> None:
     free = {*field_types(RunConfig), *NAMES} - set(FIXED)
     recorded = flatten(read_config(folder)[0])
     for key, value in flatten(values).items():
+        if key in MOVABLE:
+            continue
         if key.split(".")[0] not in free and key in recorded and recorded[key] != value:
             raise ConfigError(
                 f"{key}: {folder} was trained with {recorded[key]!r}, and a resumed run keeps it; "

@@ -15,12 +15,12 @@ from marl.algos.agent import Timed
 from marl.errors import CheckpointError, EnvError
 from marl.log.log import Log, open_log
 from marl.log.summary import Summary
-from marl.protocols import Behaviour, MetricSink, Progress, Rollout, State, VecEnv
+from marl.protocols import Behaviour, FromFile, MetricSink, Progress, Rollout, State, VecEnv
 from marl.replay.battles import TraceLog
 from marl.replay.film import Fact
 from marl.replay.folder import ReplayFolder
 from marl.run import checkpoint
-from marl.run.folder import open_folder
+from marl.run.folder import open_folder, write_config, write_dataset
 from marl.run.interrupts import StopRequest
 from marl.run.meter import Meter
 from marl.run.plan import Plan, pick_device
@@ -62,7 +62,11 @@ class Trainer:
         try:
             self.agent = plan.recipe.build(self.env.spec, self.device)
             len(self.agent.buffer)  # reads a dataset, so that it is refused before a folder is made
+            buffer = self.agent.buffer
+            self.dataset = buffer.file if isinstance(buffer, FromFile) else None
             self.folder = open_folder(plan, self.env.spec.name)
+            if self.dataset is not None and plan.run.resume is None:
+                write_dataset(self.folder, self.dataset)
         except BaseException:
             self.env.close()
             raise
@@ -254,11 +258,13 @@ class Trainer:
             "sampling_rng": self.sampling_rng.get_state(),
             "meter": self.meter.state_dict(),
             "evaluations": self.evaluations,
+            "dataset": None if self.dataset is None else dict(vars(self.dataset)),
         }
 
     def load(self, parts: dict[str, State]) -> None:
         """Go on from a checkpoint's parts (on the CPU), exactly as if training never stopped."""
         train = parts["train"]
+        self._check_dataset(train.get("dataset"))
         self.counters = Counters(**train["counters"])
         self.seeds.following = self.counters.episode
         self.exploration_rng.set_state(train["exploration_rng"])
@@ -270,6 +276,15 @@ class Trainer:
         checkpoint.load_into(self.runner.load_state_dict, train["runner"], "running episodes")
         if "replay" in parts:
             checkpoint.load_into(self.agent.buffer.load_state_dict, parts["replay"], "replay")
+
+    def _check_dataset(self, before: State | None) -> None:
+        """CheckpointError where the run learnt from another file. before: that file."""
+        now = self.dataset
+        if before is not None and now is not None and before["sha256"] != now.sha256:
+            raise CheckpointError(
+                f"buffer.path: {now.path} is not the file that this run learnt from; that was "
+                f"{before['path']} with SHA-256 {before['sha256']}: say where it is now"
+            )
 
     @contextmanager
     def _saved_if_env_fails(self) -> Iterator[None]:
@@ -301,6 +316,9 @@ def resume(trainer: Trainer, path: Path) -> list[str]:
             "but not exactly as it would have"
         )
     trainer.saved_at = t_env
+    write_config(trainer.folder, trainer.plan)
+    if trainer.dataset is not None:
+        write_dataset(trainer.folder, trainer.dataset)
     return notes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import statistics
@@ -263,16 +264,18 @@ def test_a_replay_too_small_for_the_episodes_is_refused(tmp_path):
         Trainer(plan_for(tmp_path, "qmix", "two_step", **settings))
 
 
+OFFLINE = {
+    "rollout.kind": "offline",
+    "updates.kind": "offline",
+    "updates.per_round": 30,
+    "buffer.kind": "dataset",
+}
+
+
 def test_a_runs_replay_is_learnt_from_offline_and_the_clock_counts_updates(tmp_path):
     online = train(plan_for(tmp_path / "a", "qmix", "two_step", t_max=200))
     kept = checkpoint.find(online.folder)
-    offline = {
-        "rollout.kind": "offline",
-        "updates.kind": "offline",
-        "updates.per_round": 30,
-        "buffer.kind": "dataset",
-        "buffer.path": kept,
-    }
+    offline = {**OFFLINE, "buffer.path": kept}
     straight = train(plan_for(tmp_path / "b", "qmix", "two_step", t_max=120, **offline))
     half = train(plan_for(tmp_path / "c", "qmix", "two_step", t_max=60, **offline))
     resumed = train(resume_plan(half.folder, t_max=120))
@@ -283,3 +286,27 @@ def test_a_runs_replay_is_learnt_from_offline_and_the_clock_counts_updates(tmp_p
         assert part["train"]["counters"]["episode"] == 0
         del part["train"]["evaluations"]
     assert_same(*parts)
+
+
+def test_an_offline_run_says_what_it_learns_from_and_goes_on_with_nothing_else(tmp_path):
+    kept = [
+        checkpoint.find(train(plan_for(tmp_path, "qmix", "two_step", t_max=t_max)).folder)
+        for t_max in (200, 240)
+    ]
+    run = train(
+        plan_for(tmp_path, "qmix", "two_step", t_max=30, **OFFLINE, **{"buffer.path": kept[0]})
+    )
+    record = json.loads((run.folder / "dataset.json").read_text())
+    digest = hashlib.sha256((kept[0] / "replay.pt").read_bytes()).hexdigest()
+    assert record == {"path": str(kept[0] / "replay.pt"), "sha256": digest}
+    assert checkpoint.load(checkpoint.find(run.folder))["train"]["dataset"] == record
+    config = (run.folder / "config.yaml").read_text()
+    with pytest.raises(
+        CheckpointError, match=r"buffer\.path: .* is not the file that this run lea"
+    ):
+        train(resume_plan(run.folder, t_max=60, **{"buffer.path": kept[1]}))
+    assert (run.folder / "config.yaml").read_text() == config
+    moved = kept[0].rename(tmp_path / "moved")
+    train(resume_plan(run.folder, t_max=60, **{"buffer.path": moved}))
+    assert json.loads((run.folder / "dataset.json").read_text())["path"] == f"{moved}/replay.pt"
+    assert train(resume_plan(run.folder, t_max=90)).t_env == 90  # it knows the new place
