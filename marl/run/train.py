@@ -259,6 +259,7 @@ class Trainer:
             "meter": self.meter.state_dict(),
             "evaluations": self.evaluations,
             "dataset": None if self.dataset is None else dict(vars(self.dataset)),
+            "replay_rows": len(self.agent.buffer) if self.dataset is None else 0,
         }
 
     def load(self, parts: dict[str, State]) -> None:
@@ -310,7 +311,7 @@ def resume(trainer: Trainer, path: Path) -> list[str]:
     aside = checkpoint.set_aside(trainer.folder, t_env)
     if aside is not None:
         notes.append(f"going on from {t_env:,}; what came after it was moved to {aside}")
-    if "replay" not in parts:
+    if "replay" not in parts and parts["train"].get("replay_rows", 1):
         notes.append(
             "the replay of this checkpoint was not kept: it fills anew, so training goes on, "
             "but not exactly as it would have"

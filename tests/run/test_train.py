@@ -310,3 +310,19 @@ def test_an_offline_run_says_what_it_learns_from_and_goes_on_with_nothing_else(t
     train(resume_plan(run.folder, t_max=60, **{"buffer.path": moved}))
     assert json.loads((run.folder / "dataset.json").read_text())["path"] == f"{moved}/replay.pt"
     assert train(resume_plan(run.folder, t_max=90)).t_env == 90  # it knows the new place
+
+
+@pytest.mark.parametrize(
+    ("config", "env", "settings", "lost"),
+    [
+        ("ppo", "gymnasium", {"rollout.steps": 20}, False),
+        ("qmix", "two_step", {}, True),
+    ],
+)
+def test_a_replay_that_was_not_kept_is_said_where_there_was_one(
+    tmp_path, config, env, settings, lost
+):
+    plan = plan_for(tmp_path, config, env, t_max=80, save_replay_buffer=False, **settings)
+    run = train(plan)
+    notes = resume(Trainer(resume_plan(run.folder)), run.folder)
+    assert any("was not kept" in note for note in notes) is lost
