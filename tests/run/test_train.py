@@ -35,7 +35,8 @@ SETTINGS = {
 }
 VALUES = {"sampler.batch_size": 4, "epsilon.anneal": 500, "learner.target_update_interval": 10}
 LAGMA = {"bonus.start": 200, "bonus.update_interval": 8, "bonus.codebook.size": 16}
-TD3 = {
+CONTINUOUS = {
+    "env_id": "Pendulum-v1",
     "sampler.start": 100,
     "sampler.batch_size": 32,
     "noise.random_steps": 100,
@@ -92,7 +93,11 @@ def assert_same(one, two):
         ("dqn", "gymnasium", {"sampler.start": 50, **STEPS}),
         ("ppo", "gymnasium", {"rollout.steps": 20}),
         ("mappo", "sc2", {"map": "3m", "learner.epochs": 2}),
-        ("td3", "gymnasium", {"env_id": "Pendulum-v1", **TD3}),
+        ("ippo", "sc2", {"map": "3m", "learner.epochs": 2}),
+        ("td3", "gymnasium", CONTINUOUS),
+        ("ddpg", "gymnasium", CONTINUOUS),
+        ("iql", "two_step", {"updates.per_episode": 0.25}),
+        ("vdn", "two_step", {"updates.per_episode": 0.25}),
     ],
 )
 def test_n_and_n_more_steps_are_2n_steps_bit_for_bit(tmp_path, config, env, settings):
@@ -106,6 +111,13 @@ def test_n_and_n_more_steps_are_2n_steps_bit_for_bit(tmp_path, config, env, sett
         del part["train"]["evaluations"]
     assert parts[0]["train"]["counters"]["update"] > 10
     assert_same(*parts)
+
+
+def test_no_recipe_is_left_out_of_the_exact_resume():
+    (cases,) = (
+        mark.args[1] for mark in test_n_and_n_more_steps_are_2n_steps_bit_for_bit.pytestmark
+    )
+    assert {config for config, _, _ in cases} == LEARNERS.keys()
 
 
 def test_metrics_go_on_without_gap_or_repeat(tmp_path):
