@@ -190,6 +190,9 @@ class Controller(Protocol):
     def step(self, obs: Tensor, carry: Carry) -> tuple[Tensor, Tensor]:
         """One slot: obs [B,A,O] -> outputs [B,A,U], hidden [B,A,H]."""
 
+    def next_carry(self, hidden: Tensor, actions: Tensor) -> Carry:
+        """The carry after a step. hidden [B,A,H]; actions: those taken, [B,A] or [B,A,D]."""
+
     def unroll(self, batch: EpisodeBatch) -> Tensor:
         """Outputs at all slots, [B,T+1,A,U]; in the padding they mean nothing: mask them."""
 

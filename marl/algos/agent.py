@@ -13,7 +13,7 @@ from marl.runners.stopwatch import Stopwatch
 from marl.spec import EnvSpec
 
 
-class RolloutConfig(Protocol):
+class RunnerConfig(Protocol):
     """A way to collect experience; makes the runner."""
 
     kind: ClassVar[str]
@@ -34,7 +34,7 @@ class Agent:
     buffer: Buffer
     sampler: Sampler
     schedule: Schedule
-    rollout: RolloutConfig
+    rollout: RunnerConfig
 
 
 @runtime_checkable
