@@ -55,12 +55,7 @@ def load_policy(checkpoint: Path | str, **settings: object) -> Policy:
     `policy.session(num_envs)` acts with it, `policy.make_env(num_envs)` makes environments like
     those that it was trained in.
     """
-    recorded = _recorded(checkpoint, settings)
-    env = recorded.env.build(1, 1)
-    try:
-        return policies.load_policy(recorded, env)
-    finally:
-        env.close()
+    return policies.load_policy(_recorded(checkpoint, settings))
 
 
 def nested(settings: dict[str, object]) -> dict[str, object]:

@@ -27,6 +27,7 @@ from marl.run.plan import Plan, pick_device
 from marl.runners.evaluation import evaluation_seeds, play, statistics
 from marl.runners.stopwatch import Stopwatch
 from marl.seeding import EpisodeSeeds
+from marl.spec import spec_state
 
 INTERRUPTED = "interrupted"
 TEST_ENVS = 8  # at most, side by side, where tests need environments of their own
@@ -258,6 +259,7 @@ class Trainer:
             "sampling_rng": self.sampling_rng.get_state(),
             "meter": self.meter.state_dict(),
             "evaluations": self.evaluations,
+            "spec": spec_state(self.env.spec),
             "dataset": None if self.dataset is None else dict(vars(self.dataset)),
             "replay_rows": len(self.agent.buffer) if self.dataset is None else 0,
         }
