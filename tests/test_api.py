@@ -92,9 +92,7 @@ def test_a_policy_makes_no_environment_that_it_cannot_act_in(tmp_path):
     summary = api.train(api.plan("iql", "matrix", results_dir=str(tmp_path), **QUICK))
     assert api.load_policy(summary.folder, game="penalty").make_env().spec.name == "matrix/penalty"
     policy = api.load_policy(summary.folder, game="monotonic")
-    with pytest.raises(
-        EnvError, match=r"matrix/monotonic: action_width is 2, .*climbing.* 3"
-    ):
+    with pytest.raises(EnvError, match=r"matrix/monotonic: action_width is 2, .*climbing.* 3"):
         policy.make_env()
 
 

@@ -24,6 +24,7 @@ from marl.run.folder import open_folder, write_config, write_dataset
 from marl.run.interrupts import StopRequest
 from marl.run.meter import Meter
 from marl.run.plan import Plan, pick_device
+from marl.run.states import refuse_unreadable
 from marl.runners.evaluation import evaluation_seeds, play, statistics
 from marl.runners.stopwatch import Stopwatch
 from marl.seeding import EpisodeSeeds
@@ -113,6 +114,7 @@ class Trainer:
 
     def train(self, log: Log) -> Summary:
         """Train until t_max, the time limit or Ctrl-C; always ends with a checkpoint."""
+        refuse_unreadable({"learner": self.agent.learner.state_dict()})  # not after hours
         count = self.counters
         start, first = time.perf_counter(), count.t_env
         deadline = start + (self.run.max_seconds or float("inf"))

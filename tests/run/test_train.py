@@ -9,6 +9,7 @@ import statistics
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -298,6 +299,15 @@ def test_a_runs_replay_is_learnt_from_offline_and_the_clock_counts_updates(tmp_p
         assert part["train"]["counters"]["episode"] == 0
         del part["train"]["evaluations"]
     assert_same(*parts)
+
+
+def test_a_learner_that_no_checkpoint_can_hold_is_refused_before_it_learns(tmp_path):
+    trainer = Trainer(plan_for(tmp_path, "qmix", "two_step", t_max=100))
+    state = trainer.agent.learner.state_dict
+    trainer.agent.learner.state_dict = lambda: state() | {"bonus": {"table": np.zeros(2)}}
+    with pytest.raises(CheckpointError, match=r"learner\.bonus\.table is a numpy\.ndarray"):
+        run_training(trainer)
+    assert trainer.counters.t_env == 0
 
 
 def test_an_offline_run_says_what_it_learns_from_and_goes_on_with_nothing_else(tmp_path):
