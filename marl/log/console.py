@@ -15,6 +15,7 @@ from rich.table import Table
 from marl.log.intervals import wilson
 from marl.log.summary import Summary
 
+from marl.log.tensorboard import TENSORBOARD
 LINE_INTERVAL = 5.0  # seconds, at least, between two plain lines of training
 SPEED_WINDOW = 30.0  # seconds that steps/s is averaged over
 MAX_ROWS = 24  # in the table of evaluations; longer ones are thinned out
@@ -97,7 +98,8 @@ class ConsoleSink:
         self._print(time_line(summary.seconds, summary.steps_per_second))
         folder = summary.folder
         self._print(f"results      {folder}")
-        self._print(f"TensorBoard  tensorboard --logdir {folder}")
+        if (folder / TENSORBOARD).is_dir():
+            self._print(f"TensorBoard  tensorboard --logdir {folder}")
         self._print(f"evaluate     python run.py evaluate with checkpoint={folder}")
         if summary.t_env < self.t_max:
             self._print(f"go on        python run.py with resume={folder}")

@@ -8,10 +8,8 @@ from pathlib import Path
 from marl.log.console import ConsoleSink
 from marl.log.jsonl import METRICS, JsonlSink
 from marl.log.summary import Summary
-from marl.log.tensorboard import TensorBoardSink
+from marl.log.tensorboard import TENSORBOARD, TensorBoardSink
 from marl.protocols import MetricSink
-
-TENSORBOARD = "tb"
 
 
 class Log:

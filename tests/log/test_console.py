@@ -19,6 +19,8 @@ from marl.log.console import (
     time_line,
 )
 from marl.log.intervals import wilson
+from marl.log.summary import Summary
+from marl.log.tensorboard import TENSORBOARD
 
 
 @pytest.mark.parametrize(
@@ -121,6 +123,14 @@ def test_on_a_terminal_there_is_a_bar_that_goes_away():
         "console.message('the end')\n"
     )
     ours, theirs = pty.openpty()
+def test_tensorboard_is_named_where_there_are_events(tmp_path, capsys):
+    for events in (False, True):
+        if events:
+            (tmp_path / TENSORBOARD).mkdir()
+        ConsoleSink(t_max=1000).summary(Summary(tmp_path, 1000))
+        assert ("TensorBoard  tensorboard --logdir" in capsys.readouterr().out) is events
+
+
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", script]
