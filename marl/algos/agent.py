@@ -25,6 +25,19 @@ class RunnerConfig(Protocol):
 
 
 @dataclass(frozen=True)
+class Needed:
+    """What a first update waits for."""
+
+    rows: int = 1  # of the buffer: episodes, or what it holds instead
+    steps: int = 0
+
+    def __str__(self) -> str:
+        rows = [f"{self.rows:,} episodes"] if self.rows > 1 else []
+        steps = [f"{self.steps:,} steps"] if self.steps > 0 else []
+        return " and ".join([*rows, *steps]) or "experience"
+
+
+@dataclass(frozen=True)
 class Agent:
     """All that the loop needs to collect, learn and test."""
 
@@ -35,6 +48,7 @@ class Agent:
     sampler: Sampler
     schedule: Schedule
     rollout: RunnerConfig
+    needed: Needed = Needed()
 
 
 @runtime_checkable

@@ -12,7 +12,7 @@ import torch
 
 from marl import seeding
 from marl.algos.agent import Timed
-from marl.errors import CheckpointError, EnvError
+from marl.errors import CheckpointError, ConfigError, EnvError
 from marl.log.log import Log, open_log
 from marl.log.summary import Summary
 from marl.protocols import Behaviour, FromFile, MetricSink, Progress, Rollout, State, VecEnv
@@ -66,6 +66,8 @@ class Trainer:
             len(self.agent.buffer)  # reads a dataset, so that it is refused before a folder is made
             buffer = self.agent.buffer
             self.dataset = buffer.file if isinstance(buffer, FromFile) else None
+            if self.dataset is not None and not self.agent.sampler.ready(buffer):
+                raise ConfigError(f"buffer.path: {self.dataset.path}: {self._waiting()}")
             self.folder = open_folder(plan, self.env.spec.name)
             if self.dataset is not None and plan.run.resume is None:
                 write_dataset(self.folder, self.dataset)
@@ -92,6 +94,21 @@ class Trainer:
         count = max(self.run.num_envs, min(TEST_ENVS, self.run.test_episodes))
         return self.plan.env.build(count, self.run.env_threads)
 
+    def _waiting(self) -> str:
+        """Why there is no update yet."""
+        buffer = self.agent.buffer
+        held = f"{buffer.steps:,} steps in {len(buffer):,} rows"
+        if not self.agent.sampler.ready(buffer):
+            return f"the first update waits for {self.agent.needed}, and there are {held}"
+        return f"what was collected brings less than one; {held} are held"
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do up to t_max, the last evaluation included."""
+        t_env = self.counters.t_env
+        tested = bool(self.evaluations) and self.evaluations[-1]["t_env"] == t_env
+        return t_env >= self.run.t_max and tested
+
     def introduction(self) -> str:
         """What is about to be trained, in one line."""
         size = sum(parameter.numel() for parameter in self.agent.learner.parameters)
@@ -116,7 +133,7 @@ class Trainer:
         """Train until t_max, the time limit or Ctrl-C; always ends with a checkpoint."""
         refuse_unreadable({"learner": self.agent.learner.state_dict()})  # not after hours
         count = self.counters
-        start, first = time.perf_counter(), count.t_env
+        start, first, updates = time.perf_counter(), count.t_env, count.update
         deadline = start + (self.run.max_seconds or float("inf"))
         stopping = "stopping after this round, then saving; Ctrl-C again to stop at once"
         with StopRequest(lambda: log.message(stopping)) as stop, self._saved_if_env_fails():
@@ -141,6 +158,8 @@ class Trainer:
             if not stop.requested and self._evaluate(log):
                 self.saved_at = None
                 self.save()  # with that evaluation
+        if count.update == updates:
+            log.message(f"note: no update was done: {self._waiting()}")
         seconds = time.perf_counter() - start
         return Summary(
             folder=self.folder,
@@ -341,6 +360,10 @@ def train(trainer: Trainer, sinks: Sequence[MetricSink] = ()) -> Summary:
                 notes.append(f"note: {trainer.note}")
             for note in [trainer.introduction(), *notes]:
                 log.message(note)
+            if trainer.finished:
+                t_max = plan.run.t_max
+                log.message(f"already at t_max={t_max}; set t_max={2 * t_max} to go on, say")
+                return Summary(trainer.folder, trainer.counters.t_env, trainer.evaluations)
             summary = trainer.train(log)
             log.summary(summary)
         finally:

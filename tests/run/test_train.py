@@ -262,12 +262,41 @@ def test_a_recipe_that_does_not_fit_leaves_no_folder(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_resuming_a_finished_run_repeats_nothing(tmp_path):
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            {"sampler.batch_size": 64, "sampler.start": 200},
+            "waits for 64 episodes and 200 steps, and there are 80 steps in 40 rows",
+        ),
+        ({"updates.per_episode": 0.001}, "what was collected brings less than one"),
+    ],
+)
+def test_a_training_without_an_update_says_why(tmp_path, capsys, settings, said):
+    train(plan_for(tmp_path, "qmix", "two_step", t_max=80, **settings))
+    (line,) = (s for s in capsys.readouterr().out.splitlines() if "no update was done" in s)
+    assert said in line
+
+
+def test_a_dataset_too_small_for_an_update_is_refused_and_leaves_no_folder(tmp_path):
+    online = train(plan_for(tmp_path / "a", "qmix", "two_step", t_max=80))
+    settings = {**OFFLINE, "buffer.path": online.folder, "sampler.batch_size": 64}
+    with pytest.raises(
+        ConfigError, match=r"replay\.pt: the first update waits for 64 episodes, and"
+    ):
+        Trainer(plan_for(tmp_path / "b", "qmix", "two_step", t_max=60, **settings))
+    assert not (tmp_path / "b").exists()
+
+
+def test_resuming_a_finished_run_repeats_nothing(tmp_path, capsys):
     summary = train(plan_for(tmp_path, "qmix", "two_step", t_max=400))
     before = (summary.folder / "metrics.jsonl").read_text()
+    capsys.readouterr()
     again = train(resume_plan(summary.folder))
     assert (summary.folder / "metrics.jsonl").read_text() == before
     assert again.evaluations == summary.evaluations
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "already at t_max=400; set t_max=800 to go on, say"
 
 
 def test_a_replay_too_small_for_the_episodes_is_refused(tmp_path):
