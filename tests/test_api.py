@@ -96,6 +96,16 @@ def test_a_policy_makes_no_environment_that_it_cannot_act_in(tmp_path):
         policy.make_env()
 
 
+def test_an_environment_is_asked_for_the_contract_by_name_or_by_its_options():
+    api.check_env("two_step")
+    api.check_env("matrix", num_envs=2, game="penalty")
+    api.check_env(TwoStepConfig())
+    with pytest.raises(ConfigError, match="gme: unknown key; did you mean 'game'"):
+        api.check_env("matrix", gme="penalty")
+    with pytest.raises(ConfigError, match="game: settings go with a name"):
+        api.check_env(TwoStepConfig(), game="penalty")
+
+
 def test_the_readmes_examples_run(tmp_path, monkeypatch):
     """Every block of Python in the README, in order, as one program."""
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)

@@ -24,6 +24,7 @@ from marl.config.files import (
 from marl.config.hints import nearest_or_plugin
 from marl.config.schema import field_types, flatten, split_parse, to_mapping
 from marl.errors import ConfigError, nearest_or_all
+from marl.protocols import EnvConfig
 from marl.run.folder import read_config, run_folder
 from marl.run.plan import Plan, RunConfig
 
@@ -102,6 +103,22 @@ def make_plan(arguments: Arguments) -> Plan:
         sources={key: layers.sources.get(key, CODE) for key in flatten(values)}
         | {"config": COMMAND_LINE, "env_config": COMMAND_LINE},
     )
+
+
+def make_env_config(name: str, updates: Mapping[str, object]) -> EnvConfig:
+    """The options of an environment alone, as `--env-config=name with ...` would have them."""
+    plugins, layers = Plugins(), Layers()
+    plugins.add(updates.get("plugins"))
+    _lay_file(layers, plugins, "env-config", name)
+    layers.lay(updates, COMMAND_LINE)
+    layers.values["plugins"] = plugins.names
+    _, known = _registry("env-config")
+    env_name = _registered(layers, "env", known, f"--env-config={name}")
+    settings = {key: value for key, value in layers.values.items() if key not in NAMES}
+    config: EnvConfig = split_parse(
+        settings, {"run": RunConfig, "env": known[env_name]}, layers.sources
+    )["env"]
+    return config
 
 
 def _check_command(arguments: Arguments) -> None:
