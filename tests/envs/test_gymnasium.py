@@ -132,3 +132,11 @@ def test_an_environment_without_a_limit_takes_ours():
     env.reset(seeds_of(1))
     cut = [bool(env.step(np.array([[0]])).truncated[0]) for _ in range(4)]
     assert cut == [False, False, False, True]
+
+
+def test_an_action_without_room_between_its_bounds_is_refused_in_one_line():
+    space = spaces.Box(np.array([0.0, 1.0]), np.array([1.0, 1.0]), dtype=np.float64)
+    with pytest.raises(
+        EnvError, match=r"test: its actions are Box.*; each low must be below its hi"
+    ):
+        decoder("test", space)
