@@ -20,6 +20,7 @@ from marl.run import policy as policies
 from marl.run import train as training
 from marl.run.plan import Plan
 from marl.run.policy import Policy
+from marl.run.trainer import Trainer
 
 __all__ = [
     "Plan",
@@ -44,7 +45,7 @@ def plan(config: str, env_config: str, **settings: object) -> Plan:
 
 def train(plan: Plan) -> Summary:
     """Train into a new folder of results, with checkpoints and metrics as run.py writes them."""
-    return training.train(training.Trainer(plan))
+    return training.train(Trainer(plan))
 
 
 def resume(folder: Path | str, **settings: object) -> Summary:

@@ -13,7 +13,8 @@ from builders import SMALL, NoiseEnv
 from marl.cli.arguments import split
 from marl.cli.resolve import make_plan
 from marl.protocols import Breakable, Step
-from marl.run.train import Trainer, train
+from marl.run.train import train
+from marl.run.trainer import Trainer
 
 STEPS = 8  # of each environment in a collection
 SETTINGS = [

@@ -21,8 +21,9 @@ from marl.log.summary import Summary
 from marl.registry import LEARNERS
 from marl.run import checkpoint
 from marl.run.plan import Plan, pick_device
-from marl.run.train import Trainer, resume
+from marl.run.train import resume
 from marl.run.train import train as run_training
+from marl.run.trainer import Trainer
 
 SETTINGS = {
     "num_envs": 4,
