@@ -33,7 +33,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python run.py bench
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) build *.egg-info marl/engine/__pycache__
+	rm -rf $(VENV) $(CLIENTS) build *.egg-info marl/__pycache__
 
 PROJECT_FILES := setup.cfg pyproject.toml constraints.txt
 PIP = $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt

@@ -63,6 +63,19 @@ class Layout(Mapping[str, Column]):
 WON = Column("won", "episode", (), torch.bool)  # ended in a win; for parts that ask for it
 
 
+def goal_columns(spec: EnvSpec) -> tuple[Column, Column]:
+    """The goal and what is achieved, at each slot; for parts that ask for them.
+
+    Of slots, not of episodes: an environment may set another goal within an episode, and whatever
+    is cut out of one brings its goal along.
+    """
+    shape = (spec.goal_dim,)
+    return (
+        Column("goal", "slot", shape, torch.float32),
+        Column("achieved_goal", "slot", shape, torch.float32),
+    )
+
+
 def layout_of(spec: EnvSpec, extras: Iterable[Column] = ()) -> Layout:
     """The columns of every batch of this environment's experience, and those that parts add."""
     agents = (spec.n_agents,)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from marl.batch import Column, EpisodeBatch, Layout
 from marl.seeding import EpisodeSeeds
-from marl.spec import EnvSpec
+from marl.spec import EnvSpec, Goals
 
 Metrics = dict[str, Tensor]  # 0-d tensors; the loop alone turns them into numbers
 State = dict[str, Any]  # tensors, numbers, strings, and dicts and lists of them
@@ -44,6 +44,8 @@ class Observation(NamedTuple):
     obs: NDArray[np.float32]  # [E,A,O]
     state: NDArray[np.float32]  # [E,S]
     avail: NDArray[np.bool_] | None  # [E,A,U]; None where actions are continuous
+    goal: NDArray[np.float32] | None = None  # [E,G]; None where there are no goals
+    achieved_goal: NDArray[np.float32] | None = None  # [E,G], likewise
 
     @property
     def mask(self) -> NDArray[np.bool_]:
@@ -106,6 +108,41 @@ class Breakable(Protocol):
 
     def incidents(self) -> dict[str, float]:
         """Counts of failures since the start, by name of the metric."""
+
+
+@runtime_checkable
+class GoalEnv(Goals, Protocol):
+    """A VecEnv whose episodes have goals: vectors of `spec.goal_dim` numbers, `spec.goals` itself.
+
+    Its observations have `goal` and `achieved_goal`, and each agent's obs and the state end with
+    the goal. A step is paid `reward(achieved_goal, goal)`, of the observation after it, and where
+    `terminated` of the two is true the episode is over (it may end for other reasons too).
+    """
+
+
+@dataclass(frozen=True)
+class Table:
+    """A finite environment written down: X states, J joint actions, each legal in every state.
+
+    Time limits are not in it.
+    """
+
+    actions: NDArray[np.int64]  # [J,A]
+    transition: NDArray[np.float64]  # [X,J,X], probability of the next state
+    reward: NDArray[np.float64]  # [X,J], the mean
+    terminal: NDArray[np.bool_]  # [X], nothing follows: every action stays there and pays 0
+    start: NDArray[np.float64]  # [X], probability of the first state
+
+
+@runtime_checkable
+class TableModel(Protocol):
+    """A VecEnv whose rules are tables, for planners."""
+
+    def table(self) -> Table:
+        """The rules, those of all E environments."""
+
+    def table_state(self) -> NDArray[np.int64]:
+        """Number of the state that each environment is in, [E]; terminal where its rules ended."""
 
 
 class EnvConfig(Protocol):
@@ -194,7 +231,7 @@ class Controller(Protocol):
         """The carry after a step. hidden [B,A,H]; actions: those taken, [B,A] or [B,A,D]."""
 
     def unroll(self, batch: EpisodeBatch) -> Tensor:
-        """Outputs at all slots, [B,T+1,A,U]; in the padding they mean nothing: mask them."""
+        """Outputs at all slots, zero in the padding, [B,T+1,A,U]."""
 
 
 @dataclass(frozen=True)
@@ -298,13 +335,26 @@ class ExplainableBonus(Protocol):
         """Series of one episode (B = 1, no padding), without learning from it."""
 
 
+class Quantized(NamedTuple):
+    """Vectors replaced by codes."""
+
+    vectors: Tensor  # [...,D], the codes'; a gradient goes straight through to what they replace
+    indices: Tensor  # [...] int64, of the codes
+
+
 class Quantizer(Protocol):
-    """Maps vectors to a finite set of codes."""
+    """Maps vectors to a finite set of codes, 0..n_codes-1, each with a vector of its own."""
 
     n_codes: int
 
     def encode(self, states: Tensor) -> Tensor:
-        """states [...,S] -> code index [...], int64; no gradient."""
+        """states [...,S] -> code index [...], int64, through its own encoder; no gradient."""
+
+    def quantize(self, vectors: Tensor) -> Quantized:
+        """Codes for latent vectors [...,D], past the encoder."""
+
+    def look_up(self, codes: Tensor) -> Tensor:
+        """codes [...] -> their vectors [...,D]."""
 
 
 # Experience
@@ -327,6 +377,9 @@ class Buffer(Protocol):
 
     def episodes(self, rows: Tensor) -> EpisodeBatch:
         """Copies of whole rows 0..len-1 (0 is the oldest), cut to the longest; rows: [B]."""
+
+    def lengths(self, rows: Tensor) -> Tensor:
+        """Steps of these rows, [B]."""
 
     def locate(self, picks: Tensor) -> tuple[Tensor, Tensor]:
         """Row and step of the picks-th held step, 0..steps-1 from the oldest on; [B] each."""
@@ -360,6 +413,8 @@ class FromFile(Protocol):
 
 class Sampler(Protocol):
     """Draws what one update learns from."""
+
+    columns: tuple[Column, ...]  # that it needs of the experience beyond the environment's
 
     def ready(self, buffer: Buffer) -> bool: ...
 

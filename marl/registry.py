@@ -20,6 +20,7 @@ from marl.scripted.players import (
 )
 from marl.single_agent.actor_critic.ddpg import DdpgConfig
 from marl.single_agent.actor_critic.td3 import Td3Config
+from marl.single_agent.planning.value_iteration import ValueIterationConfig
 from marl.single_agent.policy_gradient.ppo import PpoConfig
 from marl.single_agent.value.dqn import DqnConfig
 
@@ -36,12 +37,13 @@ LEARNERS: dict[str, type[RecipeConfig]] = {
     "td3": Td3Config,
     "ppo": PpoConfig,
 }
-# Recipes that play by a script.
+# Recipes that play by a script or a plan.
 PLAYERS: dict[str, type[PlayerConfig]] = {
     "random": RandomConfig,
     "heuristic": HeuristicConfig,
     "focus_fire": FocusFireConfig,
     "kite": KiteConfig,
+    "value_iteration": ValueIterationConfig,
 }
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,12 +46,31 @@ class Continuous:
 Action = Discrete | Continuous
 
 
+class Goals(Protocol):
+    """Values of goals, each a vector of G numbers that the whole team pursues.
+
+    Pure functions: nothing but their arguments counts. What is achieved and the goal are those
+    after a step, as gymnasium-robotics has it.
+    """
+
+    def reward(
+        self, achieved: NDArray[np.float32], goal: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Rewards of steps that achieved this, had that been the goal: [...,G] each -> [...]."""
+
+    def terminated(
+        self, achieved: NDArray[np.float32], goal: NDArray[np.float32]
+    ) -> NDArray[np.bool_]:
+        """Whether nothing follows, for the goal's sake: [...,G] each -> bool [...]."""
+
+
 @dataclass(frozen=True)
 class EnvSpec:
     """One environment's sizes. Every array shape in the project comes from here.
 
     `name` is part of every result: `<environment>-<backend>/<map>`, for example
     `sc2-engine/3s_vs_5z`. `reports_win` says whether episodes end with a `battle_won` outcome.
+    Where episodes have goals, each agent's observation and the state end with the goal's numbers.
     """
 
     name: str
@@ -61,6 +80,17 @@ class EnvSpec:
     state_dim: int  # S
     episode_limit: int  # most steps in one episode
     reports_win: bool = False
+    goal_dim: int = 0  # G, 0 where there are no goals
+    goals: Goals | None = field(default=None, compare=False, repr=False)  # their values
+
+    def __post_init__(self) -> None:
+        if (self.goal_dim > 0) != (self.goals is not None):
+            raise ValueError(f"{self.name}: goal_dim={self.goal_dim} and goals go together")
+        if self.goal_dim > min(self.obs_dim, self.state_dim):
+            raise ValueError(
+                f"{self.name}: obs of {self.obs_dim} and state of {self.state_dim} numbers can't "
+                f"end with a goal of {self.goal_dim}"
+            )
 
     @property
     def n_actions(self) -> int:

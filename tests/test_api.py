@@ -79,6 +79,12 @@ def test_a_policy_is_loaded_without_its_environment(tmp_path, monkeypatch):
     assert policy.session(2).carry["hidden"].shape[0] == 2
 
 
+def test_a_policy_with_goals_asks_its_environment_for_their_values(tmp_path):
+    plan = api.plan("dqn", "bit_flip", results_dir=str(tmp_path), **QUICK)
+    policy = api.load_policy(api.train(plan).folder)
+    assert policy.spec.goal_dim > 0
+
+
 def test_a_checkpoint_without_the_sizes_asks_the_environment(tmp_path):
     summary = api.train(api.plan("qmix", "two_step", results_dir=str(tmp_path), **QUICK))
     newest = checkpoint.find(summary.folder)

@@ -6,7 +6,8 @@ import pytest
 import torch
 from builders import SMALL, VECTORS, random_batch
 
-from marl.batch import WON, Column, EpisodeBatch, Layout, layout_of
+from marl.batch import WON, Column, EpisodeBatch, Layout, goal_columns, layout_of
+from marl.envs.goals import BitFlipConfig
 
 LOG_PROB = Column("log_prob", "step", (3,), torch.float32)
 GOAL = Column("goal", "slot", (2,), torch.float32)
@@ -48,6 +49,13 @@ def test_columns_of_parts_stand_at_their_level():
     assert {"won": (2,), "goal": (2, 5, 2), "log_prob": (2, 4, 3)}.items() <= shapes(
         layout, 2, 4
     ).items()
+
+
+def test_goals_stand_at_each_slot():
+    spec = BitFlipConfig(bits=2).build(1, 1).spec
+    layout = layout_of(spec, goal_columns(spec))
+    assert layout.names("slot") == ["obs", "state", "avail", "goal", "achieved_goal"]
+    assert layout["goal"] == GOAL
 
 
 def test_two_parts_may_ask_for_the_same_column():

@@ -23,6 +23,7 @@ from benchmarks.imports import (
 ORDER = [
     {"api"},
     {"cli"},
+    {"campaign"},
     {"doctor", "watch", "registry"},
     {"run", "sc2api", "single_agent"},
     {"algos", "replay"},
@@ -32,6 +33,7 @@ ORDER = [
     {"protocols"},
     {"batch"},
     {"config", "engine"},
+    {"compiled"},
     {"errors", "seeding", "spec"},
 ]
 
@@ -60,10 +62,11 @@ def test_no_part_imports_what_stands_above_it():
     assert not wrong
 
 
-def test_the_engine_imports_nothing_of_marl_but_its_errors():
-    inside = {name for name in IMPORTS if name.startswith("marl.engine")}
+def test_the_engine_imports_nothing_of_marl_but_errors_and_how_it_is_compiled():
+    inside = {name for name in IMPORTS if name.startswith(("marl.engine", "marl.compiled"))}
     outside = set().union(*(IMPORTS[name] for name in inside)) - inside
     assert outside <= {"marl.errors", "marl"}
+    assert not any(name.startswith("marl.engine") for name in IMPORTS["marl.compiled.jit"])
 
 
 def test_only_recipes_bring_concrete_parts_together():

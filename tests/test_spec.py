@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from builders import SMALL, STALKERS, VECTORS
 
+from marl.envs.goals import BitFlipConfig
 from marl.spec import Continuous, spec_from, spec_state
 
 
@@ -49,3 +51,22 @@ def test_a_spec_comes_back_from_a_checkpoint(spec):
     torch.save(spec_state(spec), file)
     file.seek(0)
     assert spec_from(torch.load(file, weights_only=True)) == spec
+
+
+def test_a_spec_that_is_more_than_numbers_is_not_for_a_checkpoint():
+    assert spec_state(BitFlipConfig(bits=3).build(1, 1).spec) is None
+
+
+def test_a_goals_size_and_its_values_go_together():
+    spec = BitFlipConfig(bits=3).build(1, 1).spec
+    assert spec == BitFlipConfig(bits=3).build(2, 1).spec  # whoever computes the values
+    assert SMALL.goal_dim == 0
+    for wrong in ({"goal_dim": 0}, {"goals": None}):
+        with pytest.raises(ValueError, match=r"bit_flip/3: goal_dim=[03] and goals go together"):
+            replace(spec, **wrong)
+
+
+def test_a_goal_that_observations_cannot_end_with_is_refused():
+    spec = BitFlipConfig(bits=3).build(1, 1).spec
+    with pytest.raises(ValueError, match="state of 2 numbers can't end with a goal of 3"):
+        replace(spec, state_dim=2)

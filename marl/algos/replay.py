@@ -8,8 +8,7 @@ from marl.algos.agent import Agent, Needed
 from marl.batch import layout_of
 from marl.buffers.episodes import BufferConfig
 from marl.buffers.kinds import ReplayConfig
-from marl.buffers.samplers import EpisodeSamplerConfig, SamplerConfig, SliceSamplerConfig
-from marl.errors import ConfigError
+from marl.buffers.samplers import EpisodeSamplerConfig, SamplerConfig
 from marl.intrinsic.config import BonusConfig
 from marl.intrinsic.none import NoBonusConfig
 from marl.protocols import Actor, IntrinsicReward, Learner
@@ -48,16 +47,7 @@ class ReplayRecipeConfig:
         """ConfigError where these parts don't go together, or not with the environment."""
         sampler, kinds = self.sampler, f"not {self.rollout.kind} and {self.buffer.kind}"
         whole = self.rollout.whole_episodes and self.buffer.whole_episodes
-        if sampler.whole_episodes and not whole:
-            raise ConfigError(
-                "sampler.kind: whole episodes need rollout.kind=episodes and buffer.kind=episodes, "
-                f"{kinds}; or use sampler.kind=slices"
-            )
-        if isinstance(sampler, SliceSamplerConfig) and sampler.length > 1 and not whole:
-            raise ConfigError(
-                f"sampler.length: slices of {sampler.length} steps need rollout.kind=episodes and "
-                f"buffer.kind=episodes, {kinds}; use sampler.length=1"
-            )
+        sampler.check(spec, whole, kinds)
         self.buffer.check(spec, sampler.episodes_needed, sampler.steps_needed)
         self.bonus.check(spec, whole and sampler.whole_episodes)
 
@@ -65,13 +55,14 @@ class ReplayRecipeConfig:
         self, spec: EnvSpec, actor: Actor, learner: Learner, bonus: IntrinsicReward
     ) -> Agent:
         """The agent of an actor and a learner, with the replay that they need."""
-        layout = layout_of(spec, (*actor.columns, *bonus.columns))
+        sampler = self.sampler.build(spec)
+        layout = layout_of(spec, (*actor.columns, *bonus.columns, *sampler.columns))
         return Agent(
             layout=layout,
             actor=actor,
             learner=learner,
             buffer=self.buffer.build(layout, spec),
-            sampler=self.sampler.build(),
+            sampler=sampler,
             schedule=self.updates.build(),
             rollout=self.rollout,
             needed=Needed(self.sampler.episodes_needed, self.sampler.steps_needed),

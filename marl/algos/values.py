@@ -34,9 +34,10 @@ class ValueRecipeConfig(ReplayRecipeConfig):
                 f"{spec.name} has continuous actions, which have no table of values; "
                 "choose --config=td3, ddpg or ppo"
             )
-        if self.agent.kind == "rnn" and getattr(self.sampler, "length", None) == 1:
+        if self.agent.kind == "rnn" and self.sampler.single_steps:
             raise ConfigError(
-                "sampler.length: agent.kind=rnn learns from what came before; use longer slices or "
+                f"sampler.kind: {self.sampler.kind} gives single steps, and agent.kind=rnn learns "
+                "from what came before; use sampler.kind=slices with sampler.length above 1, or "
                 "agent.kind=mlp"
             )
         super().check(spec)

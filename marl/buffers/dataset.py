@@ -114,6 +114,9 @@ class Dataset:
     def episodes(self, rows: Tensor) -> EpisodeBatch:
         return self.held.episodes(rows)
 
+    def lengths(self, rows: Tensor) -> Tensor:
+        return self.held.lengths(rows)
+
     def locate(self, picks: Tensor) -> tuple[Tensor, Tensor]:
         return self.held.locate(picks)
 

@@ -136,8 +136,11 @@ class EpisodeBuffer:
             column[past_end[layout_column.level]] = 0
         return batch
 
+    def lengths(self, rows: Tensor) -> Tensor:
+        return self.row_lengths[self._places(rows)]
+
     def locate(self, picks: Tensor) -> tuple[Tensor, Tensor]:
-        lengths = self.row_lengths[self._places(torch.arange(self.count))]
+        lengths = self.lengths(torch.arange(self.count))
         ends = lengths.cumsum(0)  # [episodes]
         rows = torch.searchsorted(ends, picks, right=True)
         return rows, picks - (ends[rows] - lengths[rows])

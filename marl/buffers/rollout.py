@@ -42,6 +42,9 @@ class RolloutBuffer:
                     together[name][row, : batch[name].shape[1]] = batch[name][0]
         return together
 
+    def lengths(self, rows: Tensor) -> Tensor:
+        return torch.tensor([self.held[row].steps for row in rows.tolist()], dtype=torch.int64)
+
     def locate(self, picks: Tensor) -> tuple[Tensor, Tensor]:
         return self._stored().locate(picks)
 

@@ -8,8 +8,12 @@ from typing import ClassVar
 
 import torch
 
+from marl.batch import Column
+from marl.buffers.hindsight import HindsightSamplerConfig
 from marl.config.schema import option
+from marl.errors import ConfigError
 from marl.protocols import BATCH, Buffer, Sampler, Samples
+from marl.spec import EnvSpec
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,7 @@ class EpisodeSamplerConfig:
 
     kind: ClassVar[str] = "episodes"
     whole_episodes: ClassVar[bool] = True
+    single_steps: ClassVar[bool] = False
     batch_size: int = option(32, low=1)  # episodes
     start: int = option(0, low=0)  # steps that must be stored before the first update
 
@@ -31,7 +36,15 @@ class EpisodeSamplerConfig:
         """Steps that must be stored before the first update."""
         return self.start
 
-    def build(self) -> WholeEpisodes:
+    def check(self, spec: EnvSpec, whole: bool, kinds: str) -> None:
+        """ConfigError where rows may be less than episodes. whole: they are; kinds: who says so."""
+        if not whole:
+            raise ConfigError(
+                "sampler.kind: whole episodes need rollout.kind=episodes and buffer.kind=episodes, "
+                f"{kinds}; or use sampler.kind=slices"
+            )
+
+    def build(self, spec: EnvSpec) -> WholeEpisodes:
         return WholeEpisodes(self.batch_size, self.start)
 
 
@@ -55,15 +68,30 @@ class SliceSamplerConfig:
         """Steps that must be stored before the first update."""
         return max(self.start, self.batch_size)
 
-    def build(self) -> Slices:
+    @property
+    def single_steps(self) -> bool:
+        """Whether a sample holds nothing but transitions."""
+        return self.length == 1
+
+    def check(self, spec: EnvSpec, whole: bool, kinds: str) -> None:
+        """ConfigError where rows may be too short. whole: they are episodes; kinds: who says so."""
+        if self.length > 1 and not whole:
+            raise ConfigError(
+                f"sampler.length: slices of {self.length} steps need rollout.kind=episodes and "
+                f"buffer.kind=episodes, {kinds}; use sampler.length=1"
+            )
+
+    def build(self, spec: EnvSpec) -> Slices:
         return Slices(self.batch_size, self.length, self.start)
 
 
-SamplerConfig = EpisodeSamplerConfig | SliceSamplerConfig
+SamplerConfig = EpisodeSamplerConfig | SliceSamplerConfig | HindsightSamplerConfig
 
 
 class WholeEpisodes:
     """Episodes without replacement, cut to the longest one drawn."""
+
+    columns: tuple[Column, ...] = ()
 
     def __init__(self, batch_size: int, start: int = 0) -> None:
         self.batch_size = batch_size
@@ -86,6 +114,8 @@ class WholeEpisodes:
 class Slices:
     """Slices of `length` steps, every stored step equally likely to be the first of one."""
 
+    columns: tuple[Column, ...] = ()
+
     def __init__(self, batch_size: int, length: int = 1, start: int = 0) -> None:
         self.batch_size = batch_size
         self.length = length
@@ -105,6 +135,8 @@ class Slices:
 class AllRows:
     """Takes all rows out of the buffer."""
 
+    columns: tuple[Column, ...] = ()
+
     def ready(self, buffer: Buffer) -> bool:
         return len(buffer) > 0
 
@@ -122,6 +154,7 @@ class NamedSamplers:
 
     def __init__(self, samplers: Mapping[str, Sampler]) -> None:
         self.samplers = dict(samplers)
+        self.columns = tuple(column for part in samplers.values() for column in part.columns)
 
     def ready(self, buffer: Buffer) -> bool:
         return all(sampler.ready(buffer) for sampler in self.samplers.values())

@@ -77,6 +77,9 @@ class TransitionBuffer:
         places = (self.oldest + rows) % self.capacity
         return self.storage.map(lambda stored: stored.index_select(0, places))
 
+    def lengths(self, rows: Tensor) -> Tensor:
+        return torch.ones_like(rows)
+
     def locate(self, picks: Tensor) -> tuple[Tensor, Tensor]:
         return picks, torch.zeros_like(picks)
 

@@ -62,6 +62,10 @@ def run_tool(arguments: Arguments) -> int:
         from marl.doctor import command as doctor
 
         return doctor.run(arguments.updates)
+    if arguments.command == "reproduce":
+        from marl.campaign import command as campaign
+
+        return campaign.run(arguments.updates, lambda words: make_plan(split(words)))
     from marl.watch import command as watch
 
     return watch.run(arguments.updates)
@@ -89,6 +93,8 @@ commands
   bench         measure the engine and the learners
   print_config  print every setting and where it was set
   watch         follow a training in the browser: `watch with run=<run or results folder>`
+  reproduce     run a campaign of trainings: `reproduce with suite=smoke` (configs/suites/); what is
+                finished keeps a summary in docs/results/, so that work adds up
   doctor        check this machine: list faults, missing packages and what to do;
                 `with install_engine_as_sc2=<folder>` lets the game's clients play on the engine
 

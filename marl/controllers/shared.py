@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from marl.batch import EpisodeBatch
 from marl.nets.agents import AgentConfig
-from marl.nets.ragged import Ragged
+from marl.nets.packed import Packed
 from marl.protocols import Carry
 from marl.spec import Discrete, EnvSpec
 
 ALL = slice(None)
+
+
+class Reading(NamedTuple):
+    """What a controller's network sees of a batch."""
+
+    inputs: Tensor  # [P,A,I]
+    packed: Packed  # where they stand in the batch
 
 
 class SharedController(nn.Module):
@@ -74,39 +83,35 @@ class SharedController(nn.Module):
         """One slot: obs [B,A,O] -> outputs [B,A,U], hidden [B,A,H]."""
         shape = (obs.shape[0], self.n_agents, -1)
         inputs = self.inputs(obs, carry["actions"], carry["started"]).flatten(0, 1)  # [B*A,I]
-        outputs, hidden = self.net(inputs[None], carry["hidden"].flatten(0, 1))
-        return outputs[0].view(shape), hidden.view(shape)
+        outputs, hidden = self.net(inputs, carry["hidden"].flatten(0, 1))
+        return outputs.view(shape), hidden.view(shape)
 
     def unroll(self, batch: EpisodeBatch, slots: slice = ALL) -> Tensor:
-        """Outputs at all filled slots, [B,T+1,A,U].
+        """Outputs at all filled slots, zero in the padding, [B,T+1,A,U].
 
-        In the padding the numbers mean nothing and must be masked. Every episode (or slice) starts
-        with blank hidden numbers. slots: those asked for; what a network without memory does not
-        need for them is not computed.
+        Every episode (or slice) starts with blank hidden numbers. slots: those asked for; what a
+        network without memory does not need for them is not computed.
         """
         if self.net.recurrent:
-            return self._unroll(batch, ALL)[:, slots]
-        return self._unroll(batch, slots)
+            return self.outputs_of(self.read(batch))[:, slots]
+        return self.outputs_of(self.read(batch, slots))
 
     def seen(self, batch: EpisodeBatch) -> Tensor:
         """Features of each agent beside its actions and number, [B,T+1,A,O]."""
         return batch.obs
 
-    def _unroll(self, batch: EpisodeBatch, slots: slice) -> Tensor:
+    def read(self, batch: EpisodeBatch, slots: slice = ALL) -> Reading:
+        """The inputs at these slots: the same for every network of this shape."""
         previous = torch.cat([batch.previous_actions[:, None], batch.actions], dim=1)
         started = torch.zeros_like(batch.slots_filled)
         started[:, 0] = batch.started
-
-        def run(hidden: Tensor, *parts: Tensor) -> tuple[Tensor, Tensor]:
-            """Some rows' consecutive slots: outputs [t,b,A,U], hidden [b,A,H]."""
-            inputs = self.inputs(*parts)  # [t,b,A,I]
-            length, rows = inputs.shape[:2]
-            outputs, hidden = self.net(inputs.flatten(1, 2), hidden.flatten(0, 1))
-            shape = (length, rows, self.n_agents, self.outputs)
-            return outputs.view(shape), hidden.view(rows, self.n_agents, -1)
-
         filled = batch.slots_filled[:, slots]
-        ragged = Ragged(filled.sum(1), filled.shape[1])
-        hidden = self.initial_carry(batch.size)["hidden"]
-        parts = (self.seen(batch), previous, started)
-        return ragged.scan(run, hidden, *(part[:, slots] for part in parts))
+        packed = Packed(filled.sum(1), filled.shape[1])
+        parts = (packed.pack(part[:, slots]) for part in (self.seen(batch), previous, started))
+        return Reading(self.inputs(*parts), packed)
+
+    def outputs_of(self, reading: Reading) -> Tensor:
+        """Outputs at the slots that were read, zero in the padding, [B,T',A,U]."""
+        sizes = reading.packed.sizes * self.n_agents
+        outputs = self.net.unroll(reading.inputs.flatten(0, 1), sizes)  # [P*A,U]
+        return reading.packed.unpack(outputs.view(-1, self.n_agents, self.outputs))

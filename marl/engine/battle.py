@@ -8,12 +8,12 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from marl.compiled import workers
+from marl.compiled.jit import bind
+from marl.compiled.reference import reference
 from marl.engine.combat.enemy_script import make_enemy_script
 from marl.engine.combat.orders import ACTION_NO_OP
 from marl.engine.combat.spawn import Spawner
-from marl.engine.compiled import workers
-from marl.engine.compiled.jit import bind
-from marl.engine.compiled.reference import reference
 from marl.engine.facts.choices import Choices
 from marl.engine.facts.scenario import MAPS, Scenario
 from marl.engine.facts.units import load_unit_types

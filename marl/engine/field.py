@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine.compiled.reference import reference
+from marl.compiled.reference import reference
 from marl.engine.ground.paths import NO_PATHS, Paths
 from marl.engine.world import Table
 

@@ -12,10 +12,10 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from marl.compiled import workers
+from marl.compiled.jit import OPTIONS, compiled, inlined
 from marl.engine.combat.enemy_script import EnemyScript, start_enemy_script
 from marl.engine.combat.loop import run_loops
-from marl.engine.compiled import workers
-from marl.engine.compiled.jit import OPTIONS, compiled, inlined
 from marl.engine.field import Field
 from marl.engine.rng import Rng, seed_battle
 from marl.engine.smac import observation, visibility

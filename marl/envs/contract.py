@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marl.envs.probing import (
     Build,
@@ -24,7 +25,7 @@ from marl.envs.probing import (
     shown_by,
 )
 from marl.errors import EnvError
-from marl.protocols import Breakable, VecEnv
+from marl.protocols import Breakable, GoalEnv, Step, VecEnv
 from marl.spec import Continuous
 
 NUM_ENVS = 3
@@ -44,6 +45,7 @@ def check(build: Build, num_envs: int = NUM_ENVS) -> None:
         check_ends,
         check_idle,
         check_unseeded,
+        check_goals,
     ):
         ask(build, num_envs)
     with made(build, 1) as env:
@@ -163,6 +165,59 @@ def check_unseeded(build: Build, num_envs: int = NUM_ENVS) -> None:
                     _require_idle(env, float(step.reward[e]), what)
             if first:
                 play(env, list(range(1, num_envs + 1)))
+
+
+def check_goals(build: Build, num_envs: int = NUM_ENVS) -> None:
+    """Goals are shown to all, and what is paid follows from them; or there are none at all."""
+    with made(build, num_envs) as env:
+        size = env.spec.goal_dim
+        if not isinstance(env, GoalEnv):
+            require(env, size == 0, f"spec.goal_dim is {size}, yet it has no reward and terminated")
+            shown = env.observe()
+            none = shown.goal is None and shown.achieved_goal is None
+            require(env, none, "goals are observed, and spec.goal_dim is 0")
+            return
+        require(env, size > 0, "it has reward and terminated of goals, and spec.goal_dim is 0")
+        require(env, env.spec.goals is env, "spec.goals is not the environment itself")
+        env.reset(seeds_of(*range(num_envs)))
+        running = np.ones(num_envs, dtype=np.bool_)
+        for key in range(env.spec.episode_limit):
+            _require_goals_shown(env, num_envs)
+            step = env.step(choose_all(env, [100 * key + e for e in range(num_envs)]))
+            _require_paid_by_goals(env, step, running)
+            running &= ~(step.terminated | step.truncated)
+
+
+def _require_goals_shown(env: VecEnv, num_envs: int) -> None:
+    """What every agent sees, and the state, end with the goal."""
+    shown, size = env.observe(), env.spec.goal_dim
+    expect(env, "goal", shown.goal, (num_envs, size), np.float32)
+    expect(env, "achieved_goal", shown.achieved_goal, (num_envs, size), np.float32)
+    assert shown.goal is not None
+    ends = (shown.obs[..., -size:] == shown.goal[:, None]).all()
+    require(env, bool(ends), "obs does not end with the goal")
+    ends = (shown.state[:, -size:] == shown.goal).all()
+    require(env, bool(ends), "state does not end with the goal")
+
+
+def _require_paid_by_goals(env: VecEnv, step: Step, running: NDArray[np.bool_]) -> None:
+    """The reward, and the end that a goal brings, follow from what is achieved and the goal."""
+    _, _, _, goal, achieved = env.observe()
+    goals = env.spec.goals
+    assert goals is not None
+    assert goal is not None
+    assert achieved is not None
+    reward, over = goals.reward(achieved, goal), goals.terminated(achieved, goal)
+    expect(env, "reward(achieved, goal)", reward, goal.shape[:1], np.float32)
+    expect(env, "terminated(achieved, goal)", over, goal.shape[:1], np.bool_)
+    paid = np.array_equal(step.reward[running], reward[running])
+    require(env, paid, "a step is not paid reward(achieved_goal, goal) of the observation after it")
+    ended = not (over & ~step.terminated & running).any()
+    require(env, ended, "an episode goes on where terminated(achieved_goal, goal) is true")
+    crossed = np.broadcast_arrays(achieved[:, None], goal[None])  # each with the goals of all
+    alike = np.array_equal(np.diagonal(goals.reward(*crossed)), reward)
+    alike &= np.array_equal(np.diagonal(goals.terminated(*crossed)), over)
+    require(env, alike, "reward or terminated of [...,G] differ from those of single goals")
 
 
 def check_seeds(build: Build, seeds: Sequence[int], threads: int = 2) -> None:

@@ -1,12 +1,15 @@
 """Gymnasium environments: one agent, which sees the whole state.
 
-The environments are Python objects and are stepped one after another.
+The environments are Python objects and are stepped one after another. Those with goals follow the
+convention of gymnasium-robotics: observations are dictionaries of `observation`, `achieved_goal`
+and `desired_goal`, and `compute_reward(achieved, desired, info)` takes arrays of them. Those of
+toy_text that have their rules as tables (`P`, `initial_state_distrib`) show them to planners.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, ClassVar
 
@@ -18,11 +21,13 @@ from numpy.typing import NDArray
 
 from marl.config.schema import option
 from marl.errors import EnvError
-from marl.protocols import Observation, Step
+from marl.protocols import Observation, Step, Table
 from marl.spec import Action, Continuous, Discrete, EnvSpec
 
 Encode = Callable[[object], NDArray[np.float32]]
 Decode = Callable[[NDArray[Any]], Any]
+
+OBSERVED, ACHIEVED, DESIRED = "observation", "achieved_goal", "desired_goal"  # with goals
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,12 @@ class GymnasiumConfig:
     def build(self, num_envs: int, threads: int) -> GymnasiumEnv:
         first = make(self.env_id, self.time_limit)
         rest = [make(self.env_id, self.time_limit) for _ in range(num_envs - 1)]
-        return GymnasiumEnv(f"gymnasium/{self.env_id}", [first, *rest])
+        adapter = GymnasiumEnv
+        if isinstance(first.observation_space, spaces.Dict):
+            adapter = GymnasiumGoalEnv
+        elif hasattr(first.unwrapped, "P") and hasattr(first.unwrapped, "initial_state_distrib"):
+            adapter = GymnasiumTableEnv
+        return adapter(f"gymnasium/{self.env_id}", [first, *rest])
 
 
 def make(env_id: str, time_limit: int) -> gymnasium.Env:
@@ -65,7 +75,7 @@ class GymnasiumEnv:
     def __init__(self, name: str, envs: list[gymnasium.Env]) -> None:
         first = envs[0]
         action, self._decode = decoder(name, first.action_space)
-        obs_dim, self._encode = encoder(name, first.observation_space)
+        obs_dim, self._encode = self._encoder(name, first.observation_space)
         assert first.spec is not None
         assert first.spec.max_episode_steps is not None
         limit = first.spec.max_episode_steps
@@ -80,29 +90,38 @@ class GymnasiumEnv:
         self._reward = np.zeros(self.num_envs, dtype=np.float32)
         self._terminated = np.zeros(self.num_envs, dtype=np.bool_)
         self._truncated = np.zeros(self.num_envs, dtype=np.bool_)
+        self._over = np.zeros(self.num_envs, dtype=np.bool_)  # the last episode's own end came
+
+    def _encoder(self, name: str, space: Space) -> tuple[int, Encode]:
+        return encoder(name, space)
+
+    def _show(self, i: int, obs: Any, info: dict[str, Any]) -> None:
+        """Environment i gives this to see."""
+        self._obs[i, 0] = self._encode(obs)
 
     def reset(self, seeds: NDArray[np.uint64], rows: NDArray[np.int64] | None = None) -> None:
         if rows is None:
             rows = np.arange(len(seeds))
             self._running[:] = False
         self._running[rows] = True
+        self._over[rows] = False
         for i, seed in zip(rows.tolist(), seeds, strict=True):
-            obs, _ = self._envs[i].reset(seed=int(seed))
-            self._obs[i, 0] = self._encode(obs)
+            self._show(i, *self._envs[i].reset(seed=int(seed)))
 
     def observe(self) -> Observation:
         return Observation(self._obs, self._obs[:, 0], self._avail)
 
     def step(self, actions: NDArray[Any]) -> Step:
         self._reward[:], self._terminated[:], self._truncated[:] = 0.0, False, False
-        for i in np.flatnonzero(self._running):
+        for i in np.flatnonzero(self._running).tolist():
             action = self._decode(actions[i, 0])
-            obs, reward, terminated, truncated, _ = self._envs[i].step(action)
-            self._obs[i, 0] = self._encode(obs)
+            obs, reward, terminated, truncated, info = self._envs[i].step(action)
+            self._show(i, obs, info)
             self._reward[i] = reward
             self._terminated[i] = terminated
             self._truncated[i] = truncated and not terminated
             self._running[i] = not (terminated or truncated)
+            self._over[i] = terminated
         return Step(self._reward, self._terminated, self._truncated)
 
     def outcomes(self) -> dict[str, NDArray[np.float32]]:
@@ -112,6 +131,93 @@ class GymnasiumEnv:
     def close(self) -> None:
         for env in self._envs:
             env.close()
+
+
+class GymnasiumGoalEnv(GymnasiumEnv):
+    """E copies of an environment with goals: what is observed, and the goal that is desired.
+
+    The outcome `success` is what `info` says of the last step (`is_success` or `success`). Goals
+    are kept as float32, so a reward computed again may differ where the environment's own numbers
+    lie within rounding of a threshold.
+    """
+
+    def __init__(self, name: str, envs: list[gymnasium.Env]) -> None:
+        super().__init__(name, envs)
+        self._task: Any = envs[0].unwrapped
+        if not hasattr(self._task, "compute_reward"):
+            raise EnvError(f"{name}: has goals but no compute_reward(achieved, desired, info)")
+        space = envs[0].observation_space
+        assert isinstance(space, spaces.Dict)
+        self._goal_shape: tuple[int, ...] = space[DESIRED].shape or ()
+        size = int(np.prod(self._goal_shape))
+        self._achieved = np.zeros((self.num_envs, size), dtype=np.float32)  # [E,G]
+        self._success = np.zeros(self.num_envs, dtype=np.float32)  # [E]
+        self.spec = replace(self.spec, goal_dim=size, goals=self)
+        self.reward(self._achieved[:1].repeat(2, axis=0), self._achieved[:1].repeat(2, axis=0))
+
+    def _encoder(self, name: str, space: Space) -> tuple[int, Encode]:
+        return goal_encoder(name, space)
+
+    def _show(self, i: int, obs: Any, info: dict[str, Any]) -> None:
+        super()._show(i, obs, info)
+        self._achieved[i] = np.asarray(obs[ACHIEVED], np.float32).reshape(-1)
+        self._success[i] = info.get("is_success", info.get("success", False))
+
+    def observe(self) -> Observation:
+        goal = self._obs[:, 0, -self.spec.goal_dim :]  # [E,G]
+        return super().observe()._replace(goal=goal, achieved_goal=self._achieved)
+
+    def outcomes(self) -> dict[str, NDArray[np.float32]]:
+        """success: 1 where the last step achieved the goal."""
+        return {"success": self._success.copy()}
+
+    def reward(
+        self, achieved: NDArray[np.float32], goal: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """The environment's compute_reward; EnvError where it takes no arrays of goals."""
+        some = achieved.reshape(-1, *self._goal_shape), goal.reshape(-1, *self._goal_shape)
+        paid = np.asarray(self._task.compute_reward(*some, {}), dtype=np.float32)
+        if paid.shape != (len(some[0]),):
+            raise EnvError(
+                f"{self.spec.name}: its compute_reward makes {paid.shape} of {len(some[0])} goals; "
+                "it must give one reward for each"
+            )
+        return paid.reshape(achieved.shape[:-1])
+
+    def terminated(
+        self, achieved: NDArray[np.float32], goal: NDArray[np.float32]
+    ) -> NDArray[np.bool_]:
+        """The environment's compute_terminated, asked goal by goal; nowhere where it has none."""
+        ends = np.zeros(achieved.shape[:-1], dtype=np.bool_)
+        if hasattr(self._task, "compute_terminated"):
+            some = achieved.reshape(-1, *self._goal_shape), goal.reshape(-1, *self._goal_shape)
+            found = [self._task.compute_terminated(a, g, {}) for a, g in zip(*some, strict=True)]
+            ends = np.array(found, dtype=np.bool_).reshape(ends.shape)
+        return ends
+
+
+class GymnasiumTableEnv(GymnasiumEnv):
+    """E copies of an environment that has its rules as tables (toy_text)."""
+
+    def table(self) -> Table:
+        """The rules; a further last state is the end, whatever the environment then shows."""
+        task: Any = self._envs[0].unwrapped
+        end, n_actions = self.spec.obs_dim, self.spec.n_actions
+        transition = np.zeros((end + 1, n_actions, end + 1))  # [X,J,X]
+        reward = np.zeros((end + 1, n_actions))
+        transition[end, :, end] = 1.0
+        for state, by_action in task.P.items():
+            for action, outcomes in by_action.items():
+                for probability, following, paid, over in outcomes:
+                    transition[state, action, end if over else following] += probability
+                    reward[state, action] += probability * paid
+        start = np.append(task.initial_state_distrib, 0.0)
+        return Table(
+            np.arange(n_actions)[:, None], transition, reward, np.arange(end + 1) == end, start
+        )
+
+    def table_state(self) -> NDArray[np.int64]:
+        return np.where(self._over, self.spec.obs_dim, self._obs[:, 0].argmax(-1))
 
 
 def decoder(name: str, space: Space) -> tuple[Action, Decode]:
@@ -149,3 +255,22 @@ def encoder(name: str, space: Space) -> tuple[int, Encode]:
         one_hots, start = np.eye(int(space.n), dtype=np.float32), int(space.start)
         return int(space.n), lambda obs: one_hots[int(np.asarray(obs)) - start]
     raise EnvError(f"{name}: its observations are {space}; only Box and Discrete are supported")
+
+
+def goal_encoder(name: str, space: Space) -> tuple[int, Encode]:
+    """As `encoder`, of a dictionary with goals: what is observed, and then the desired goal."""
+    parts = space.spaces if isinstance(space, spaces.Dict) else {}
+    if set(parts) != {OBSERVED, ACHIEVED, DESIRED}:
+        raise EnvError(
+            f"{name}: its observations are a dictionary of {sorted(parts)}; supported is that of "
+            f"goals, {OBSERVED}, {ACHIEVED} and {DESIRED}"
+        )
+    if parts[ACHIEVED].shape != parts[DESIRED].shape or not isinstance(parts[DESIRED], Box):
+        raise EnvError(f"{name}: its goals must be Boxes of one shape, not {parts}")
+    (own, encode), (size, encode_goal) = (
+        encoder(name, parts[OBSERVED]),
+        encoder(name, parts[DESIRED]),
+    )
+    return own + size, lambda obs: np.concatenate(
+        [encode(obs[OBSERVED]), encode_goal(obs[DESIRED])]
+    )

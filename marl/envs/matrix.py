@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.protocols import Observation, Step
+from marl.protocols import Observation, Step, Table
 from marl.spec import Discrete, EnvSpec
 
 END = -1  # successor of a joint action after which nothing follows
@@ -114,6 +114,21 @@ class TableGame:
     def outcomes(self) -> dict[str, NDArray[np.float32]]:
         """optimal: 1 where the game is over and nothing could have earned more."""
         return {"optimal": (~self._running & (self._returns >= self._best)).astype(np.float32)}
+
+    def table(self) -> Table:
+        """The game; its last state is the end."""
+        n_tables, n_actions, n_agents = len(self._payoff), self.spec.n_actions, self.spec.n_agents
+        actions = np.indices((n_actions,) * n_agents).reshape(n_agents, -1).T  # [J,A]
+        cells = n_tables, len(actions)
+        successor = np.full((n_tables + 1, len(actions)), n_tables)  # [X,J]
+        successor[:-1] = np.where(self._successor == END, n_tables, self._successor).reshape(cells)
+        reward = np.zeros(successor.shape)
+        reward[:-1] = self._payoff.reshape(cells)
+        states = np.eye(n_tables + 1)
+        return Table(actions, states[successor], reward, states[-1] == 1.0, states[0])
+
+    def table_state(self) -> NDArray[np.int64]:
+        return np.where(self._table == END, len(self._payoff), self._table)
 
     def close(self) -> None:
         """Holds nothing."""

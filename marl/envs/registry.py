@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from marl.config.kinds import is_again, refuse_ignored
+from marl.envs.goals import BitFlipConfig, PointGoalConfig
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
 from marl.envs.pettingzoo import PettingZooConfig
@@ -16,6 +17,8 @@ ENVS: dict[str, type[EnvConfig]] = {
     "sc2v2": Smacv2Config,
     "matrix": MatrixConfig,
     "two_step": TwoStepConfig,
+    "point_goal": PointGoalConfig,
+    "bit_flip": BitFlipConfig,
     "gymnasium": GymnasiumConfig,
     "pettingzoo": PettingZooConfig,
 }

@@ -24,7 +24,8 @@ from marl.controllers.exploration import greedy_actions
 from marl.controllers.shared import SharedController
 from marl.learners.optimizers import OptimizerConfig, RmspropConfig
 from marl.learners.targets import masked_mean, taken, td_targets
-from marl.nets.ragged import Ragged
+from marl.nets.packed import Packed
+from marl.nets.threads import shared
 from marl.protocols import (
     BATCH,
     Channels,
@@ -82,11 +83,7 @@ class QLearner:
 
     def loss(self, batch: EpisodeBatch, progress: Progress) -> tuple[Tensor, Metrics]:
         """Mean squared TD error over the real steps, and what it is made of."""
-        values = self.controller.unroll(batch)  # [B,T+1,A,U]
-        chosen = taken(values[:, :-1], batch.actions)  # [B,T,A]
-        joint = mix(self.mixer, chosen, batch.state[:, :-1], batch.lengths)  # [B,T,G]
-        with torch.no_grad():
-            bootstrap = self._bootstrap(batch, values)  # [B,T,G]
+        joint, bootstrap = shared(self.estimate, batch, self.parameters)  # [B,T,G] each
         bonus, bonus_metrics = self.bonus(batch, bootstrap, progress)
         gamma = self.config.gamma
         targets = td_targets(batch.reward, batch.terminated, bootstrap, gamma, bonus)
@@ -101,13 +98,17 @@ class QLearner:
             }
         return loss, {**metrics, **bonus_metrics}
 
-    def _bootstrap(self, batch: EpisodeBatch, values: Tensor) -> Tensor:
-        """Value of the slot after each step, by the target networks, [B,T,G]."""
-        target_values = self.target_controller.unroll(batch)[:, 1:]  # [B,T,A,U]
-        chooser = values[:, 1:] if self.config.double_q else target_values
-        actions = greedy_actions(chooser, batch.avail[:, 1:])
-        best = taken(target_values, actions)  # [B,T,A]
-        return mix(self.target_mixer, best, batch.state[:, 1:], batch.lengths)
+    def estimate(self, batch: EpisodeBatch) -> tuple[Tensor, Tensor]:
+        """mix(Q(s, a), s) of each step, and the target networks' bootstrap value, [B,T,G] each."""
+        reading = self.controller.read(batch)
+        values = self.controller.outputs_of(reading)  # [B,T+1,A,U]
+        chosen = taken(values[:, :-1], batch.actions)  # [B,T,A]
+        joint = mix(self.mixer, chosen, batch.state[:, :-1], batch.lengths)
+        with torch.no_grad():
+            target_values = self.target_controller.outputs_of(reading)[:, 1:]  # [B,T,A,U]
+            chooser = values[:, 1:] if self.config.double_q else target_values
+            best = taken(target_values, greedy_actions(chooser, batch.avail[:, 1:]))  # [B,T,A]
+            return joint, mix(self.target_mixer, best, batch.state[:, 1:], batch.lengths)
 
     @torch.no_grad()
     def explain(self, batch: EpisodeBatch) -> Channels:
@@ -117,14 +118,13 @@ class QLearner:
         independent agents their mean).
         """
         values = self.controller.unroll(batch)  # [1,T+1,A,U]
-        chosen = taken(values[:, :-1], batch.actions)
-        joint = mix(self.mixer, chosen, batch.state[:, :-1], batch.lengths)  # [1,T,G]
+        joint, bootstrap = self.estimate(batch)  # [1,T,G] each
         channels = {
             "q": values.masked_fill(~batch.avail, torch.nan)[0],
             "q_total": joint.mean(-1)[0],
         }
         if isinstance(self.bonus, ExplainableBonus):
-            channels |= self.bonus.explain(batch, self._bootstrap(batch, values))
+            channels |= self.bonus.explain(batch, bootstrap)
         return channels
 
     def _copy_targets_when_due(self, progress: Progress) -> None:
@@ -161,8 +161,8 @@ class QLearner:
 
 
 def mix(mixer: nn.Module, values: Tensor, state: Tensor, lengths: Tensor) -> Tensor:
-    """mixer(values, state) at the real steps; elsewhere the numbers mean nothing: mask them.
+    """mixer(values, state) at the real steps, zero elsewhere.
 
     values [B,T,A], state [B,T,S], lengths [B] -> [B,T,G].
     """
-    return Ragged(lengths, values.shape[1]).map(mixer, values, state)
+    return Packed(lengths, values.shape[1]).map(mixer, values, state)

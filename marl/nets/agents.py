@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from marl.config.schema import option
+from marl.nets.gru import gru
 
 Activation = Literal["relu", "tanh"]
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
@@ -21,14 +22,17 @@ class AgentNet(Protocol):
     recurrent: bool  # an output depends on earlier inputs
 
     def __call__(self, inputs: Tensor, carry: Tensor) -> tuple[Tensor, Tensor]:
-        """inputs [T,N,I], carry [N,H] before the first slot -> outputs [T,N,U], carry [N,H]."""
+        """One slot: inputs [N,I], carry [N,H] -> outputs [N,U], carry [N,H]."""
+
+    def unroll(self, inputs: Tensor, sizes: Tensor) -> Tensor:
+        """All slots, from a blank carry: inputs [P,I] -> outputs [P,U].
+
+        Rows lie by time as in marl/nets/packed.py; sizes: [T] rows at each slot, on the CPU.
+        """
 
 
 class RnnAgent(nn.Module):
-    """Linear - ReLU - GRU - Linear, PyMARL's agent.
-
-    The GRU runs fused over the whole sequence: same numbers as a cell in a loop, fewer calls.
-    """
+    """Linear - ReLU - GRU - Linear, PyMARL's agent."""
 
     recurrent = True
 
@@ -40,8 +44,11 @@ class RnnAgent(nn.Module):
         self.head = nn.Linear(hidden_dim, outputs)
 
     def forward(self, inputs: Tensor, carry: Tensor) -> tuple[Tensor, Tensor]:
-        hidden, last = self.memory(torch.relu(self.encoder(inputs)), carry[None])  # [T,N,H]
-        return self.head(hidden), last[0]
+        hidden = self.memory(torch.relu(self.encoder(inputs))[None], carry[None])[0][0]  # [N,H]
+        return self.head(hidden), hidden
+
+    def unroll(self, inputs: Tensor, sizes: Tensor) -> Tensor:
+        return self.head(gru(self.memory, torch.relu(self.encoder(inputs)), sizes))
 
 
 class MlpAgent(nn.Module):
@@ -63,6 +70,9 @@ class MlpAgent(nn.Module):
 
     def forward(self, inputs: Tensor, carry: Tensor) -> tuple[Tensor, Tensor]:
         return self.layers(inputs), carry
+
+    def unroll(self, inputs: Tensor, sizes: Tensor) -> Tensor:
+        return self.layers(inputs)
 
 
 @dataclass(frozen=True)

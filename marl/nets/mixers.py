@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import elu
+from torch.nn.functional import elu, linear
 
 from marl.config.kinds import Kinds
 from marl.config.schema import option
@@ -51,12 +51,26 @@ class Qmix(nn.Module):
 
     def forward(self, values: Tensor, state: Tensor) -> Tensor:
         """values [B,T,A], state [B,T,S] -> [B,T,1]."""
-        lead = values.shape[:-1]
-        weights_1 = self.weights_1(state).abs().view(*lead, self.n_agents, self.embed_dim)
-        hidden = torch.matmul(values[..., None, :], weights_1)[..., 0, :]  # [B,T,M]
-        hidden = elu(hidden + self.bias_1(state))
-        weights_2 = self.weights_2(state).abs()  # [B,T,M]
-        return (hidden * weights_2).sum(-1, keepdim=True) + self.value(state)
+        first_1, bias_1, first_2, first_value = self._first_layers(state)
+        weights_1 = self.weights_1[1:](first_1).abs()
+        weights_1 = weights_1.view(*values.shape, self.embed_dim)  # [B,T,A,M]
+        hidden = elu((values[..., None] * weights_1).sum(-2) + bias_1)  # [B,T,M]
+        weights_2 = self.weights_2[1:](first_2).abs()  # [B,T,M]
+        return (hidden * weights_2).sum(-1, keepdim=True) + self.value[1:](first_value)
+
+    def _first_layers(self, state: Tensor) -> tuple[Tensor, ...]:
+        """What the four layers make of the state, in one product: [B,T,*] each."""
+        nets: tuple[nn.Module, ...] = (
+            self.weights_1[0],
+            self.bias_1,
+            self.weights_2[0],
+            self.value[0],
+        )
+        layers = [net for net in nets if isinstance(net, nn.Linear)]
+        weight = torch.cat([layer.weight for layer in layers])
+        bias = torch.cat([layer.bias for layer in layers])
+        widths = [len(layer.bias) for layer in layers]
+        return linear(state, weight, bias).split(widths, dim=-1)
 
 
 def _hypernet(state_dim: int, hidden_dim: int, out_dim: int) -> nn.Sequential:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from marl.config.schema import option
+from marl.protocols import Quantized
 from marl.quantizers.coverage import Leftovers
 
 LatentLoss = Literal["squared", "norm", "mean"]
@@ -63,6 +64,11 @@ class VectorQuantizer(nn.Module):
         norms = self.codebook.square().sum(1)  # [K]
         distance = torch.addmm(norms, flat, self.codebook.T, alpha=-2.0)  # [N,K]
         return distance.min(1).indices.reshape(encoded.shape[:-1])
+
+    def quantize(self, vectors: Tensor) -> Quantized:
+        """The nearest codes of vectors [...,D]; no gradient for the codebook."""
+        codes = self.nearest(vectors)
+        return Quantized(straight_through(vectors, self.look_up(codes)), codes)
 
     def look_up(self, codes: Tensor) -> Tensor:
         """codes [...] -> their vectors [...,D], differentiable."""

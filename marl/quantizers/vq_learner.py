@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from marl.protocols import Metrics, State
 from marl.quantizers.coverage import Coverage, coverage_weights
-from marl.quantizers.vq import CodebookConfig, VectorQuantizer, straight_through
+from marl.quantizers.vq import CodebookConfig, VectorQuantizer
 from marl.quantizers.vq_loss import (
     Losses,
     coverage_loss,
@@ -57,12 +57,12 @@ class VqLearner:
         """The codes [N] and the loss terms; arguments as in `step`."""
         quantizer, config = self.quantizer, self.config
         encoded = quantizer.encoder(states)  # [N,D]
-        codes = quantizer.nearest(encoded)  # [N]
-        picked = quantizer.look_up(codes)  # [N,D]
+        quantized, codes = quantizer.quantize(encoded)  # [N,D], [N]
+        picked = quantizer.look_up(codes)  # [N,D], for the codebook's gradient
         if config.gradient == "per_code" and picked.requires_grad:
             share = share_of_slot(codes, slot, quantizer.n_codes)
             picked.register_hook(lambda grad: grad * share)
-        decoded = quantizer.decoder(straight_through(encoded, picked))
+        decoded = quantizer.decoder(quantized)
         weights = self._weights(slots, states.device)
         covered = (
             states.new_zeros(())

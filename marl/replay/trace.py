@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl import engine
+from marl.compiled.cache import sources_digest
 from marl.config.schema import parse, to_mapping
 from marl.engine.facts.scenario import MAPS
 from marl.envs.smac import Sc2Config, SmacEnv
@@ -39,7 +40,7 @@ MAX_STEPS = 100_000
 @cache
 def rules_digest() -> str:
     """A digest of the present rules: the engine's sources, and the facts of units and maps."""
-    digest = hashlib.sha256(engine.sources_digest(Path(engine.__file__).parent).encode())
+    digest = hashlib.sha256(sources_digest(Path(engine.__file__).parent).encode())
     for path in sorted(MAPS.glob("*.yaml")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]

@@ -22,7 +22,8 @@ class RunConfig:
     max_seconds: float | None = option(None, above=0)  # stop training earlier than t_max
     num_envs: int = option(8, low=1)  # E, environments in lock-step
     env_threads: int = option(1, low=1)  # threads of the environments
-    torch_threads: int = option(1, low=1)  # threads of torch on the CPU
+    torch_threads: int = option(1, low=1)  # threads of torch on the CPU, for each operation
+    learner_threads: int = option(1, low=1)  # threads that share the rows of an update on the CPU
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: cuda where there is one
     test_interval: int = option(10_000, low=1)  # environment steps between evaluations
     test_episodes: int = option(32, low=1)  # greedy episodes in each evaluation

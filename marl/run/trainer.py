@@ -14,6 +14,7 @@ from marl.algos.agent import Timed
 from marl.errors import CheckpointError, ConfigError, EnvError
 from marl.log.log import Log, open_log
 from marl.log.summary import Summary
+from marl.nets.threads import set_learner_threads
 from marl.protocols import Behaviour, FromFile, MetricSink, Progress, Rollout, State
 from marl.run import checkpoint
 from marl.run.folder import open_folder, write_dataset
@@ -54,6 +55,7 @@ class Trainer:
         recipe = plan.recipe
         self.note = recipe.check_length(self.run.t_max) if isinstance(recipe, Timed) else ""
         torch.set_num_threads(self.run.torch_threads)
+        set_learner_threads(self.run.learner_threads)
         self.device = pick_device(self.run.device)
         seeding.seed_everything(self.seed)
         self.env = plan.env.build(self.run.num_envs, self.run.env_threads)

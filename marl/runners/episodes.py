@@ -198,10 +198,10 @@ def incidents_of(env: VecEnv) -> dict[str, float]:
 
 def to_tensors(observation: Observation, device: torch.device) -> ObservationTensors:
     """The observation on `device`; on the CPU it shares its memory."""
-    obs, state, avail = observation
+    avail = observation.avail
     return ObservationTensors(
-        torch.from_numpy(obs).to(device),
-        torch.from_numpy(state).to(device),
+        torch.from_numpy(observation.obs).to(device),
+        torch.from_numpy(observation.state).to(device),
         None if avail is None else torch.from_numpy(avail).to(device),
     )
 

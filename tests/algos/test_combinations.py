@@ -13,17 +13,25 @@ from marl.algos.lagma import LagmaConfig
 from marl.algos.qmix import QmixConfig
 from marl.algos.values import check_mixer
 from marl.batch import WON, EpisodeBatch, layout_of
+from marl.buffers.episodes import BufferConfig
+from marl.buffers.hindsight import HindsightSamplerConfig
 from marl.buffers.samplers import SliceSamplerConfig
 from marl.buffers.transitions import TransitionBufferConfig
+from marl.envs.goals import BitFlipConfig, PointGoalConfig
 from marl.errors import ConfigError, UserError
 from marl.learners.targets import masked_mean, td_targets
 from marl.nets.agents import MlpConfig
 from marl.protocols import BATCH, Progress
+from marl.runners.episodes import EpisodeRolloutConfig
 from marl.runners.steps import StepRolloutConfig
+from marl.single_agent.actor_critic.ddpg import DdpgConfig
 from marl.single_agent.actor_critic.td3 import Td3Config
 from marl.single_agent.policy_gradient.ppo import PpoConfig
+from marl.single_agent.value.dqn import DqnConfig
 
 STEPS, SINGLE = StepRolloutConfig(), TransitionBufferConfig()
+WHOLE, EPISODES, HINDSIGHT = EpisodeRolloutConfig(), BufferConfig(), HindsightSamplerConfig()
+CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(
@@ -47,6 +55,38 @@ def test_parts_that_see_too_little_are_refused(recipe, line):
 def test_longer_slices_of_single_steps_are_refused_for_td3():
     with pytest.raises(ConfigError, match="slices of 3 steps need"):
         Td3Config(sampler=SliceSamplerConfig(length=3, start=256)).check(VECTORS)
+
+
+@pytest.mark.parametrize("recipe", [Td3Config, DdpgConfig])
+def test_vectors_are_learnt_with_hindsight_from_whole_episodes_alone(recipe):
+    spec = PointGoalConfig().build(1, 1).spec
+    agent = recipe(rollout=WHOLE, buffer=EPISODES, sampler=HINDSIGHT).build(spec, CPU)
+    assert {"goal", "achieved_goal"} <= agent.layout.keys()
+    for parts, kinds in (
+        ({}, "steps and transitions"),
+        ({"rollout": WHOLE}, "episodes and transitions"),
+        ({"buffer": EPISODES}, "steps and episodes"),
+    ):
+        with pytest.raises(ConfigError, match=f"later in an episode, .* not {kinds}"):
+            recipe(sampler=HINDSIGHT, **parts).check(spec)
+    with pytest.raises(ConfigError, match="hindsight replaces goals, and test/vectors has none"):
+        recipe(rollout=WHOLE, buffer=EPISODES, sampler=HINDSIGHT).check(VECTORS)
+
+
+def test_values_are_learnt_with_hindsight_by_networks_without_a_memory():
+    spec = BitFlipConfig().build(1, 1).spec
+    DqnConfig(sampler=HINDSIGHT).check(spec)
+    with pytest.raises(ConfigError, match=r"hindsight gives single steps, and agent\.kind=rnn"):
+        QmixConfig(sampler=HINDSIGHT).check(spec)
+    with pytest.raises(ConfigError, match="hindsight replaces goals, and test/one has none"):
+        DqnConfig(sampler=HINDSIGHT).check(ONE_AGENT)
+    with pytest.raises(ConfigError, match="whole episodes"):
+        LagmaConfig(agent=MlpConfig(), sampler=HINDSIGHT).check(spec)
+
+
+def test_without_hindsight_goals_are_not_stored():
+    spec = BitFlipConfig().build(1, 1).spec
+    assert "goal" not in DqnConfig().build(spec, CPU).layout
 
 
 def test_a_memory_is_refused_in_rows_that_begin_within_episodes():

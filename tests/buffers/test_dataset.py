@@ -41,6 +41,8 @@ def dataset(replay, tmp_path) -> Dataset:
 
 def test_a_dataset_is_the_replay_that_was_kept(replay, dataset):
     assert (len(dataset), dataset.steps) == (len(replay), 15)
+    rows = torch.tensor([1, 0, 2])
+    assert torch.equal(dataset.lengths(rows), replay.lengths(rows))
     for sampler in (WholeEpisodes(3), Slices(20)):
         draws = [
             sampler.sample(buffer, torch.Generator().manual_seed(1))[BATCH]

@@ -35,6 +35,7 @@ def test_oldest_episodes_go_first():
     buffer.add(numbered(2, [4, 1]))
     held = buffer.episodes(torch.arange(len(buffer)))
     assert held.episode.tolist() == [1, 2, 3]
+    assert buffer.lengths(torch.tensor([2, 0, 1])).tolist() == [1, 3, 4]
     assert buffer.steps == 8
 
 

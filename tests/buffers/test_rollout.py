@@ -56,6 +56,7 @@ def test_it_is_empty_after_all_was_taken():
 
 def test_every_step_can_be_found_and_sliced():
     buffer = filled(2, 3)
+    assert buffer.lengths(torch.tensor([1, 0, 1])).tolist() == [3, 2, 3]
     rows, steps = buffer.locate(torch.arange(5))
     assert rows.tolist() == [0, 0, 1, 1, 1]
     assert steps.tolist() == [0, 1, 0, 1, 2]

@@ -44,6 +44,7 @@ def test_several_samples_have_their_names_and_come_in_their_order():
     expected = {name: part.sample(buffer, rng)[BATCH] for name, part in parts.items()}
     assert list(samples) == ["episodes", "transitions"]
     assert (samples["episodes"].size, samples["transitions"].size) == (2, 7)
+    assert NamedSamplers(parts).columns == ()
     for name, batch in samples.items():
         for column in LAYOUT:
             assert torch.equal(batch[column], expected[name][column]), (name, column)

@@ -87,6 +87,7 @@ def test_single_steps_make_slices_of_one_step_alone():
     buffer.add(numbered(SMALL, 0, [5]))
     drawn = Slices(200).sample(buffer, torch.Generator().manual_seed(0))[BATCH]
     assert set(rewards(drawn)) == {0, 1, 2, 3, 4}
+    assert buffer.lengths(torch.tensor([4, 0])).tolist() == [1, 1]
     with pytest.raises(ValueError, match="slices of 2 steps of a replay of single ones"):
         Slices(3, length=2).sample(buffer, torch.Generator())
 

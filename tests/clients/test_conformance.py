@@ -120,7 +120,7 @@ def play_both(
         over, step = False, 0
         while not over:
             where = f"{name}, battle {k}, step {step}"
-            obs, state, mask = (array[0] for array in ours.observe())
+            obs, state, mask = (array[0] for array in ours.observe()[:3])
             if onlooker is not None:
                 onlooker.see(k, step)
                 obs, mask = onlooker.obs, onlooker.avail

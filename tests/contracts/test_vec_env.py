@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,15 +15,17 @@ from marl.engine.smacv2.generation import CapabilityConfig
 from marl.engine.smacv2.start_positions import SurroundedAndReflect
 from marl.engine.smacv2.traits import Mask, PerAgentUniform
 from marl.envs import contract
+from marl.envs.goals import BitFlipConfig, PointGoalConfig
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
 from marl.envs.pettingzoo import ParallelView, PettingZooEnv
-from marl.envs.probing import Build
+from marl.envs.probing import Build, choose_all, seeds_of
 from marl.envs.registry import ENVS
 from marl.envs.smac import Sc2Config
 from marl.envs.smacv2 import Smacv2Config
 from marl.protocols import VecEnv
 from tests.envs.game.gamekit import fake_env
+from tests.envs.goalkit import LINE
 
 
 def pettingzoo_two_step(num_envs: int, threads: int) -> VecEnv:
@@ -60,9 +63,13 @@ BUILDS: dict[str, Build] = {
     "climbing": MatrixConfig().build,
     "own": MatrixConfig("own", ((1.0, 2.0), (3.0, 4.0))).build,
     "two_step": TwoStepConfig().build,
+    "point_goal": PointGoalConfig(tolerance=0.3, time_limit=12).build,
+    "point_goal_ends": PointGoalConfig(tolerance=0.5, time_limit=12, ends_at_goal=True).build,
+    "bit_flip": BitFlipConfig(bits=3).build,
     "cartpole": GymnasiumConfig(time_limit=15).build,
     "taxi": GymnasiumConfig("Taxi-v4", time_limit=12).build,
     "pendulum": GymnasiumConfig("Pendulum-v1", time_limit=10).build,
+    "gymnasium_goals": GymnasiumConfig(LINE).build,
     "pettingzoo_two_step": pettingzoo_two_step,
     "pettingzoo_cut_short": pettingzoo_cut_short,
     "3m": Sc2Config(map="3m").build,
@@ -75,6 +82,7 @@ every_env = pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS)
 # The game draws its own random numbers, and says so.
 SEEDED = {name: build for name, build in BUILDS.items() if name != "game"}
 every_seeded_env = pytest.mark.parametrize("build", SEEDED.values(), ids=SEEDED)
+GOALS = ("point_goal", "point_goal_ends", "bit_flip", "gymnasium_goals")
 # Environments are slow to make the first time (the engine compiles), so no deadline.
 quick = settings(
     max_examples=5,
@@ -95,6 +103,7 @@ quick = settings(
         contract.check_idle,
         contract.check_unseeded,
         contract.check_rows,
+        contract.check_goals,
     ],
 )
 def test_an_environment_keeps_the_contract(ask: Callable[[Build], None], build: Build):
@@ -110,12 +119,37 @@ def test_an_episode_is_a_function_of_its_seed_and_actions(
     contract.check_seeds(build, seeds, threads)
 
 
-@pytest.mark.parametrize("name", ["two_step", "pendulum", "3m", "game"])
+@pytest.mark.parametrize("name", ["two_step", "pendulum", "bit_flip", "3m", "game"])
 def test_the_whole_contract_is_asked_at_once(name: str):
     contract.check(BUILDS[name])
 
 
-@pytest.mark.parametrize("name", ["sc2", "sc2v2", "matrix", "two_step", "gymnasium", "pettingzoo"])
+@pytest.mark.parametrize("name", GOALS)
+def test_some_goals_are_met_and_some_are_not(name: str):
+    env = BUILDS[name](8, 1)
+    env.reset(seeds_of(*range(8)))
+    running, paid = np.ones(8, dtype=np.bool_), set()
+    for key in range(env.spec.episode_limit):
+        step = env.step(choose_all(env, [100 * key + e for e in range(8)]))
+        paid |= set(step.reward[running].tolist())
+        running &= ~(step.terminated | step.truncated)
+    assert len(paid) > 1
+    env.close()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sc2",
+        "sc2v2",
+        "matrix",
+        "two_step",
+        "point_goal",
+        "bit_flip",
+        "gymnasium",
+        "pettingzoo",
+    ],
+)
 def test_the_files_of_settings_say_what_the_code_understands(name: str):
     plan = make_plan(split(["train", "--config=iql", f"--env-config={name}"]))
     assert plan.env_name == name

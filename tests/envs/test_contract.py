@@ -11,9 +11,10 @@ import pytest
 from builders import SMALL, VECTORS, NoiseEnv
 
 from marl.envs import contract
+from marl.envs.goals import BitFlipConfig
 from marl.envs.probing import Build
 from marl.errors import EnvError
-from marl.protocols import Observation, VecEnv
+from marl.protocols import Observation, Step, VecEnv
 from marl.spec import EnvSpec
 
 WINS = replace(SMALL, reports_win=True)
@@ -141,6 +142,40 @@ def test_a_broken_promise_is_one_line(spec, bend, line):
     with pytest.raises(EnvError, match=line) as refusal:
         contract.check(bent(spec, bend))
     assert "\n" not in str(refusal.value)
+
+
+def hides(env: VecEnv) -> None:
+    """Shows a goal that agents do not see."""
+    observe = env.observe
+    env.observe = lambda: observe()._replace(goal=observe().goal + np.float32(1.0))
+
+
+def underpays(env: VecEnv) -> None:
+    """Pays less than it says that goals are worth."""
+    step = env.step
+
+    def less(actions) -> Step:
+        result = step(actions)
+        return result._replace(reward=result.reward * np.float32(2.0))
+
+    env.step = less
+
+
+@pytest.mark.parametrize(
+    ("bend", "line"),
+    [
+        (hides, "obs does not end with the goal"),
+        (underpays, r"a step is not paid reward\(achieved_goal, goal\)"),
+    ],
+)
+def test_a_broken_promise_of_goals_is_one_line(bend, line):
+    def build(num_envs: int, threads: int) -> VecEnv:
+        env = BitFlipConfig(bits=3).build(num_envs, threads)
+        bend(env)
+        return env
+
+    with pytest.raises(EnvError, match=f"bit_flip/3: {line}"):
+        contract.check(build)
 
 
 @pytest.mark.parametrize("spec", [SMALL, VECTORS, WINS])

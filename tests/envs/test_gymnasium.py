@@ -10,6 +10,7 @@ from gymnasium import spaces
 from marl.envs.gymnasium import GymnasiumConfig, decoder
 from marl.errors import EnvError
 from marl.spec import Continuous, Discrete
+from tests.envs.goalkit import LINE, Line
 
 
 def seeds_of(*values: int) -> np.ndarray:
@@ -132,6 +133,56 @@ def test_an_environment_without_a_limit_takes_ours():
     env.reset(seeds_of(1))
     cut = [bool(env.step(np.array([[0]])).truncated[0]) for _ in range(4)]
     assert cut == [False, False, False, True]
+
+
+def test_an_environment_with_goals_shows_the_desired_one_after_what_is_observed():
+    ours, theirs = GymnasiumConfig(LINE).build(2, 1), Line()
+    assert (ours.spec.obs_dim, ours.spec.state_dim, ours.spec.goal_dim) == (3, 3, 1)
+    ours.reset(seeds_of(9, 12))
+    seen, _ = theirs.reset(seed=12)
+    for _ in range(2):
+        shown = ours.observe()
+        np.testing.assert_array_equal(
+            shown.obs[1, 0], [*seen["observation"], *seen["desired_goal"]]
+        )
+        np.testing.assert_array_equal(shown.goal[1], seen["desired_goal"])
+        np.testing.assert_array_equal(shown.achieved_goal[1], seen["achieved_goal"])
+        result = ours.step(np.array([[0], [2]]))
+        seen, reward, _, _, _ = theirs.step(1)
+        assert result.reward[1] == reward
+
+
+def test_success_is_what_the_environment_says_of_the_last_step():
+    env = GymnasiumConfig(LINE).build(8, 1)
+    env.reset(seeds_of(*range(8)))
+    right = env.observe().goal[:, 0] > 0
+    for _ in range(3):
+        env.step(np.where(right, 2, 0)[:, None])
+    assert env.outcomes()["success"].tolist() == [1.0] * 8
+    env.reset(seeds_of(1), np.array([3]))
+    assert env.outcomes()["success"].tolist() == [1.0] * 3 + [0.0] + [1.0] * 4
+
+
+def test_values_of_goals_are_the_environments_for_any_leading_axes():
+    env = GymnasiumConfig(LINE).build(1, 1)
+    achieved, goal = np.array([[[1.0], [2.0]]], np.float32), np.array([[[1.0], [3.0]]], np.float32)
+    assert env.reward(achieved, goal).tolist() == [[0.0, -1.0]]
+    assert env.terminated(achieved, goal).tolist() == [[True, False]]  # asked one by one
+
+
+@pytest.mark.parametrize(
+    ("env_id", "complaint"),
+    [
+        ("marl-test/OneByOne-v0", r"compute_reward makes \(\) of 2 goals; it must give one reward"),
+        ("marl-test/Worthless-v0", r"has goals but no compute_reward\(achieved, desired, info\)"),
+        ("marl-test/Camera-v0", r"a dictionary of \['camera', 'observation'\]; supported is"),
+        ("marl-test/Unlike-v0", "its goals must be Boxes of one shape"),
+    ],
+)
+def test_goals_of_another_convention_are_refused_in_one_line(env_id: str, complaint: str):
+    with pytest.raises(EnvError, match=complaint) as refusal:
+        GymnasiumConfig(env_id).build(1, 1)
+    assert "\n" not in str(refusal.value)
 
 
 def test_an_action_without_room_between_its_bounds_is_refused_in_one_line():

@@ -60,6 +60,14 @@ def test_a_game_that_is_not_over_is_not_optimal():
     assert not env.outcomes()["optimal"].any()
 
 
+def test_a_table_numbers_joint_actions_row_by_row_and_ends_in_its_last_state():
+    table = TwoStepConfig().build(1, 1).table()
+    assert table.actions.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
+    assert table.reward.tolist() == [[0.0] * 4, [7.0] * 4, [0.0, 1.0, 1.0, 8.0], [0.0] * 4]
+    assert table.transition.argmax(-1).tolist() == [[1, 1, 2, 2], [3] * 4, [3] * 4, [3] * 4]
+    assert table.terminal.tolist() == [False, False, False, True]
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [

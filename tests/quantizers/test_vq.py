@@ -37,6 +37,15 @@ def test_state_gets_the_nearest_code():
     assert corners().encode(X).tolist() == [1]
 
 
+def test_a_quantised_vector_is_its_codes_and_the_gradient_that_of_a_copy():
+    x = X.clone().requires_grad_()
+    vectors, codes = corners().quantize(x)
+    assert (vectors.tolist(), codes.tolist()) == ([[1.0, 0.0]], [1])
+    (vectors * tensor([[2.0, -3.0]])).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [[2.0, -3.0]]
+
+
 def test_leading_axes_are_kept():
     assert corners().encode(X.expand(3, 5, 2)).shape == (3, 5)
 

@@ -37,12 +37,18 @@ SETTINGS = {
 }
 VALUES = {"sampler.batch_size": 4, "epsilon.anneal": 500, "learner.target_update_interval": 10}
 LAGMA = {"bonus.start": 200, "bonus.update_interval": 8, "bonus.codebook.size": 16}
-CONTINUOUS = {
-    "env_id": "Pendulum-v1",
+OFF_POLICY = {
     "sampler.start": 100,
     "sampler.batch_size": 32,
     "noise.random_steps": 100,
     "updates.per_step": 0.1,
+}
+CONTINUOUS = {"env_id": "Pendulum-v1", **OFF_POLICY}
+HINDSIGHT = {
+    "rollout.kind": "episodes",
+    "buffer.kind": "episodes",
+    "buffer.episodes": 500,
+    "sampler.kind": "hindsight",
 }
 STEPS = {"rollout.kind": "steps", "buffer.kind": "transitions", "buffer.steps": 1000}
 
@@ -97,7 +103,8 @@ def assert_same(one, two):
         ("mappo", "sc2", {"map": "3m", "learner.epochs": 2}),
         ("ippo", "sc2", {"map": "3m", "learner.epochs": 2}),
         ("td3", "gymnasium", CONTINUOUS),
-        ("ddpg", "gymnasium", CONTINUOUS),
+        ("ddpg", "point_goal", {**OFF_POLICY, **HINDSIGHT}),
+        ("dqn", "bit_flip", {"sampler.start": 50, **HINDSIGHT}),
         ("iql", "two_step", {"updates.per_episode": 0.25}),
         ("vdn", "two_step", {"updates.per_episode": 0.25}),
     ],

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from runners.counting import CountingActor
 
 from marl import seeding
 from marl.algos.qmix import QmixConfig
+from marl.batch import goal_columns, layout_of
+from marl.envs.goals import PointGoalConfig
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import TwoStepConfig
 from marl.protocols import Behaviour
@@ -74,3 +77,14 @@ def test_streams_and_episodes_have_seeds_of_their_own():
     test = seeding.episode_seeds(3, seeding.TEST_EPISODES, 0, 50)
     assert (train[10:] == again).all()
     assert len(set(train.tolist()) | set(test.tolist())) == 100
+
+
+def test_goals_are_stored_where_a_part_asks_for_them():
+    env = PointGoalConfig(tolerance=0.5, ends_at_goal=True).build(4, 1)
+    actor = CountingActor(env.spec)
+    layout = layout_of(env.spec, [*actor.columns, *goal_columns(env.spec)])
+    runner = EpisodeRunner(env, layout, CPU, Stopwatch())
+    batch = runner.play(Behaviour(actor), np.arange(4, dtype=np.uint64)).batch
+    assert len(set(batch.lengths.tolist())) > 1
+    assert torch.equal(batch["goal"], batch.obs[:, :, 0, -2:])
+    assert torch.equal(batch["achieved_goal"], batch.obs[:, :, 0, :2])

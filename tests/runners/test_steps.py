@@ -14,8 +14,9 @@ from runners.counting import CountingActor
 
 from marl import seeding
 from marl.algos.qmix import QmixConfig
-from marl.batch import EpisodeBatch, layout_of
+from marl.batch import EpisodeBatch, goal_columns, layout_of
 from marl.buffers.transitions import TransitionBuffer
+from marl.envs.goals import BitFlipConfig
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
 from marl.envs.smac import Sc2Config
@@ -323,3 +324,15 @@ def test_tests_between_two_collections_change_nothing(config):
         rollouts = play(tester, tested.behaviour.actor, np.arange(4, dtype=np.uint64))
         assert sum(len(rollout.lengths) for rollout in rollouts) == 4
         assert_same_rollout(tested.collect(), plain.collect())
+
+
+def test_goals_are_stored_where_a_part_asks_for_them():
+    env = BitFlipConfig(bits=3).build(2, 1)
+    actor = CountingActor(env.spec)
+    layout = layout_of(env.spec, [*actor.columns, *goal_columns(env.spec)])
+    runner = StepRolloutConfig(8).build(env, layout, CPU, Stopwatch())
+    seeds = EpisodeSeeds(5, seeding.TRAIN_EPISODES)
+    batch = runner.collect(Behaviour(actor), seeds).batch
+    assert batch.size > 2  # episodes ended
+    assert torch.equal(batch["goal"], batch.obs[:, :, 0, -3:])
+    assert torch.equal(batch["achieved_goal"], batch.obs[:, :, 0, :3])

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from marl.compiled.jit import compiled
+from marl.compiled.reference import reference
 from marl.engine.combat.orders import give_attack_move, order_attack
 from marl.engine.combat.targeting import can_hit, nearest_opponent
 from marl.engine.combat.vitals import PASSIVE_SIDE
-from marl.engine.compiled.jit import compiled
-from marl.engine.compiled.reference import reference
 from marl.engine.field import Field
 from marl.engine.rng import Rng, uniform
 from marl.engine.world import NO_UNIT, ORDER_NONE, Floats, Units

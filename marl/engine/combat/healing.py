@@ -5,10 +5,10 @@ Source of range, rate, cost and choice of patient: the game data (maps/units.yam
 
 from __future__ import annotations
 
+from marl.compiled.jit import compiled, inlined
 from marl.engine.combat.targeting import squared_gap
 from marl.engine.combat.vitals import PASSIVE_SIDE, is_alive
 from marl.engine.combat.weapons import turn_towards
-from marl.engine.compiled.jit import compiled, inlined
 from marl.engine.field import Field
 from marl.engine.walking.movement import ARRIVED, rest, walk
 from marl.engine.world import (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from marl.compiled.jit import compiled
 from marl.engine.combat.enemy_script import EnemyScript, continue_enemy_script
 from marl.engine.combat.healing import act_as_healer
 from marl.engine.combat.splash import explode_all
@@ -9,7 +10,6 @@ from marl.engine.combat.sweep import apply_beam_hits, continue_sweep
 from marl.engine.combat.targeting import choose_target, mark_opponents
 from marl.engine.combat.vitals import kill_marked, recover
 from marl.engine.combat.weapons import fight, fly, hit_again
-from marl.engine.compiled.jit import compiled
 from marl.engine.field import Field
 from marl.engine.rng import Rng, shuffle
 from marl.engine.walking.movement import ARRIVED, rest, walk

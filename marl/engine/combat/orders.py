@@ -8,10 +8,10 @@ unit cannot carry out is refused, and the unit keeps its order.
 
 from __future__ import annotations
 
+from marl.compiled.jit import compiled
 from marl.engine.combat.healing import is_patient
 from marl.engine.combat.targeting import can_hit
 from marl.engine.combat.vitals import is_alive
-from marl.engine.compiled.jit import compiled
 from marl.engine.field import Field
 from marl.engine.world import (
     NO_UNIT,

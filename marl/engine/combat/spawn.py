@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine.compiled.jit import compiled
+from marl.compiled.jit import compiled
 from marl.engine.facts.scenario import SIDES, Deployment, Point, Scenario
 from marl.engine.field import Field
 from marl.engine.ground.geometry import OPEN, is_clear, is_free_of_walls

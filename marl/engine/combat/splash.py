@@ -6,9 +6,9 @@ acted. So they do not depend on the order of acting, and a chain needs no recurs
 
 from __future__ import annotations
 
+from marl.compiled.jit import compiled
 from marl.engine.combat.targeting import can_hit, squared_gap
 from marl.engine.combat.vitals import attack_on, strike
-from marl.engine.compiled.jit import compiled
 from marl.engine.field import Field
 from marl.engine.world import STRUCTURE, Units
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 
+from marl.compiled.jit import compiled, inlined
 from marl.engine.combat.targeting import can_hit
 from marl.engine.combat.vitals import hit
-from marl.engine.compiled.jit import compiled, inlined
 from marl.engine.field import Field
 from marl.engine.world import Units, UnitType
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
+from marl.compiled.jit import compiled, inlined
 from marl.engine.combat.vitals import PASSIVE_SIDE, is_alive
-from marl.engine.compiled.jit import compiled, inlined
 from marl.engine.field import Field
 from marl.engine.world import (
     NO_UNIT,

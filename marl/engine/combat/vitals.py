@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marl.engine.compiled.jit import compiled, inlined
+from marl.compiled.jit import compiled, inlined
 from marl.engine.field import Field
 from marl.engine.world import ATTRIBUTES, NO_UNIT, ORDER_NONE, SUICIDE, Ints, Units, UnitType
 

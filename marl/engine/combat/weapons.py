@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 
+from marl.compiled.jit import compiled, inlined
 from marl.engine.combat.sweep import begin_sweep
 from marl.engine.combat.targeting import BLOCKED_LOOPS, KEPT_LOOPS, nearest_exposed, squared_gap
 from marl.engine.combat.vitals import PASSIVE_SIDE, die, hit, is_alive
-from marl.engine.compiled.jit import compiled, inlined
 from marl.engine.field import Field
 from marl.engine.rng import Rng, uniform
 from marl.engine.walking.movement import stand, turn_to, walk

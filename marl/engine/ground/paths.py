@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine.compiled.jit import compiled, inlined
+from marl.compiled.jit import compiled, inlined
 from marl.engine.ground.geometry import (
     BLOCKED,
     CLIFF,

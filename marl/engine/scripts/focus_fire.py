@@ -5,6 +5,7 @@ Axes as in marl/engine/scripts/heuristic.py.
 
 from __future__ import annotations
 
+from marl.compiled.jit import compiled, inlined
 from marl.engine.combat.orders import (
     ACTION_EAST,
     ACTION_NO_OP,
@@ -15,7 +16,6 @@ from marl.engine.combat.orders import (
 )
 from marl.engine.combat.targeting import can_hit
 from marl.engine.combat.vitals import attack_on
-from marl.engine.compiled.jit import compiled, inlined
 from marl.engine.scripts.heuristic import (
     FAR,
     Flags,

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from marl.compiled.jit import compiled, inlined
 from marl.engine.combat.orders import (
     ACTION_EAST,
     ACTION_NO_OP,
@@ -21,7 +22,6 @@ from marl.engine.combat.orders import (
     ACTION_WEST,
 )
 from marl.engine.combat.targeting import squared_gap
-from marl.engine.compiled.jit import compiled, inlined
 from marl.engine.world import NO_UNIT, Ints, Table, Unit, Units
 
 FAR = 1e9  # grid units; more than any distance

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+from marl.compiled.jit import compiled, inlined
 from marl.engine.combat.orders import (
     ACTION_EAST,
     ACTION_NORTH,
@@ -14,7 +15,6 @@ from marl.engine.combat.orders import (
     ACTION_STOP,
     ACTION_WEST,
 )
-from marl.engine.compiled.jit import compiled, inlined
 from marl.engine.ground.geometry import is_free_of_walls
 from marl.engine.scripts.heuristic import FAR, Flags, Scene, distance, heals
 from marl.engine.world import NO_UNIT, Units, UnitType

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine.compiled.jit import compiled
+from marl.compiled.jit import compiled
 from marl.engine.rng import Rng, uniform
 from marl.engine.world import Ints
 

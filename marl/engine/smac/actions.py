@@ -8,8 +8,8 @@ starcraft2.py (get_agent_action, step, _kill_units_below_health_level).
 
 from __future__ import annotations
 
+from marl.compiled.jit import compiled
 from marl.engine.combat.orders import ACTION_NO_OP, give_agent_orders
-from marl.engine.compiled.jit import compiled
 from marl.engine.field import Field
 from marl.engine.rng import Rng, uniform
 from marl.engine.smac import visibility

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from marl.compiled.reference import reference
 from marl.engine.combat.orders import FIRST_ATTACK
-from marl.engine.compiled.reference import reference
 from marl.engine.facts.scenario import Scenario
 from marl.engine.ground.geometry import OPEN
 from marl.engine.smac.options import Options, Quirks, check_options, values_by_name

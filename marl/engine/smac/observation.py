@@ -12,6 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from marl.compiled.jit import compiled, inlined
 from marl.engine.combat.orders import (
     ACTION_EAST,
     ACTION_NO_OP,
@@ -21,7 +22,6 @@ from marl.engine.combat.orders import (
     ACTION_WEST,
     FIRST_ATTACK,
 )
-from marl.engine.compiled.jit import compiled, inlined
 from marl.engine.rng import Rng
 from marl.engine.smac import visibility
 from marl.engine.smac.layout import GROUND_POINTS, N_HEIGHTS, N_PATHING, ClientLayout, ClientUnits

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marl.engine.compiled.jit import compiled
-from marl.engine.compiled.reference import reference
+from marl.compiled.jit import compiled
+from marl.compiled.reference import reference
 from marl.engine.facts.scenario import Scenario
 from marl.engine.smac.layout import ClientUnits
 from marl.engine.smac.options import Options, check_options, values_by_name

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine.compiled.jit import compiled, inlined
+from marl.compiled.jit import compiled, inlined
 from marl.engine.smac.layout import ClientLayout, ClientUnits
 from marl.engine.world import Ints
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine.compiled.jit import compiled, inlined
+from marl.compiled.jit import compiled, inlined
 from marl.engine.rng import Rng, below, uniform
 from marl.engine.smac.layout import ClientLayout, ClientUnits
 from marl.engine.world import NO_UNIT, Floats, Ints

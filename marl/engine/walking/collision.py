@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from marl.engine.compiled.jit import compiled, inlined
+from marl.compiled.jit import compiled, inlined
 from marl.engine.field import Field
 from marl.engine.world import NO_UNIT, Unit, Units
 

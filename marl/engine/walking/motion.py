@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from marl.engine.compiled.jit import compiled, inlined
+from marl.compiled.jit import compiled, inlined
 from marl.engine.field import Field
 from marl.engine.ground.geometry import is_free_of_walls, nearest_wall
 from marl.engine.walking.collision import free_way, gather_near

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from marl.engine.compiled.jit import compiled
+from marl.compiled.jit import compiled
 from marl.engine.field import Field
 from marl.engine.ground.paths import next_stop
 from marl.engine.walking.collision import free_way, gather_near

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marl.engine.compiled.jit import compiled, inlined
+from marl.compiled.jit import compiled, inlined
 from marl.engine.field import Field
 from marl.engine.walking.collision import contact_distance, free_beside, free_way, gather_near
 from marl.engine.walking.motion import go, stand, turn_to

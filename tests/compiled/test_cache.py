@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from marl.engine import STALE_SECONDS, open_cache, sources_digest
+from marl.compiled.cache import STALE_SECONDS, open_cache, sources_digest
 
 
 def made(folder: Path, age: float) -> Path:

@@ -8,8 +8,8 @@ import pytest
 from numba import typeof
 from numba.core.errors import TypingError
 
-from marl.engine.compiled.jit import bind, compiled
-from marl.engine.compiled.reference import _write, reference
+from marl.compiled.jit import bind, compiled
+from marl.compiled.reference import _write, reference
 
 
 class Inner(NamedTuple):

@@ -19,7 +19,7 @@ from numba.core.registry import cpu_target
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import NativeValue, intrinsic, models, register_model, typeof_impl, unbox
 
-from marl.engine.compiled.jit import OPTIONS, compiled
+from marl.compiled.jit import OPTIONS, compiled
 
 Content = TypeVar("Content", bound=tuple)
 WORD_BYTES = 8

@@ -14,8 +14,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.engine.compiled import atomics
-from marl.engine.compiled.jit import compiled
+from marl.compiled import atomics
+from marl.compiled.jit import compiled
 
 Words = NDArray[np.int64]
 Workers = list[tuple[Words, threading.Lock]]  # a worker's own words, and the lock that it sleeps on

@@ -1,4 +1,4 @@
-"""Compilation of the engine's functions with numba.
+"""Compilation of functions with numba.
 
 Fast-math is off and divisions are IEEE ones: the same seed gives the same battle, bit for bit, on
 all machines of one architecture. Without numba's run-time (`_nrt=False`, an option that numba uses
@@ -15,10 +15,12 @@ from typing import Any
 from numba import njit, typeof
 
 # No parallel kernels: numba's OpenMP layer would set the thread count of the whole process, torch's
-# too. Threads are marl/engine/compiled/workers.py's.
+# too. Threads are marl/compiled/workers.py's.
 OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "_nrt": False}
 
 compiled = njit(**OPTIONS)
+# For work long enough that Python's other threads should run beside it.
+released = njit(**OPTIONS, nogil=True)
 # For small functions, and those called in one place.
 inlined = njit(**OPTIONS, forceinline=True)
 

@@ -1,0 +1,143 @@
+"""A few kB about a finished training, kept where git keeps them.
+
+{"suite", "label", "config", "env_config", "map", "seed", "commit", "seconds": of training,
+ "settings": every resolved value, "t_env", "tests": {metric: one value a test},
+ "training": {"t_env", metric: a value now and then}}
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from pathlib import Path
+
+from marl.campaign.suite import Job
+from marl.config.files import ROOT
+from marl.config.schema import flatten
+from marl.errors import UserError
+from marl.log.jsonl import METRICS, read_metrics
+from marl.run.folder import read_config
+
+Point = Mapping[str, float]
+Curve = dict[str, list[float]]
+
+DIGITS = 5
+TRAINING_POINTS = 40  # of the training metrics' curves
+PAUSE_SECONDS = 300.0  # a longer gap between two lines was no training
+TEST = "test_"
+TIME_PREFIX = "time"
+# Values of a run that say where and how it was run, not what was learnt.
+HOUSEKEEPING = {
+    "progress_bar",
+    "tensorboard",
+    "results_dir",
+    "resume",
+    "checkpoint",
+    "load_step",
+    "episodes",
+    "max_seconds",
+    "save_interval",
+    "save_replay_buffer",
+    "save_replay",
+    "video",
+    "label",
+    "plugins",
+    "seed",
+    "map",
+    "recipe",
+    "env",
+    "config",
+    "env_config",
+    "log_interval",
+    "env_threads",
+    "torch_threads",
+    "learner_threads",
+    "device",
+}
+
+
+def summary_of(run: Path, job: Job, commit: str) -> dict[str, object]:
+    """The summary of a run's folder."""
+    points = read_metrics(run / METRICS)
+    values, _ = read_config(run)
+    settings = {k: v for k, v in flatten(values).items() if k.split(".")[0] not in HOUSEKEEPING}
+    tests = [point for point in points if "test_return_mean" in point]
+    training = [point for point in points if "loss" in point]
+    thinned = training[:: max(1, -(-len(training) // TRAINING_POINTS))]
+    return {
+        "suite": job.suite,
+        "label": job.label,
+        "config": job.config,
+        "env_config": job.env_config,
+        "map": job.map,
+        "seed": job.seed,
+        "commit": commit,
+        "seconds": round(seconds_of(points)),
+        "t_env": points[-1]["t_env"],
+        "settings": settings,
+        "tests": _curves(tests, lambda name: name.startswith(TEST)),
+        "training": _curves(thinned, lambda name: not name.startswith((TEST, TIME_PREFIX))),
+    }
+
+
+def _curves(points: Iterable[Point], wanted: object) -> Curve:
+    assert callable(wanted)
+    points = list(points)
+    names = {name: None for point in points for name in point if wanted(name)}
+    names.pop("t_env", None)
+    curves: Curve = {"t_env": [int(point["t_env"]) for point in points]}
+    for name in names:
+        values = [point.get(name) for point in points]
+        if None not in values:
+            curves[name.removeprefix(TEST)] = [
+                _short(value) for value in values if value is not None
+            ]
+    return curves
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")
+
+
+def seconds_of(points: Iterable[Point]) -> float:
+    """Seconds of training between the lines, pauses left out."""
+    times = [point["time"] for point in points]
+    gaps = [after - before for before, after in pairwise(times)]
+    return sum(gap for gap in gaps if 0 < gap < PAUSE_SECONDS)
+
+
+def write_summary(path: Path, summary: Mapping[str, object]) -> None:
+    """One line for each key, so that differences read well."""
+    lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in summary.items()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text("{" + ",\n ".join(lines) + "}\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def read_summary(path: Path) -> dict[str, object]:
+    """A summary that `write_summary` wrote."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path}: this is no summary ({error}); remove it") from None
+    if not isinstance(found, dict) or not {"settings", "tests", "seconds"} <= found.keys():
+        raise UserError(f"{path}: this is no summary; remove it")
+    return found
+
+
+def commit_of(root: Path = ROOT) -> str:
+    """The commit of the sources, with a + where they were changed since; `unknown` without git."""
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=7", "--dirty=+", "--exclude=*"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return found.stdout.strip()

@@ -1,0 +1,68 @@
+"""Finite scalar quantisation: each number of a vector is rounded to one of a few levels.
+
+    bounded = tanh(z + shift) * h - offset     h = (L - 1) * (1 - 0.001) / 2
+    code's vector = round(bounded) / floor(L / 2), its gradient that of bounded / floor(L / 2)
+
+L levels in each dimension. For odd L offset and shift are 0; for even L offset = 1/2 and
+shift = tan(offset / h), so that 0 falls next to a level. The codebook is the grid of all levels,
+nothing of it is learnt, and a code's number has the dimensions as digits of mixed radix, the first
+one fastest. Mentzer et al. 2023 (arXiv:2309.15505), appendix A.1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from marl.protocols import Quantized
+from marl.quantizers.vq import straight_through
+
+SHRINK = 0.001  # share of the range by which it stays within the outer levels
+MOST_LEVELS = 1000  # with more the outer ones would be out of reach
+
+
+class FiniteScalarQuantizer(nn.Module):
+    """Rounds vectors of D numbers; has no encoder, so its states are vectors already."""
+
+    levels: Tensor  # [D] int64
+    strides: Tensor  # [D] int64, what one more level adds to a code's number
+    half_width: Tensor  # [D] int64, levels below 0
+
+    def __init__(self, levels: Sequence[int]) -> None:
+        """levels: [D], e.g. (8, 5, 5, 5) for 1,000 codes; ValueError where one can't be."""
+        super().__init__()
+        if not levels or not all(2 <= count <= MOST_LEVELS for count in levels):
+            raise ValueError(f"levels: each must be within 2..{MOST_LEVELS}, not {list(levels)}")
+        self.n_codes = math.prod(levels)
+        if self.n_codes > 2**62:
+            raise ValueError(f"levels: {self.n_codes:.3g} codes can't be numbered; use fewer")
+        strides = [math.prod(levels[:d]) for d in range(len(levels))]
+        for name, numbers in (("levels", levels), ("strides", strides)):
+            self.register_buffer(name, torch.tensor(numbers), persistent=False)
+        self.register_buffer("half_width", self.levels // 2, persistent=False)
+
+    def bound(self, vectors: Tensor) -> Tensor:
+        """vectors [...,D] -> within half a step of the outer levels, a step between levels."""
+        reach = (self.levels - 1) * ((1.0 - SHRINK) / 2)
+        offset = torch.where(self.levels % 2 == 1, 0.0, 0.5)
+        return torch.tanh(vectors + torch.tan(offset / reach)) * reach - offset
+
+    def quantize(self, vectors: Tensor) -> Quantized:
+        """The levels nearest to vectors [...,D], from -1 to 1."""
+        bounded = self.bound(vectors)
+        rounded = bounded.detach().round()
+        indices = ((rounded.long() + self.half_width) * self.strides).sum(-1)
+        return Quantized(straight_through(bounded, rounded) / self.half_width, indices)
+
+    @torch.no_grad()
+    def encode(self, states: Tensor) -> Tensor:
+        """states [...,D] -> code index [...]."""
+        return self.quantize(states).indices
+
+    def look_up(self, codes: Tensor) -> Tensor:
+        """codes [...] -> their vectors [...,D]."""
+        digits = codes[..., None] // self.strides % self.levels
+        return (digits - self.half_width) / self.half_width
