@@ -78,9 +78,9 @@ def test_only_recipes_bring_concrete_parts_together():
         ("marl.learners", "marl.intrinsic"),
         ("marl.learners", "marl.buffers"),
         ("marl.intrinsic", "marl.learners"),
-        ("marl.run.train", "marl.learners"),
-        ("marl.run.train", "marl.controllers"),
-        ("marl.run.train", "marl.buffers"),
+        ("marl.run.trainer", "marl.learners"),
+        ("marl.run.trainer", "marl.controllers"),
+        ("marl.run.trainer", "marl.buffers"),
     ]
     for part, other in apart:
         for name in IMPORTS:
