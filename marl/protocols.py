@@ -328,6 +328,22 @@ class Explainable(Protocol):
 
 
 @runtime_checkable
+class Assessable(Protocol):
+    """A learner that can compare its estimates with what episodes really brought."""
+
+    def assess(self, batch: EpisodeBatch) -> Metrics:
+        """Metrics of whole episodes that nothing was learnt from, of the greedy policy's own."""
+
+
+@runtime_checkable
+class AssessableBonus(Protocol):
+    """A bonus that can compare what it would pay with what episodes really brought."""
+
+    def assess(self, batch: EpisodeBatch, bootstrap: Tensor, returns: Tensor) -> Metrics:
+        """bootstrap [B,T,G]; returns [B,T+1]: discounted, from each slot on."""
+
+
+@runtime_checkable
 class ExplainableBonus(Protocol):
     """A bonus that can show what it makes of one episode."""
 

@@ -34,7 +34,7 @@ ORDER = [
     {"batch"},
     {"config", "engine"},
     {"compiled"},
-    {"errors", "seeding", "spec"},
+    {"errors", "returns", "seeding", "spec"},
 ]
 
 IMPORTS = read_imports(ROOT)

@@ -1,7 +1,7 @@
 """A few kB about a finished training, kept where git keeps them.
 
 {"suite", "label", "config", "env_config", "map", "seed", "commit", "seconds": of training,
- "settings": every resolved value, "t_env", "tests": {metric: one value a test},
+ "settings": every resolved value, "t_env", "tests": {metric: one value a test, or null},
  "training": {"t_env", metric: a value now and then}}
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from marl.log.jsonl import METRICS, read_metrics
 from marl.run.folder import read_config
 
 Point = Mapping[str, float]
-Curve = dict[str, list[float]]
+Curve = dict[str, list[float | None]]
 
 DIGITS = 5
 TRAINING_POINTS = 40  # of the training metrics' curves
@@ -82,18 +82,13 @@ def summary_of(run: Path, job: Job, commit: str) -> dict[str, object]:
     }
 
 
-def _curves(points: Iterable[Point], wanted: object) -> Curve:
-    assert callable(wanted)
-    points = list(points)
-    names = {name: None for point in points for name in point if wanted(name)}
-    names.pop("t_env", None)
+def _curves(points: Sequence[Point], wanted: Callable[[str], bool]) -> Curve:
+    """The wanted metrics; null where a point has none."""
+    names = {name: None for point in points for name in point if name != "t_env" and wanted(name)}
     curves: Curve = {"t_env": [int(point["t_env"]) for point in points]}
     for name in names:
-        values = [point.get(name) for point in points]
-        if None not in values:
-            curves[name.removeprefix(TEST)] = [
-                _short(value) for value in values if value is not None
-            ]
+        values = [_short(point[name]) if name in point else None for point in points]
+        curves[name.removeprefix(TEST)] = values
     return curves
 
 

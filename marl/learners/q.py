@@ -28,6 +28,7 @@ from marl.nets.packed import Packed
 from marl.nets.threads import shared
 from marl.protocols import (
     BATCH,
+    AssessableBonus,
     Channels,
     ExplainableBonus,
     IntrinsicReward,
@@ -36,6 +37,7 @@ from marl.protocols import (
     Samples,
     State,
 )
+from marl.returns import returns_to_go
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,28 @@ class QLearner:
         if isinstance(self.bonus, ExplainableBonus):
             channels |= self.bonus.explain(batch, bootstrap)
         return channels
+
+    @torch.no_grad()
+    def assess(self, batch: EpisodeBatch) -> Metrics:
+        """Error of the values of the actions taken against the discounted returns from there on.
+
+        Of an episode that a limit cut off the rest is not known: counted as nothing.
+        """
+        joint, bootstrap = self.estimate(batch)  # [B,T,G] each
+        found = returns_to_go(
+            batch.reward[..., 0].cpu().numpy(),
+            batch.filled[..., 0].cpu().numpy(),
+            self.config.gamma,
+        )
+        returns = torch.from_numpy(found).to(joint)  # [B,T+1]
+        error = joint - returns[:, :-1, None]
+        metrics = {
+            "value_bias": masked_mean(error, batch.filled),
+            "value_error": masked_mean(error.square(), batch.filled).sqrt(),
+        }
+        if isinstance(self.bonus, AssessableBonus):
+            metrics |= self.bonus.assess(batch, bootstrap, returns)
+        return metrics
 
     def _copy_targets_when_due(self, progress: Progress) -> None:
         by_episodes = self.config.target_update_unit == "episodes"

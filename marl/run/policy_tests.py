@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from marl.algos.agent import Agent
-from marl.protocols import Runner, VecEnv
+from marl.batch import EpisodeBatch, joined
+from marl.protocols import Assessable, Rollout, Runner, VecEnv
 from marl.replay.battles import TraceLog
 from marl.replay.film import Fact
 from marl.replay.folder import ReplayFolder
@@ -47,13 +50,29 @@ class PolicyTests:
         assert run.seed is not None
         seeds = evaluation_seeds(run.seed, t_env, run.test_episodes)
         traces = self._trace_log(t_env)
-        rollouts = play(self.player, self.agent.actor, seeds, keep=traces)
+        played: list[EpisodeBatch] = []
+
+        def keep(rollout: Rollout, own: NDArray[np.uint64]) -> None:
+            played.append(rollout.batch.map(torch.clone))
+            if traces is not None:
+                traces(rollout, own)
+
+        rollouts = play(self.player, self.agent.actor, seeds, keep=keep)
         if traces is not None:
             with self.stopwatch.measure("saving"):
                 ReplayFolder(folder).add(t_env, traces.traces, pages=1)
-        metrics = statistics(rollouts, "test_")
+        metrics = statistics(rollouts, "test_") | self._assess(played)
         self.results.append({"t_env": t_env, "episodes": len(seeds), **metrics})
         return metrics
+
+    def _assess(self, played: list[EpisodeBatch]) -> dict[str, float]:
+        """What the learner's estimates are worth, on the episodes of a test."""
+        learner = self.agent.learner
+        if not isinstance(learner, Assessable) or not sum(batch.size for batch in played):
+            return {}
+        with self.stopwatch.measure("evaluation"):
+            found = learner.assess(joined(played).to(self.device))
+            return {f"test_{name}": float(value) for name, value in found.items()}
 
     def _trace_log(self, t_env: int) -> TraceLog | None:
         """Where a test's battles are traced, if they are to be."""

@@ -142,3 +142,19 @@ def test_fused_update_is_faster_than_the_per_timestep_form():
     ratio = sorted(times["naive"])[2] / sorted(times["fused"])[2]
     print(f"fused {sorted(times['fused'])[2]:.3f} s, ratio {ratio:.2f}")
     assert ratio > 1.4
+
+
+def test_assessment_is_the_error_against_the_returns_of_real_steps():
+    learner = qmix_learner()
+    batch = random_batch(SMALL, 3, lengths=[9, 2, 5])
+    found = learner.assess(batch)
+    joint, _ = learner.estimate(batch)
+    errors = []
+    for row, length in enumerate([9, 2, 5]):
+        rest = 0.0
+        for t in reversed(range(length)):
+            rest = batch.reward[row, t, 0].item() + learner.config.gamma * rest
+            errors.append(joint[row, t, 0].item() - rest)
+    assert found["value_bias"].item() == pytest.approx(sum(errors) / 16, abs=1e-5)
+    squares = sum(error**2 for error in errors) / 16
+    assert found["value_error"].item() == pytest.approx(squares**0.5, abs=1e-5)
