@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from marl.compiled.jit import released
+
 
 def returns_to_go(
     reward: NDArray[np.float32], filled: NDArray[np.bool_], gamma: float
@@ -14,9 +16,20 @@ def returns_to_go(
     reward, filled: [B,T] -> [B,T+1]. The environment's reward alone, even of an episode that a
     time limit cut off: what would have followed is not guessed.
     """
-    steps = reward.shape[1]
-    by_time = np.where(filled, reward, 0.0).T.astype(np.float64)  # [T,B]
-    returns = np.zeros((steps + 1, reward.shape[0]))
-    for t in range(steps - 1, -1, -1):
-        returns[t] = by_time[t] + gamma * returns[t + 1]
-    return np.ascontiguousarray(returns.T)
+    returns = np.zeros((reward.shape[0], reward.shape[1] + 1))
+    _sum_back(np.ascontiguousarray(reward), np.ascontiguousarray(filled), gamma, returns)
+    return returns
+
+
+@released
+def _sum_back(
+    reward: NDArray[np.float32],
+    filled: NDArray[np.bool_],
+    gamma: float,
+    returns: NDArray[np.float64],
+) -> None:
+    """Fill returns [B,T+1], which holds zeros."""
+    for row in range(len(reward)):
+        for t in range(reward.shape[1] - 1, -1, -1):
+            own = np.float64(reward[row, t]) if filled[row, t] else 0.0
+            returns[row, t] = own + gamma * returns[row, t + 1]

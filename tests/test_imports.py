@@ -32,9 +32,9 @@ ORDER = [
     {"nets"},
     {"protocols"},
     {"batch"},
-    {"config", "engine"},
+    {"config", "engine", "returns"},
     {"compiled"},
-    {"errors", "returns", "seeding", "spec"},
+    {"errors", "seeding", "spec"},
 ]
 
 IMPORTS = read_imports(ROOT)

@@ -92,9 +92,9 @@ class SharedController(nn.Module):
         Every episode (or slice) starts with blank hidden numbers. slots: those asked for; what a
         network without memory does not need for them is not computed.
         """
-        if self.net.recurrent:
-            return self.outputs_of(self.read(batch))[:, slots]
-        return self.outputs_of(self.read(batch, slots))
+        reading = self.read(batch, ALL if self.net.recurrent else slots)
+        outputs = reading.packed.unpack(self.outputs_of(reading))
+        return outputs[:, slots] if self.net.recurrent else outputs
 
     def seen(self, batch: EpisodeBatch) -> Tensor:
         """Features of each agent beside its actions and number, [B,T+1,A,O]."""
@@ -111,7 +111,7 @@ class SharedController(nn.Module):
         return Reading(self.inputs(*parts), packed)
 
     def outputs_of(self, reading: Reading) -> Tensor:
-        """Outputs at the slots that were read, zero in the padding, [B,T',A,U]."""
+        """Outputs at the slots that were read, packed, [P,A,U]."""
         sizes = reading.packed.sizes * self.n_agents
         outputs = self.net.unroll(reading.inputs.flatten(0, 1), sizes)  # [P*A,U]
-        return reading.packed.unpack(outputs.view(-1, self.n_agents, self.outputs))
+        return outputs.view(-1, self.n_agents, self.outputs)

@@ -25,7 +25,6 @@ from marl.controllers.exploration import greedy_actions
 from marl.controllers.shared import SharedController
 from marl.learners.optimizers import OptimizerConfig, RmspropConfig
 from marl.learners.targets import lambda_targets, masked_mean, taken
-from marl.nets.packed import Packed
 from marl.nets.threads import shared
 from marl.protocols import (
     BATCH,
@@ -105,16 +104,21 @@ class QLearner:
         return loss, {**metrics, **bonus_metrics}
 
     def estimate(self, batch: EpisodeBatch) -> tuple[Tensor, Tensor]:
-        """mix(Q(s, a), s) of each step, and the target networks' bootstrap value, [B,T,G] each."""
+        """mix(Q(s, a), s) of each step, and the target networks' bootstrap value.
+
+        [B,T,G] each, zero in the padding, of which nothing is computed.
+        """
         reading = self.controller.read(batch)
-        values = self.controller.outputs_of(reading)  # [B,T+1,A,U]
-        chosen = taken(values[:, :-1], batch.actions)  # [B,T,A]
-        joint = mix(self.mixer, chosen, batch.state[:, :-1], batch.lengths)
+        steps = reading.packed.steps()  # N real ones
+        values = self.controller.outputs_of(reading)  # [P,A,U], of all real slots
+        chosen = taken(steps.before(values), steps.pack(batch.actions))  # [N,A]
+        joint = self.mixer(chosen, steps.pack(batch.state))  # [N,G]
         with torch.no_grad():
-            target_values = self.target_controller.outputs_of(reading)[:, 1:]  # [B,T,A,U]
-            chooser = values[:, 1:] if self.config.double_q else target_values
-            best = taken(target_values, greedy_actions(chooser, batch.avail[:, 1:]))  # [B,T,A]
-            return joint, mix(self.target_mixer, best, batch.state[:, 1:], batch.lengths)
+            after = steps.after(self.target_controller.outputs_of(reading))  # [N,A,U]
+            chooser = steps.after(values) if self.config.double_q else after
+            actions = greedy_actions(chooser, steps.pack(batch.avail, shift=1))
+            bootstrap = self.target_mixer(taken(after, actions), steps.pack(batch.state, shift=1))
+        return steps.unpack(joint), steps.unpack(bootstrap)
 
     @torch.no_grad()
     def explain(self, batch: EpisodeBatch) -> Channels:
@@ -186,11 +190,3 @@ class QLearner:
         self.optimizer.load_state_dict(state["optimizer"])
         self.bonus.load_state_dict(state["bonus"])
         self.last_target_update = state["last_target_update"]
-
-
-def mix(mixer: nn.Module, values: Tensor, state: Tensor, lengths: Tensor) -> Tensor:
-    """mixer(values, state) at the real steps, zero elsewhere.
-
-    values [B,T,A], state [B,T,S], lengths [B] -> [B,T,G].
-    """
-    return Packed(lengths, values.shape[1]).map(mixer, values, state)

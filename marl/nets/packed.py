@@ -24,7 +24,9 @@ class Packed:
         runs = torch.arange(columns, device=lengths.device)[:, None] < lengths[order]  # [T,B]
         self.column, place = runs.nonzero(as_tuple=True)  # [P] each
         self.row = order[place]
+        self._place = place
         rows_at = runs.sum(1)
+        self._starts = rows_at.cumsum(0) - rows_at  # [T], of each column's rows
         self.sizes = rows_at[rows_at > 0].cpu()  # [T'] rows at each column, up to the longest
 
     def pack(self, tensor: Tensor) -> Tensor:
@@ -33,10 +35,11 @@ class Packed:
 
     def unpack(self, packed: Tensor) -> Tensor:
         """[P,...] as [B,T,...], zero in the padding."""
-        rows, columns = self.shape
-        empty = packed.new_zeros(rows * columns, *packed.shape[1:])
-        filled = empty.index_copy(0, self.row * columns + self.column, packed)
-        return filled.view(rows, columns, *packed.shape[1:])
+        return _unpacked(packed, self.row, self.column, self.shape)
+
+    def steps(self) -> Steps:
+        """The steps between slots, where the columns are slots."""
+        return Steps(self)
 
     def map(self, function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
         """function(*tensors) at the real columns, zero elsewhere: [B,T,...].
@@ -44,3 +47,42 @@ class Packed:
         tensors: [B,T,...] each; function sees [P,...] of them.
         """
         return self.unpack(function(*(self.pack(tensor) for tensor in tensors)))
+
+
+class Steps:
+    """The real steps of packed slots, N of them, with the slots before and after each."""
+
+    def __init__(self, slots: Packed) -> None:
+        rows, columns = slots.shape
+        self.shape = (rows, columns - 1)
+        place, starts = slots._place, slots._starts
+        width = torch.zeros(columns + 1, dtype=torch.int64, device=place.device)
+        width[: len(slots.sizes)] = slots.sizes.to(place.device)
+        # Slot t + 1 holds the first of slot t's rows, in the same order.
+        followed = place < width[slots.column + 1]
+        self._before = followed.nonzero()[:, 0]  # [N], positions among the packed slots
+        self.row, self.column = slots.row[self._before], slots.column[self._before]
+        self._after = starts[self.column + 1] + place[self._before]
+
+    def before(self, slots: Tensor) -> Tensor:
+        """Packed slots [P,...] -> the slot before each step, [N,...]."""
+        return slots.index_select(0, self._before)
+
+    def after(self, slots: Tensor) -> Tensor:
+        """Packed slots [P,...] -> the slot after each step, [N,...]."""
+        return slots.index_select(0, self._after)
+
+    def pack(self, tensor: Tensor, shift: int = 0) -> Tensor:
+        """[B,T,...] of steps, or [B,T+1,...] of slots before (shift 1: after) them -> [N,...]."""
+        return tensor[self.row, self.column + shift]
+
+    def unpack(self, packed: Tensor) -> Tensor:
+        """[N,...] as [B,T,...], zero in the padding."""
+        return _unpacked(packed, self.row, self.column, self.shape)
+
+
+def _unpacked(packed: Tensor, row: Tensor, column: Tensor, shape: tuple[int, int]) -> Tensor:
+    """packed [P,...] at (row, column) of zeros [B,T,...]."""
+    empty = packed.new_zeros(shape[0] * shape[1], *packed.shape[1:])
+    filled = empty.index_copy(0, row * shape[1] + column, packed)
+    return filled.view(*shape, *packed.shape[1:])

@@ -54,3 +54,20 @@ def test_map_is_the_loop_over_the_rows_gradients_too(lengths):
     (grad,) = torch.autograd.grad(result.square().sum(), values)
     (naive,) = torch.autograd.grad(expected.square().sum(), values)
     assert torch.allclose(grad, naive, atol=1e-12)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, COLUMNS - 1), min_size=1, max_size=9))
+def test_steps_have_the_slots_before_and_after_them(lengths):
+    slots = Packed(torch.tensor(lengths) + 1, COLUMNS)
+    steps = slots.steps()
+    numbers = torch.arange(len(lengths) * COLUMNS).view(-1, COLUMNS)  # of the slots
+    packed = slots.pack(numbers)
+    before = steps.before(packed)
+    real = [row * COLUMNS + slot for row, end in enumerate(lengths) for slot in range(end)]
+    assert sorted(before.tolist()) == real
+    assert torch.equal(steps.after(packed), before + 1)
+    assert torch.equal(steps.pack(numbers[:, :-1]), before)  # a column of steps
+    assert torch.equal(steps.pack(numbers, shift=1), before + 1)
+    inside = torch.arange(COLUMNS - 1) < torch.tensor(lengths)[:, None]
+    assert torch.equal(steps.unpack(before), numbers[:, :-1] * inside)
