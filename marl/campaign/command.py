@@ -15,11 +15,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from marl.campaign.suite import Job, load_suite, suite_names
-from marl.campaign.summary import learnt_settings, read_summary
+from marl.campaign.summary import read_summary
 from marl.campaign.workers import Place, Training, start
 from marl.config.schema import option, split_parse
 from marl.errors import ConfigError
 from marl.run.interrupts import StopRequest
+from marl.run.labels import learnt_settings
 from marl.run.plan import Plan
 
 Resolve = Callable[[Sequence[str]], Plan]  # a command line to its plan

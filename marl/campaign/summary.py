@@ -16,10 +16,10 @@ from pathlib import Path
 
 from marl.campaign.suite import Job
 from marl.config.files import ROOT
-from marl.config.schema import flatten
 from marl.errors import UserError
 from marl.log.jsonl import METRICS, read_metrics
 from marl.run.folder import read_config
+from marl.run.labels import learnt_settings
 
 Point = Mapping[str, float]
 Curve = dict[str, list[float]]
@@ -29,34 +29,6 @@ TRAINING_POINTS = 40  # of the training metrics' curves
 PAUSE_SECONDS = 300.0  # a longer gap between two lines was no training
 TEST = "test_"
 TIME_PREFIX = "time"
-# Values of a run that say where and how it was run, not what was learnt.
-HOUSEKEEPING = {
-    "progress_bar",
-    "tensorboard",
-    "results_dir",
-    "resume",
-    "checkpoint",
-    "load_step",
-    "episodes",
-    "max_seconds",
-    "save_interval",
-    "save_replay_buffer",
-    "save_replay",
-    "video",
-    "label",
-    "plugins",
-    "seed",
-    "map",
-    "recipe",
-    "env",
-    "config",
-    "env_config",
-    "log_interval",
-    "env_threads",
-    "torch_threads",
-    "learner_threads",
-    "device",
-}
 
 
 def summary_of(run: Path, job: Job, commit: str) -> dict[str, object]:
@@ -79,12 +51,6 @@ def summary_of(run: Path, job: Job, commit: str) -> dict[str, object]:
         "tests": curves_of_tests(points),
         "training": _curves(thinned, lambda name: not name.startswith((TEST, TIME_PREFIX))),
     }
-
-
-def learnt_settings(values: Mapping[str, object]) -> dict[str, object]:
-    """Dotted key -> value of what was learnt and how; HOUSEKEEPING is left out."""
-    leaves = flatten(values)
-    return {key: leaf for key, leaf in leaves.items() if key.split(".")[0] not in HOUSEKEEPING}
 
 
 def curves_of_tests(points: Sequence[Point]) -> Curve:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from marl.errors import ConfigError
 from marl.plots.trial import Trial
+from marl.run.labels import as_text, differing, full_labels
 
 Cells = dict[str, dict[str, list[Trial]]]  # task -> label -> the trials of its seeds
 
@@ -23,7 +24,7 @@ def check_comparable(trials: Sequence[Trial], mix: bool) -> list[str]:
     """Lines about settings of COMPARED that differ on a map; ConfigError unless `mix`."""
     lines = []
     for task, members in by_task(trials).items():
-        for key in _differing(members):
+        for key in differing([trial.settings for trial in members]):
             if key not in COMPARED and not key.startswith(COMPARED_PREFIXES):
                 continue
             values = _values(members, key)
@@ -47,14 +48,11 @@ def by_task(trials: Iterable[Trial]) -> dict[str, list[Trial]]:
 
 def grouped(trials: Sequence[Trial]) -> Cells:
     """The groups on each map; ConfigError where a seed is in one of them twice."""
-    keys = _label_keys(trials)
-    cells: Cells = {}
-    for task, members in by_task(trials).items():
-        cells[task] = {}
-        for trial in members:
-            label = _label(trial, keys[trial.label])
-            cells[task].setdefault(label, []).append(trial)
-        for label, seeds in cells[task].items():
+    cells: Cells = {task: {} for task in by_task(trials)}
+    for trial, label in zip(trials, full_labels(trials), strict=True):
+        cells[trial.task].setdefault(label, []).append(trial)
+    for task, groups in cells.items():
+        for label, seeds in groups.items():
             _check_seeds(task, label, seeds)
     return cells
 
@@ -75,44 +73,13 @@ def commits(cells: Cells) -> list[str]:
     return lines
 
 
-def _label_keys(trials: Sequence[Trial]) -> dict[str, list[str]]:
-    """Label -> the keys in which its trials differ on some map.
-
-    What differs only from map to map, as a preset for each map does, is one configuration.
-    """
-    keys: dict[str, dict[str, None]] = {trial.label: {} for trial in trials}
-    for members in by_task(trials).values():
-        for label, found in keys.items():
-            same = [trial for trial in members if trial.label == label]
-            found.update(dict.fromkeys(_differing(same)))
-    return {label: list(found) for label, found in keys.items()}
-
-
-def _differing(trials: Sequence[Trial]) -> list[str]:
-    """Keys that some of the trials have with different values.
-
-    A key that a trial lacks came to the package later: its default is what there was before.
-    """
-    keys = dict.fromkeys(key for trial in trials for key in trial.settings)
-    return [key for key in keys if len(_values(trials, key)) > 1]
-
-
 def _values(trials: Sequence[Trial], key: str) -> dict[str, Trial]:
     """The key's values as text, each with the first trial that has it."""
     found: dict[str, Trial] = {}
     for trial in trials:
         if key in trial.settings:
-            found.setdefault(_text(trial.settings[key]), trial)
+            found.setdefault(as_text(trial.settings[key]), trial)
     return found
-
-
-def _text(value: object) -> str:
-    return str(list(value) if isinstance(value, tuple) else value)
-
-
-def _label(trial: Trial, keys: Sequence[str]) -> str:
-    parts = [f"{key}={_text(trial.settings[key])}" for key in keys if key in trial.settings]
-    return " ".join([trial.label, *parts])
 
 
 def _check_seeds(task: str, label: str, seeds: Sequence[Trial]) -> None:

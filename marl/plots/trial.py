@@ -8,26 +8,26 @@ from pathlib import Path
 
 import numpy as np
 
-from marl.campaign.summary import TEST, curves_of_tests, learnt_settings, read_summary
+from marl.campaign.summary import TEST, curves_of_tests, read_summary
 from marl.errors import UserError
 from marl.log.jsonl import METRICS, read_metrics
 from marl.plots.statistics import Array
 from marl.run.folder import CONFIG, read_config
+from marl.run.labels import Configuration, learnt_settings, task_of
 
 AXES = ("t_env", "seconds")  # of the tests' curves; all others are metrics
-PLACES = ("map", "env_id", "module", "game")  # settings that name what is played
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
-    """One training: its settings, and the curves of its tests."""
+class Trial(Configuration):
+    """One training: its settings, and the curves of its tests.
+
+    label: the suite's, or the algorithm's configuration.
+    """
 
     source: str  # the run's folder or the summary's file, for messages
-    label: str  # the suite's, or the algorithm's configuration
-    task: str  # the map, or the environment where there are no maps
     seed: int | None
     commit: str | None  # None: not written down
-    settings: Mapping[str, object]  # dotted key -> value, of what was learnt and how
     reached: int  # environment steps trained
     t_env: Array  # [T], environment steps of the tests
     seconds: Array  # [T], of training until them
@@ -92,12 +92,10 @@ def _trial(source: str, record: Mapping[str, object]) -> Trial:
     if is_even:
         total = float(str(record["seconds"]))
         curves["seconds"] = total * t_env / max(1.0, float(str(record["t_env"])))
-    places = [str(record.get("map") or ""), *(settings.get(key) for key in PLACES[1:])]
-    named = [place for place in places if isinstance(place, str) and place]
     return Trial(
         source=source,
         label=str(record["label"]),
-        task=named[0] if named else str(record["env_config"]),
+        task=task_of({**settings, "map": record.get("map"), "env_config": record["env_config"]}),
         seed=seed if isinstance(seed, int) else None,
         commit=commit if isinstance(commit, str) else None,
         settings={"config": record["config"], **settings, "t_max": int(settings["t_max"])},
