@@ -65,8 +65,8 @@ def execute(plan: Plan, options: Mapping[str, object]) -> None:
 
 def _train(plan: Plan, options: Mapping[str, object]) -> None:
     """Train as a sacred command, with sacred's record in the run folder."""
-    from marl.run.train import INTERRUPTED, Trainer
     from marl.run.train import train as run_training
+    from marl.run.trainer import INTERRUPTED, Trainer
 
     trainer = Trainer(plan)  # before sacred: what does not go together is refused here
     experiment = _experiment(plan)

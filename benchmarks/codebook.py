@@ -21,13 +21,13 @@ import torch
 from torch import Tensor
 
 from marl.algos.qmix import QmixConfig
-from marl.batch import EpisodeBatch
+from marl.batch import EpisodeBatch, joined
 from marl.envs.smac import Sc2Config
-from marl.intrinsic.lagma.returns import returns_to_go
 from marl.protocols import Behaviour, Progress
 from marl.quantizers.upkeep import k_means
 from marl.quantizers.vq import CodebookConfig, VectorQuantizer, nearest_codes
 from marl.quantizers.vq_learner import VqLearner
+from marl.returns import returns_to_go
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.stopwatch import Stopwatch
 
@@ -105,18 +105,7 @@ def play(map_name: str, count: int, first: int, checkpoint: str | None) -> Battl
 
 def gathered(batches: list[EpisodeBatch]) -> Battles:
     """All battles as one batch."""
-    steps = max(batch.steps for batch in batches)
-    size = sum(batch.size for batch in batches)
-    whole = EpisodeBatch.zeros(batches[0].layout, size, steps)
-    place = 0
-    for batch in batches:
-        for name, column in batch.layout.items():
-            target = whole[name][place : place + batch.size]
-            if column.level == "episode":
-                target.copy_(batch[name])
-            else:
-                target[:, : batch[name].shape[1]] = batch[name]
-        place += batch.size
+    whole = joined(batches)
     battle, slot = whole.slots_filled.nonzero(as_tuple=True)
     returns = returns_to_go(whole.reward[..., 0].numpy(), whole.filled[..., 0].numpy(), GAMMA)
     return Battles(

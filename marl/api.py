@@ -9,17 +9,30 @@ from __future__ import annotations
 from pathlib import Path
 
 from marl.cli.arguments import Arguments
-from marl.cli.resolve import make_plan
+from marl.cli.resolve import make_env_config, make_plan
 from marl.config.files import merge
+from marl.envs import contract
 from marl.errors import ConfigError
 from marl.log.summary import Summary
+from marl.protocols import EnvConfig
 from marl.run import evaluate as evaluation
 from marl.run import policy as policies
 from marl.run import train as training
 from marl.run.plan import Plan
 from marl.run.policy import Policy
+from marl.run.trainer import Trainer
 
-__all__ = ["Plan", "Policy", "Summary", "evaluate", "load_policy", "plan", "resume", "train"]
+__all__ = [
+    "Plan",
+    "Policy",
+    "Summary",
+    "check_env",
+    "evaluate",
+    "load_policy",
+    "plan",
+    "resume",
+    "train",
+]
 
 
 def plan(config: str, env_config: str, **settings: object) -> Plan:
@@ -32,7 +45,7 @@ def plan(config: str, env_config: str, **settings: object) -> Plan:
 
 def train(plan: Plan) -> Summary:
     """Train into a new folder of results, with checkpoints and metrics as run.py writes them."""
-    return training.train(training.Trainer(plan))
+    return training.train(Trainer(plan))
 
 
 def resume(folder: Path | str, **settings: object) -> Summary:
@@ -55,12 +68,19 @@ def load_policy(checkpoint: Path | str, **settings: object) -> Policy:
     `policy.session(num_envs)` acts with it, `policy.make_env(num_envs)` makes environments like
     those that it was trained in.
     """
-    recorded = _recorded(checkpoint, settings)
-    env = recorded.env.build(1, 1)
-    try:
-        return policies.load_policy(recorded, env)
-    finally:
-        env.close()
+    return policies.load_policy(_recorded(checkpoint, settings))
+
+
+def check_env(env: EnvConfig | str, num_envs: int = 3, **settings: object) -> None:
+    """Ask an environment for what `VecEnv` promises; EnvError in one line where it does not hold.
+
+    env: its options, or a name as of --env-config, then with settings.
+    """
+    if isinstance(env, str):
+        env = make_env_config(env, nested(settings))
+    elif settings:
+        raise ConfigError(f"{', '.join(settings)}: settings go with a name, and {env} has its own")
+    contract.check(env.build, num_envs)
 
 
 def nested(settings: dict[str, object]) -> dict[str, object]:

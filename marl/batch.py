@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -234,6 +234,21 @@ class EpisodeBatch:
             for name, tensor in columns.items()
         ]
         return EpisodeBatch(self.layout.with_columns(extras), {**self.columns, **columns})
+
+
+def joined(batches: Sequence[EpisodeBatch]) -> EpisodeBatch:
+    """Copies of the rows of all batches, padded to the longest."""
+    layout = batches[0].layout
+    steps = max(batch.steps for batch in batches)
+    whole = EpisodeBatch.zeros(layout, sum(batch.size for batch in batches), steps)
+    first = 0
+    for batch in batches:
+        for name, column in layout.items():
+            rows = whole[name][first : first + batch.size]
+            place = rows if column.level == "episode" else rows[:, : batch[name].shape[1]]
+            place.copy_(batch[name])
+        first += batch.size
+    return whole
 
 
 def single_steps(batch: EpisodeBatch) -> EpisodeBatch:

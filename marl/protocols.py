@@ -227,6 +227,9 @@ class Controller(Protocol):
     def step(self, obs: Tensor, carry: Carry) -> tuple[Tensor, Tensor]:
         """One slot: obs [B,A,O] -> outputs [B,A,U], hidden [B,A,H]."""
 
+    def next_carry(self, hidden: Tensor, actions: Tensor) -> Carry:
+        """The carry after a step. hidden [B,A,H]; actions: those taken, [B,A] or [B,A,D]."""
+
     def unroll(self, batch: EpisodeBatch) -> Tensor:
         """Outputs at all slots, zero in the padding, [B,T+1,A,U]."""
 
@@ -325,6 +328,22 @@ class Explainable(Protocol):
 
 
 @runtime_checkable
+class Assessable(Protocol):
+    """A learner that can compare its estimates with what episodes really brought."""
+
+    def assess(self, batch: EpisodeBatch) -> Metrics:
+        """Metrics of whole episodes that nothing was learnt from, of the greedy policy's own."""
+
+
+@runtime_checkable
+class AssessableBonus(Protocol):
+    """A bonus that can compare what it would pay with what episodes really brought."""
+
+    def assess(self, batch: EpisodeBatch, bootstrap: Tensor, returns: Tensor) -> Metrics:
+        """bootstrap [B,T,G]; returns [B,T+1]: discounted, from each slot on."""
+
+
+@runtime_checkable
 class ExplainableBonus(Protocol):
     """A bonus that can show what it makes of one episode."""
 
@@ -390,6 +409,22 @@ class Buffer(Protocol):
     def state_dict(self) -> State: ...
 
     def load_state_dict(self, state: State) -> None: ...
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file of experience, and what tells it from any other."""
+
+    path: str  # absolute
+    sha256: str
+
+
+@runtime_checkable
+class FromFile(Protocol):
+    """A buffer whose experience lies in a file: a run says which, and goes on with no other."""
+
+    @property
+    def file(self) -> DataFile: ...
 
 
 class Sampler(Protocol):

@@ -9,7 +9,7 @@ from marl.algos.lagma import LagmaConfig
 from marl.algos.mappo import MappoConfig
 from marl.algos.qmix import QmixConfig
 from marl.algos.vdn import VdnConfig
-from marl.config.kinds import refuse_ignored
+from marl.config.kinds import is_again, refuse_ignored
 from marl.errors import ConfigError
 from marl.scripted.players import (
     FocusFireConfig,
@@ -55,13 +55,16 @@ def recipes() -> dict[str, type[RecipeConfig] | type[PlayerConfig]]:
 def register_recipe(name: str, config: type[RecipeConfig] | type[PlayerConfig]) -> None:
     """Make `recipe: name` mean this dataclass; a PlayerConfig's subclass becomes a player.
 
-    ConfigError where the name is taken. Registering the same class again changes nothing.
+    ConfigError where the name is taken. Registering the same class again changes nothing; one that
+    is defined again takes the old one's place.
     """
     known = recipes().get(name, config)
-    if known is not config:
+    if not is_again(config, known):
         raise ConfigError(f"recipe {name!r} is {known.__module__}.{known.__name__} already")
     refuse_ignored(config)
     if issubclass(config, PlayerConfig):
+        LEARNERS.pop(name, None)
         PLAYERS[name] = config
     else:
+        PLAYERS.pop(name, None)
         LEARNERS[name] = config

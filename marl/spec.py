@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,3 +103,18 @@ class EnvSpec:
     def action_width(self) -> int:
         """Numbers that describe one agent's action to a network: one-hot [U], or the vector [D]."""
         return self.action.n if isinstance(self.action, Discrete) else self.action.dim
+
+
+def spec_state(spec: EnvSpec) -> dict[str, object] | None:
+    """The spec as a checkpoint can hold it; None where it is more than a name and numbers."""
+    values = {item.name: getattr(spec, item.name) for item in fields(spec)}
+    values["action"] = asdict(spec.action)
+    plain = all(isinstance(value, str | int | dict | None) for value in values.values())
+    return values if plain else None
+
+
+def spec_from(state: Mapping[str, Any]) -> EnvSpec:
+    """The spec that `spec_state` made this of."""
+    action = state["action"]
+    kind = Discrete if "n" in action else Continuous
+    return EnvSpec(**{**state, "action": kind(**action)})

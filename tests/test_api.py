@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from marl import api
-from marl.errors import ConfigError
+from marl.envs.matrix import TwoStepConfig
+from marl.errors import ConfigError, EnvError
+from marl.run import checkpoint
 
 README = Path(__file__).parents[1] / "README.md"
 QUICK = {
@@ -66,6 +68,48 @@ def test_one_environment_may_start_anew_alone(tmp_path):
     assert session.carry["started"].tolist() == [False, True]
     assert session.carry["hidden"][0].abs().sum() > 0
     assert session.carry["hidden"][1].abs().sum() == 0
+
+
+def test_a_policy_is_loaded_without_its_environment(tmp_path, monkeypatch):
+    """With the game, an environment is a process of it."""
+    summary = api.train(api.plan("qmix", "two_step", results_dir=str(tmp_path), **QUICK))
+    monkeypatch.setattr(TwoStepConfig, "build", lambda *_: pytest.fail("an environment was made"))
+    policy = api.load_policy(summary.folder)
+    assert policy.spec.name == "two_step/qmix"
+    assert policy.session(2).carry["hidden"].shape[0] == 2
+
+
+def test_a_policy_with_goals_asks_its_environment_for_their_values(tmp_path):
+    plan = api.plan("dqn", "bit_flip", results_dir=str(tmp_path), **QUICK)
+    policy = api.load_policy(api.train(plan).folder)
+    assert policy.spec.goal_dim > 0
+
+
+def test_a_checkpoint_without_the_sizes_asks_the_environment(tmp_path):
+    summary = api.train(api.plan("qmix", "two_step", results_dir=str(tmp_path), **QUICK))
+    newest = checkpoint.find(summary.folder)
+    parts = checkpoint.load(newest)
+    del parts["train"]["spec"]
+    checkpoint.save(newest, parts)
+    assert api.load_policy(summary.folder).spec.name == "two_step/qmix"
+
+
+def test_a_policy_makes_no_environment_that_it_cannot_act_in(tmp_path):
+    summary = api.train(api.plan("iql", "matrix", results_dir=str(tmp_path), **QUICK))
+    assert api.load_policy(summary.folder, game="penalty").make_env().spec.name == "matrix/penalty"
+    policy = api.load_policy(summary.folder, game="monotonic")
+    with pytest.raises(EnvError, match=r"matrix/monotonic: action_width is 2, .*climbing.* 3"):
+        policy.make_env()
+
+
+def test_an_environment_is_asked_for_the_contract_by_name_or_by_its_options():
+    api.check_env("two_step")
+    api.check_env("matrix", num_envs=2, game="penalty")
+    api.check_env(TwoStepConfig())
+    with pytest.raises(ConfigError, match="gme: unknown key; did you mean 'game'"):
+        api.check_env("matrix", gme="penalty")
+    with pytest.raises(ConfigError, match="game: settings go with a name"):
+        api.check_env(TwoStepConfig(), game="penalty")
 
 
 def test_the_readmes_examples_run(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from builders import SMALL, VECTORS, random_batch
 
-from marl.batch import WON, Column, EpisodeBatch, Layout, goal_columns, layout_of
+from marl.batch import WON, Column, EpisodeBatch, Layout, goal_columns, joined, layout_of
 from marl.envs.goals import BitFlipConfig
 
 LOG_PROB = Column("log_prob", "step", (3,), torch.float32)
@@ -122,3 +122,13 @@ def test_columns_may_be_added_step_by_step():
     assert torch.equal(wider.rows(1, 2).trim()["returns"], returns[1:, :4])
     assert wider.obs is batch.obs
     assert "returns" not in batch.layout
+
+
+def test_joined_batches_are_padded_to_the_longest():
+    first, second = random_batch(SMALL, 2, lengths=[3, 1]), random_batch(SMALL, 1, lengths=[7])
+    whole = joined([first, second])
+    assert whole.lengths.tolist() == [3, 1, 7]
+    assert torch.equal(whole.obs[:2, :4], first.obs)
+    assert torch.equal(whole.reward[2], second.reward[0])
+    assert whole.state[1, 2:].abs().sum() == 0
+    assert whole.episode.tolist() == [0, 1, 0]

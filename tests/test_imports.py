@@ -35,7 +35,7 @@ ORDER = [
     {"batch"},
     {"config", "engine"},
     {"compiled"},
-    {"errors", "seeding", "spec"},
+    {"errors", "returns", "seeding", "spec"},
 ]
 
 IMPORTS = read_imports(ROOT)
@@ -79,9 +79,9 @@ def test_only_recipes_bring_concrete_parts_together():
         ("marl.learners", "marl.intrinsic"),
         ("marl.learners", "marl.buffers"),
         ("marl.intrinsic", "marl.learners"),
-        ("marl.run.train", "marl.learners"),
-        ("marl.run.train", "marl.controllers"),
-        ("marl.run.train", "marl.buffers"),
+        ("marl.run.trainer", "marl.learners"),
+        ("marl.run.trainer", "marl.controllers"),
+        ("marl.run.trainer", "marl.buffers"),
     ]
     for part, other in apart:
         for name in IMPORTS:

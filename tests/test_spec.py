@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from builders import SMALL, VECTORS
+import torch
+from builders import SMALL, STALKERS, VECTORS
 
 from marl.envs.goals import BitFlipConfig
-from marl.spec import Continuous
+from marl.spec import Continuous, spec_from, spec_state
 
 
 def test_discrete_actions_have_a_number():
@@ -41,6 +43,18 @@ def test_actions_are_clipped_to_their_bounds():
 def test_bounds_that_make_no_sense_are_refused(low, high, said):
     with pytest.raises(ValueError, match=said):
         Continuous(low, high)
+
+
+@pytest.mark.parametrize("spec", [SMALL, STALKERS, VECTORS])
+def test_a_spec_comes_back_from_a_checkpoint(spec):
+    file = io.BytesIO()
+    torch.save(spec_state(spec), file)
+    file.seek(0)
+    assert spec_from(torch.load(file, weights_only=True)) == spec
+
+
+def test_a_spec_that_is_more_than_numbers_is_not_for_a_checkpoint():
+    assert spec_state(BitFlipConfig(bits=3).build(1, 1).spec) is None
 
 
 def test_a_goals_size_and_its_values_go_together():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 
@@ -13,7 +13,7 @@ from marl.runners.stopwatch import Stopwatch
 from marl.spec import EnvSpec
 
 
-class RolloutConfig(Protocol):
+class RunnerConfig(Protocol):
     """A way to collect experience; makes the runner."""
 
     kind: ClassVar[str]
@@ -22,6 +22,19 @@ class RolloutConfig(Protocol):
     def build(
         self, env: VecEnv, layout: Layout, device: torch.device, stopwatch: Stopwatch
     ) -> Runner: ...
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What a first update waits for."""
+
+    rows: int = 1  # of the buffer: episodes, or what it holds instead
+    steps: int = 0
+
+    def __str__(self) -> str:
+        rows = [f"{self.rows:,} episodes"] if self.rows > 1 else []
+        steps = [f"{self.steps:,} steps"] if self.steps > 0 else []
+        return " and ".join([*rows, *steps]) or "experience"
 
 
 @dataclass(frozen=True)
@@ -34,7 +47,19 @@ class Agent:
     buffer: Buffer
     sampler: Sampler
     schedule: Schedule
-    rollout: RolloutConfig
+    rollout: RunnerConfig
+    needed: Needed = Needed()
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A recipe with options that are meant for a length of training."""
+
+    def check_length(self, t_max: int) -> str:
+        """A note on what t_max environment steps mean for them, or "".
+
+        ConfigError where they are over before the training is.
+        """
 
 
 class RecipeConfig(Protocol):

@@ -79,6 +79,24 @@ class IppoConfig:
         if self.critic.input != "obs" and spec.state_dim == 0:
             raise ConfigError(f"critic.input: {spec.name} has no state; use critic.input=obs")
 
+    def check_length(self, t_max: int) -> str:
+        """A note where the learning rate will not have fallen to 0 at t_max.
+
+        ConfigError where it falls to 0 before.
+        """
+        anneal = self.learner.anneal
+        if anneal is None or anneal == t_max:
+            return ""
+        if anneal < t_max:
+            raise ConfigError(
+                f"learner.anneal: the learning rate is 0 from {anneal:,} environment steps on, and "
+                f"t_max is {t_max:,}; set learner.anneal={t_max}, or null to keep the rate"
+            )
+        return (
+            f"at t_max={t_max:,} the learning rate has fallen to {1 - t_max / anneal:.0%}, "
+            f"to 0 at learner.anneal={anneal:,}"
+        ).replace("%", " %")
+
     def build(self, spec: EnvSpec, device: torch.device) -> Agent:
         """All parts, on `device` (collections stay on the CPU)."""
         self.check(spec)

@@ -21,7 +21,13 @@ configs/algs/lagma_official.yaml sets those marked *.
 - J(t) when T does not divide K: the rest goes to the first slots, as C (bonus.codebook.leftovers).
 - T in J(t): the longest episode of the batch, as C (bonus.codebook.horizon: limit for all slots).
 - padding: never learnt from; C trains on it, stores its zero returns and codes (* bonus.padding).
-- the final state's return of 0 is not stored; C stores it (* bonus.final_slot).
+- codes begin at k-means of the first encodings and learn ten times as fast as the encoder; P and C
+  draw them from U[0,1), where one code takes all states for a thousand updates
+  (* bonus.codebook.init, code_lr).
+- nothing is paid before 300 updates of the codebook, beside the 50,000 steps of P and C
+  (* bonus.warmup).
+- the final state's return of 0 is not stored, nor a trajectory that begins there; C stores both
+  (* bonus.final_slot).
 - windows of returns: the mean of what is there, as P, and a code without returns pays nothing;
   C starts each with a return of 0 (* bonus.phantom_zero).
 - priority of a trajectory: its own return-to-go, as C; P has C_q (bonus.priority: cq), under
@@ -40,14 +46,20 @@ configs/algs/lagma_official.yaml sets those marked *.
 - a code's vq gradient: plain; C divides it by how many states of a slot chose the code
   (* bonus.codebook.gradient: per_code).
 - Q in r_I: the double-Q value of the TD target itself, as C; P writes a maximum.
-- codes of stored trajectories and returns are not renewed as the codebook moves, as C.
+- codes of stored trajectories and returns are not renewed as the codebook moves, as C; of the
+  returns they can be (bonus.windows: reencoded).
+- nearest codes by the sum of squares itself; C by |e|^2 - 2 x e, wrong once in 70,000 by rounding.
+- within P's formula, all off by default: a least number of returns (bonus.min_returns), returns of
+  recent episodes alone (bonus.max_age), C_q less a share of their spread (bonus.spread), references
+  that must still visit the code (bonus.in_order), moving-average codes (bonus.codebook.codes: ema),
+  dead codes drawn anew (bonus.codebook.revive_after).
 - drawing a trajectory: uniform, as C by default; C's other way takes raw priorities as weights,
   ours their softmax (bonus.sampling).
 - checkpoints hold windows, lists, optimiser and counters; C's hold codebook and networks alone.
 - latent distances: the squared norm, as C and P; C's two others by name (bonus.codebook.loss).
 - episodes may be collected in parallel; intervals count episodes, as C, which has one environment.
 - left out, all off in every published setting: value-predicting and time-fed decoders, a code for
-  empty states, moving-average codes, UCB on C_q, paying the trajectory's priority, undiscounted
+  empty states, UCB on C_q, paying the trajectory's priority, undiscounted
   sums as priority, separate large batches for the VQ-VAE.
 """
 

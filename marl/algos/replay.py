@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from marl.algos.agent import Agent
+from marl.algos.agent import Agent, Needed
 from marl.batch import layout_of
 from marl.buffers.episodes import BufferConfig
 from marl.buffers.kinds import ReplayConfig
@@ -65,4 +65,5 @@ class ReplayRecipeConfig:
             sampler=sampler,
             schedule=self.updates.build(),
             rollout=self.rollout,
+            needed=Needed(self.sampler.episodes_needed, self.sampler.steps_needed),
         )

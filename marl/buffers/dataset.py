@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from marl.batch import EpisodeBatch, Layout
 from marl.buffers.episodes import EpisodeBuffer
 from marl.buffers.transitions import TransitionBuffer
 from marl.errors import ConfigError
-from marl.protocols import Buffer, State
+from marl.protocols import Buffer, DataFile, State
 from marl.spec import EnvSpec
 
 
@@ -41,21 +42,24 @@ class DatasetConfig:
     def build(self, layout: Layout, spec: EnvSpec) -> Dataset:
         return Dataset(layout, partial(self.read, layout, spec))
 
-    def read(self, layout: Layout, spec: EnvSpec) -> Buffer:
-        """The replay; ConfigError where there is none or it is of another environment."""
+    def read(self, layout: Layout, spec: EnvSpec) -> tuple[Buffer, DataFile]:
+        """The replay and its file; ConfigError where none is there, or another environment's."""
         folder = Path(self.path)
         found = [*folder.glob("replay.pt"), *folder.glob("models/*/replay.pt")]
         if not found:
             raise ConfigError(
-                f"buffer.path: {folder} holds no replay.pt; a run's newest checkpoint keeps its "
-                "replay, with save_replay_buffer=True"
+                f"buffer.path: {folder} holds no replay.pt; name where it is now, or a run whose "
+                "newest checkpoint kept its replay (save_replay_buffer=True)"
             )
         file = max(found, key=lambda path: path.stat().st_mtime)
         try:
             state = torch.load(file, map_location="cpu", weights_only=True)
-            return _restored(layout, spec, state)
+            buffer = _restored(layout, spec, state)
         except (ValueError, KeyError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
             raise ConfigError(f"buffer.path: {file} does not fit {spec.name}: {error}") from error
+        with open(file, "rb") as bytes_of_it:
+            digest = hashlib.file_digest(bytes_of_it, "sha256").hexdigest()
+        return buffer, DataFile(str(file.resolve()), digest)
 
 
 def _restored(layout: Layout, spec: EnvSpec, state: State) -> Buffer:
@@ -72,14 +76,23 @@ def _restored(layout: Layout, spec: EnvSpec, state: State) -> Buffer:
 class Dataset:
     """A buffer that never changes, read when it is first used."""
 
-    def __init__(self, layout: Layout, read: Callable[[], Buffer]) -> None:
+    def __init__(self, layout: Layout, read: Callable[[], tuple[Buffer, DataFile]]) -> None:
         self.layout = layout
         self._read = read
 
     @cached_property
+    def _found(self) -> tuple[Buffer, DataFile]:
+        return self._read()
+
+    @property
     def held(self) -> Buffer:
         """The replay."""
-        return self._read()
+        return self._found[0]
+
+    @property
+    def file(self) -> DataFile:
+        """Where it lies."""
+        return self._found[1]
 
     @property
     def steps(self) -> int:
@@ -111,7 +124,7 @@ class Dataset:
         return self.held.slices(rows, starts, length)
 
     def state_dict(self) -> State:
-        """Nothing: it lies where `path` says."""
+        """Nothing: it lies in `file`."""
         return {}
 
     def load_state_dict(self, state: State) -> None:

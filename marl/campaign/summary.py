@@ -2,7 +2,8 @@
 
 {"suite", "label", "config", "env_config", "map", "seed", "commit", "seconds": of training,
  "settings": every resolved value, "t_env",
- "tests": {"t_env", "seconds": of training until then, metric: one value a test},
+ "tests": {"t_env", "seconds": of training until then, metric: one value a test, or
+ null},
  "training": {"t_env", metric: a value now and then}}
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from marl.run.folder import read_config
 from marl.run.labels import learnt_settings
 
 Point = Mapping[str, float]
-Curve = dict[str, list[float]]
+Curve = dict[str, list[float | None]]
 
 DIGITS = 5
 TRAINING_POINTS = 40  # of the training metrics' curves
@@ -68,18 +69,13 @@ def curves_of_tests(points: Sequence[Point]) -> Curve:
     }
 
 
-def _curves(points: Iterable[Point], wanted: object) -> Curve:
-    assert callable(wanted)
-    points = list(points)
-    names = {name: None for point in points for name in point if wanted(name)}
-    names.pop("t_env", None)
+def _curves(points: Sequence[Point], wanted: Callable[[str], bool]) -> Curve:
+    """The wanted metrics; null where a point has none."""
+    names = {name: None for point in points for name in point if name != "t_env" and wanted(name)}
     curves: Curve = {"t_env": [int(point["t_env"]) for point in points]}
     for name in names:
-        values = [point.get(name) for point in points]
-        if None not in values:
-            curves[name.removeprefix(TEST)] = [
-                _short(value) for value in values if value is not None
-            ]
+        values = [_short(point[name]) if name in point else None for point in points]
+        curves[name.removeprefix(TEST)] = values
     return curves
 
 

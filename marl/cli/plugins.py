@@ -10,48 +10,73 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from marl.errors import ConfigError, UserError
 
 GROUP = "marl.plugins"
 
 
-def load_plugins(names: object) -> list[str]:
-    """Import the modules that the key `plugins` names, and those of installed packages.
+class Plugins:
+    """The modules that one command loads: installed packages', and those named, each once.
 
-    names: one name, a list of them, or None. The working directory is searched too. Returns them
-    as a list; ConfigError where one cannot be imported.
+    What several files and the command line name under `plugins` adds up.
     """
-    for entry in entry_points(group=GROUP):
-        _import(entry.value.partition(":")[0], f"the entry point {entry.name!r} of {GROUP}")
-    wanted = _listed(names)
-    here = os.getcwd()
-    if wanted and here not in sys.path:
-        sys.path.append(here)
-    for name in wanted:
-        _import(name, "plugins")
-    return wanted
+
+    def __init__(self) -> None:
+        """Load those of installed packages."""
+        self.names: list[str] = []  # those named, in order
+        for entry in entry_points(group=GROUP):
+            load_entry_point(entry)
+
+    def add(self, value: object) -> None:
+        """Load what a key `plugins` names: one name, a list of them, or None.
+
+        The working directory is searched too. ConfigError where one cannot be imported.
+        """
+        here = os.getcwd()
+        for name in listed(value):
+            if name not in self.names:
+                if here not in sys.path:
+                    sys.path.append(here)
+                advice = "it is looked for in the working directory and on PYTHONPATH"
+                load(name, f"plugins: {name!r}", advice)
+                self.names.append(name)
 
 
-def _listed(names: object) -> list[str]:
-    if names is None:
+def listed(value: object) -> list[str]:
+    """The names in a value of the key `plugins`."""
+    if value is None:
         return []
-    many = names.strip("[] ").replace(",", " ").split() if isinstance(names, str) else names
+    many = value.strip("[] ").replace(",", " ").split() if isinstance(value, str) else value
     if not isinstance(many, Sequence) or not all(isinstance(name, str) for name in many):
-        raise ConfigError(f"plugins: expects the name of a module or a list, got {names!r}")
+        raise ConfigError(f"plugins: expects the name of a module or a list, got {value!r}")
     return [str(name) for name in many]
 
 
-def _import(name: str, where: str) -> None:
+def load_entry_point(entry: EntryPoint) -> None:
+    """Load the module of an installed package's entry point."""
+    owner = "a distribution" if entry.dist is None else f"{entry.dist.name} {entry.dist.version}"
+    module = entry.value.partition(":")[0].strip()
+    where = f"the entry point {entry.name!r} of {owner} in {GROUP}: {module!r}"
+    load(module, where, f"reinstall or uninstall {owner}")
+
+
+def load(name: str, where: str, advice: str) -> None:
+    """Import a module; ConfigError in one line where that fails.
+
+    where: what asks for it; advice: what to do where it is not found itself.
+    """
     try:
         importlib.import_module(name)
     except UserError:
         raise
     except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if missing and f"{name}.".startswith(f"{missing}."):
+            raise ConfigError(f"{where} cannot be imported ({error}); {advice}") from error
         raise ConfigError(
-            f"{where}: {name!r} cannot be imported ({error}); it is looked for in the working "
-            "directory and on PYTHONPATH"
+            f"{where} imports {missing or error!r}, which is not installed here; install it"
         ) from error
     except Exception as error:  # a module of somebody else's may fail in any way
-        raise ConfigError(f"{where}: {name!r} failed: {type(error).__name__}: {error}") from error
+        raise ConfigError(f"{where} failed: {type(error).__name__}: {error}") from error

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from marl.cli.arguments import COMMANDS, EXAMPLE, TOOLS, Arguments
-from marl.cli.plugins import load_plugins
+from marl.cli.plugins import Plugins
 from marl.config.files import (
     CODE,
     COMMAND_LINE,
@@ -21,8 +21,10 @@ from marl.config.files import (
     find,
     read,
 )
+from marl.config.hints import nearest_or_plugin
 from marl.config.schema import field_types, flatten, split_parse, to_mapping
 from marl.errors import ConfigError, nearest_or_all
+from marl.protocols import EnvConfig
 from marl.run.folder import read_config, run_folder
 from marl.run.plan import Plan, RunConfig
 
@@ -40,6 +42,8 @@ ONCE = ("resume", "checkpoint", "load_step", "episodes", "max_seconds", "video")
 PLAYS = ("evaluate", "replay")
 # A resumed run must stay the run that it was.
 FIXED = ("seed", "num_envs", "results_dir", "label")
+# A resumed run may be told where its data is now; whether it is the same shows when it is read.
+MOVABLE = ("buffer.path",)
 
 
 @dataclass
@@ -57,9 +61,10 @@ def make_plan(arguments: Arguments) -> Plan:
     from marl.registry import recipes
 
     _check_command(arguments)
-    draft = _recorded(arguments) or _fresh(arguments)
+    plugins = Plugins()
+    draft = _recorded(arguments, plugins) or _fresh(arguments, plugins)
     layers = draft.layers
-    layers.values["plugins"] = load_plugins(layers.values.get("plugins"))
+    layers.values["plugins"] = plugins.names
     known = recipes()
     recipe_name = _registered(layers, "recipe", known, f"--config={draft.config}")
     _check_recipe(arguments, recipe_name)
@@ -98,6 +103,22 @@ def make_plan(arguments: Arguments) -> Plan:
         sources={key: layers.sources.get(key, CODE) for key in flatten(values)}
         | {"config": COMMAND_LINE, "env_config": COMMAND_LINE},
     )
+
+
+def make_env_config(name: str, updates: Mapping[str, object]) -> EnvConfig:
+    """The options of an environment alone, as `--env-config=name with ...` would have them."""
+    plugins, layers = Plugins(), Layers()
+    plugins.add(updates.get("plugins"))
+    _lay_file(layers, plugins, "env-config", name)
+    layers.lay(updates, COMMAND_LINE)
+    layers.values["plugins"] = plugins.names
+    _, known = _registry("env-config")
+    env_name = _registered(layers, "env", known, f"--env-config={name}")
+    settings = {key: value for key, value in layers.values.items() if key not in NAMES}
+    config: EnvConfig = split_parse(
+        settings, {"run": RunConfig, "env": known[env_name]}, layers.sources
+    )["env"]
+    return config
 
 
 def _check_command(arguments: Arguments) -> None:
@@ -144,7 +165,7 @@ def _check_recipe(arguments: Arguments, recipe: str) -> None:
         )
 
 
-def _fresh(arguments: Arguments) -> Draft:
+def _fresh(arguments: Arguments, plugins: Plugins) -> Draft:
     """default <- environment <- algorithm <- command line."""
     config, env_config = arguments.config, arguments.env_config
     if arguments.command == "bench":  # it measures the main job unless told otherwise
@@ -156,18 +177,33 @@ def _fresh(arguments: Arguments) -> Draft:
     assert env_config is not None
     layers = Layers()
     layers.lay(read(CONFIGS / "default.yaml"), "configs/default.yaml")
-    _lay_file(layers, "env-config", env_config)
-    _lay_file(layers, "config", config)
+    plugins.add(arguments.updates.get("plugins"))  # --config may name what they register
+    _lay_file(layers, plugins, "env-config", env_config)
+    _lay_file(layers, plugins, "config", config)
     layers.lay(arguments.updates, COMMAND_LINE)
     return Draft(layers, Path(config).stem, Path(env_config).stem)
 
 
-def _lay_file(layers: Layers, flag: str, name: str) -> None:
+def _lay_file(layers: Layers, plugins: Plugins, flag: str, name: str) -> None:
+    """Lay the file of that name and load its plugins, or choose what a plugin registered by it."""
+    key, registered = _registry(flag)
+    if name in registered and name not in available(flag):
+        layers.lay({key: name}, COMMAND_LINE)
+        return
     for path, content in chain(flag, find(flag, name)):
+        plugins.add(content.get("plugins"))
         layers.lay(content, display_path(path))
 
 
-def _recorded(arguments: Arguments) -> Draft | None:
+def _registry(flag: str) -> tuple[str, Mapping[str, type]]:
+    """What --config or --env-config chooses: its key in a file, and all of them by name."""
+    from marl.envs.registry import ENVS
+    from marl.registry import recipes
+
+    return ("recipe", recipes()) if flag == "config" else ("env", ENVS)
+
+
+def _recorded(arguments: Arguments, plugins: Plugins) -> Draft | None:
     """The configuration of the run to resume or evaluate, and the command line over it."""
     key = "resume" if arguments.command == "train" else "checkpoint"
     path = arguments.updates.get(key)
@@ -179,11 +215,12 @@ def _recorded(arguments: Arguments) -> Draft | None:
     layers = Layers()
     layers.values = {k: v for k, v in values.items() if k not in ONCE}
     layers.sources = sources
-    load_plugins(arguments.updates.get("plugins", values.get("plugins")))
+    for source in (values, arguments.updates):
+        plugins.add(source.get("plugins"))
     _check_named(arguments, folder, config, env_config)
     if arguments.env_config is not None and Path(arguments.env_config).stem != env_config:
         env_config = Path(arguments.env_config).stem
-        _replace_env(layers, arguments.env_config)
+        _replace_env(layers, plugins, arguments.env_config)
     layers.lay(arguments.updates, COMMAND_LINE)
     return Draft(layers, config, env_config)
 
@@ -201,14 +238,14 @@ def _check_named(arguments: Arguments, folder: Path, config: str, env_config: st
         )
 
 
-def _replace_env(layers: Layers, name: str) -> None:
+def _replace_env(layers: Layers, plugins: Plugins, name: str) -> None:
     """Another environment instead of the recorded one, for an evaluation elsewhere."""
     from marl.envs.registry import ENVS
 
     old = ENVS.get(str(layers.values.get("env")))
     gone = {"env", *field_types(old)} if old is not None else {"env"}
     layers.values = {k: v for k, v in layers.values.items() if k not in gone}
-    _lay_file(layers, "env-config", name)
+    _lay_file(layers, plugins, "env-config", name)
 
 
 def _check_unchanged(values: Mapping[str, object], folder: Path) -> None:
@@ -216,6 +253,8 @@ def _check_unchanged(values: Mapping[str, object], folder: Path) -> None:
     free = {*field_types(RunConfig), *NAMES} - set(FIXED)
     recorded = flatten(read_config(folder)[0])
     for key, value in flatten(values).items():
+        if key in MOVABLE:
+            continue
         if key.split(".")[0] not in free and key in recorded and recorded[key] != value:
             raise ConfigError(
                 f"{key}: {folder} was trained with {recorded[key]!r}, and a resumed run keeps it; "
@@ -244,7 +283,7 @@ def _registered(layers: Layers, key: str, known: Mapping[str, Any], flag: str) -
     if name is None:
         raise ConfigError(f"{flag}: the file has no line '{key}: NAME'; known: {sorted(known)}")
     if name not in known:
-        hint = nearest_or_all(str(name), sorted(known))
+        hint = nearest_or_plugin(str(name), sorted(known))
         source = layers.sources.get(key)
         raise ConfigError(f"{key}: {name!r} is unknown; {hint} [{source}]")
     return str(name)

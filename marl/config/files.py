@@ -8,8 +8,9 @@ from pathlib import Path
 
 import yaml
 
+from marl.config.hints import nearest_or_plugin
 from marl.config.schema import TAGS, flatten, join
-from marl.errors import ConfigError, nearest_or_all
+from marl.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
@@ -107,7 +108,7 @@ def find(flag: str, name: str) -> Path:
         return Path(name).resolve()
     path = CONFIGS / FOLDERS[flag] / f"{name}.yaml"
     if name not in available(flag):
-        hint = nearest_or_all(name, available(flag))
+        hint = nearest_or_plugin(name, available(flag))
         raise ConfigError(f"--{flag}: no {display_path(path)}; {hint}")
     return path
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable
 
+from marl.errors import nearest_or_all
+
 # PyMARL's, PyMARL2's and EPyMARL's keys -> ours. For messages alone: none of them is accepted.
 PYMARL_KEYS = {
     "batch_size": "sampler.batch_size",
@@ -44,6 +46,8 @@ PYMARL_KEYS = {
     "use_tensorboard": "tensorboard",
 }
 
+PLUGIN = "one from outside the package needs its module: plugins=NAME"
+
 
 def unknown_key(key: str, known: Iterable[str], inside: Iterable[str], path: str) -> str:
     """The message about an unknown key, without its path.
@@ -63,8 +67,18 @@ def unknown_key(key: str, known: Iterable[str], inside: Iterable[str], path: str
     return f"unknown key; known are: {', '.join(known)}"
 
 
-def unknown_value(value: object, known: Collection[object]) -> str:
-    """The message about an unknown value, without its path."""
+def nearest_or_plugin(name: str, known: Collection[str]) -> str:
+    """Hint for an unknown part: the nearest known one, or all and where others come from."""
+    hint = nearest_or_all(name, known)
+    return hint if hint.endswith("?") else f"{hint}; {PLUGIN}"
+
+
+def unknown_value(value: object, known: Collection[object], registered: bool = False) -> str:
+    """The message about an unknown value, without its path.
+
+    registered: plugins may add values.
+    """
     near = difflib.get_close_matches(str(value), [str(item) for item in known], n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    plugin = f"; {PLUGIN}" if registered else ""
+    hint = f"; did you mean {near[0]!r}?" if near else plugin
     return f"{value!r} is not one of {list(known)}{hint}"

@@ -35,6 +35,7 @@ class Kinds(Generic[Config]):
     def add(self, member: type[Member]) -> type[Member]:
         """Add a kind; serves as a decorator. Adding the same class again changes nothing.
 
+        One that is defined again (a notebook's cell that is run twice) takes the old one's place.
         ConfigError where it is no frozen dataclass on the base or its name is taken.
         """
         kind, added = getattr(member, "kind", None), member
@@ -44,7 +45,7 @@ class Kinds(Generic[Config]):
                 f"{self.base.__name__} with `kind: ClassVar[str] = ...`"
             )
         refuse_ignored(member)
-        others = [other for other in self.members if other is not member]
+        others = [other for other in self.members if not is_again(member, other)]
         for other in others:
             if getattr(other, "kind", None) == kind:
                 raise ConfigError(
@@ -53,12 +54,21 @@ class Kinds(Generic[Config]):
                 )
         if len(others) == len(self.members):
             self.members.append(member)
+        else:
+            self.members[:] = [
+                member if is_again(member, other) else other for other in self.members
+            ]
         return added
 
 
 def kinds_of(base: object) -> Kinds[Any] | None:
     """The kinds of a base class; None for any other type."""
     return _BY_BASE.get(base) if isinstance(base, type) else None
+
+
+def is_again(new: type, old: type) -> bool:
+    """Whether `new` is `old`, or the same class of the same module, defined once more."""
+    return (new.__module__, new.__qualname__) == (old.__module__, old.__qualname__)
 
 
 def refuse_ignored(config: type) -> None:

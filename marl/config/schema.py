@@ -204,7 +204,7 @@ def _convert(kind: Any, value: object, path: str, default: object = None) -> obj
     if kind is Any or kind is object:
         return value
     if isinstance(kind, Kinds):
-        return _convert_kind(_dataclasses_in(kind), value, path, default)
+        return _convert_kind(_dataclasses_in(kind), value, path, default, registered=True)
     if origin in (Union, types.UnionType):
         return _convert_union(kind, value, path, default)
     if origin is Literal:
@@ -257,14 +257,19 @@ def _convert_union(kind: Any, value: object, path: str, default: object) -> obje
     raise problem
 
 
-def _convert_kind(sections: list[Any], value: object, path: str, default: object) -> object:
-    """One of several dataclasses, chosen by its tag; the default's where it is not given."""
+def _convert_kind(
+    sections: list[Any], value: object, path: str, default: object, registered: bool = False
+) -> object:
+    """One of several dataclasses, chosen by its tag; the default's where it is not given.
+
+    registered: there may be more of them in plugins.
+    """
     tag = tag_of(sections[0])
     by_kind = {tag_value(section): section for section in sections}
     given = _section([tag, *field_types(sections[0])], value, path)
     name = given.get(tag, getattr(default, tag, next(iter(by_kind))))
     if not isinstance(name, str) or name not in by_kind:
-        raise FieldError(join(path, tag), unknown_value(name, list(by_kind)))
+        raise FieldError(join(path, tag), unknown_value(name, list(by_kind), registered))
     known = [tag, *field_types(by_kind[name])]
     for kind, section in by_kind.items():
         for key in field_types(section):

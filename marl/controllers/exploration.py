@@ -9,8 +9,7 @@ from torch import Tensor
 
 from marl.batch import Column
 from marl.config.schema import option
-from marl.controllers.shared import SharedController
-from marl.protocols import Acted, Carry, ObservationTensors, Progress
+from marl.protocols import Acted, Carry, Controller, ObservationTensors, Progress
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class EpsilonGreedy:
 
     columns: tuple[Column, ...] = ()
 
-    def __init__(self, controller: SharedController, epsilon: EpsilonConfig) -> None:
+    def __init__(self, controller: Controller, epsilon: EpsilonConfig) -> None:
         self.controller = controller
         self.epsilon = epsilon
 

@@ -26,7 +26,7 @@ print(json.dumps({
 }))
 """
 CACHE = """
-import marl.engine
+import marl.compiled
 from numba import config
 print(config.CACHE_DIR)
 """

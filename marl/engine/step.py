@@ -20,7 +20,7 @@ from marl.engine.field import Field
 from marl.engine.rng import Rng, seed_battle
 from marl.engine.smac import observation, visibility
 from marl.engine.smac.actions import apply_actions, mark_weak
-from marl.engine.smac.layout import ClientUnits, Layout, Traits
+from marl.engine.smac.layout import ClientLayout, ClientUnits, Traits
 from marl.engine.smac.reward import RUNNING, WON, RewardRules, count_dead, outcome, step_reward
 from marl.engine.smac.visibility import Memory
 from marl.engine.world import Floats, Ints, Units
@@ -33,7 +33,7 @@ class Rules(NamedTuple):
 
     field: Field
     enemy_script: EnemyScript
-    layout: Layout
+    layout: ClientLayout
     reward: RewardRules
     step_mul: int
     kill_step_mul: int  # loops of a step after weak agents are killed; 0 = none is killed

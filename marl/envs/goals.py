@@ -25,7 +25,7 @@ class PointGoalConfig:
     """A point mass in the square [-1,1]^2, pushed from its middle to a drawn place."""
 
     kind: ClassVar[str] = "point_goal"
-    tolerance: float = option(0.05, above=0.0)  # distance at which the goal is achieved
+    goal_radius: float = option(0.05, above=0.0)  # distance at which the goal is achieved
     time_limit: int = option(50, low=1)  # steps
     ends_at_goal: bool = False  # False: the point is to stay there until the time is up
 
@@ -151,7 +151,7 @@ class PointGoal(GoalTask):
     def achieves(
         self, achieved: NDArray[np.float32], goal: NDArray[np.float32]
     ) -> NDArray[np.bool_]:
-        return np.linalg.norm(achieved - goal, axis=-1) <= self.config.tolerance
+        return np.linalg.norm(achieved - goal, axis=-1) <= self.config.goal_radius
 
     def terminated(
         self, achieved: NDArray[np.float32], goal: NDArray[np.float32]

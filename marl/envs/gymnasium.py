@@ -230,7 +230,10 @@ def decoder(name: str, space: Space) -> tuple[Action, Decode]:
             f"{name}: its actions are {space}; supported are Discrete and a Box with bounds"
         )
     low, high = (tuple(end.reshape(-1).tolist()) for end in (space.low, space.high))
-    bounds, shape, dtype = Continuous(low, high), space.shape, space.dtype
+    try:
+        bounds, shape, dtype = Continuous(low, high), space.shape, space.dtype
+    except ValueError as error:
+        raise EnvError(f"{name}: its actions are {space}; {error}") from None
     return bounds, lambda action: bounds.clip(action).reshape(shape).astype(dtype)
 
 

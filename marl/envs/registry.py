@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marl.config.kinds import refuse_ignored
+from marl.config.kinds import is_again, refuse_ignored
 from marl.envs.goals import BitFlipConfig, PointGoalConfig
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
@@ -27,10 +27,11 @@ ENVS: dict[str, type[EnvConfig]] = {
 def register_env(name: str, config: type[EnvConfig]) -> None:
     """Make `env: name` mean this dataclass.
 
-    ConfigError where the name is taken. Registering the same class again changes nothing.
+    ConfigError where the name is taken. Registering the same class again changes nothing; one that
+    is defined again takes the old one's place.
     """
     known = ENVS.get(name, config)
-    if known is not config:
+    if not is_again(config, known):
         raise ConfigError(f"environment {name!r} is {known.__module__}.{known.__name__} already")
     refuse_ignored(config)
     ENVS[name] = config

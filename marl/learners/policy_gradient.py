@@ -52,7 +52,8 @@ class PpoLearnerConfig:
     # Advantages of mean 0 and deviation 1 in each minibatch, or in the whole collection.
     normalise: Literal["minibatch", "collection", "none"] = "minibatch"
     optimizer: OptimizerConfig = AdamConfig(lr=0.00025, eps=0.00001)
-    anneal: int | None = option(None, low=1)  # environment steps until lr has fallen to 0
+    # Environment steps in which lr falls to 0, in a straight line; null: it stays as it is.
+    anneal: int | None = option(None, low=1)
     grad_norm_clip: float = option(0.5, above=0.0)
 
 
@@ -79,7 +80,9 @@ class PpoLearner:
         data = self.prepare(samples[BATCH])
         rows = single_steps(data) if config.minibatch == "steps" else data
         if config.anneal is not None:
-            left = max(0.0, 1.0 - progress.t_env / config.anneal)
+            # As of the collection's begin, so that the last one is learnt from too.
+            begun = max(0, progress.t_env - int(samples[BATCH].lengths.sum()))
+            left = max(0.0, 1.0 - begun / config.anneal)
             for group in self.optimizer.param_groups:
                 group["lr"] = config.optimizer.lr * left
         found: list[Metrics] = []

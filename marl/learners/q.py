@@ -3,6 +3,7 @@
     y = reward + bonus + gamma * (1 - terminated) * bootstrap
     bootstrap = mix_target(Q_target(s', argmax_a Q(s', a)), s')          (double Q)
     loss = mean over real steps of (mix(Q(s, a), s) - y)^2
+With td_lambda > 0 y is TD(lambda)'s: part of the bootstrap gives way to the next step's own y.
 
 IQL, VDN, QMIX differ in the mixer, LAGMA in the bonus, DQN in the number of agents (one).
 Sources: PyMARL's QLearner (Samvelyan et al. 2019, arXiv:1902.04043); double Q-learning
@@ -23,11 +24,12 @@ from marl.config.schema import option
 from marl.controllers.exploration import greedy_actions
 from marl.controllers.shared import SharedController
 from marl.learners.optimizers import OptimizerConfig, RmspropConfig
-from marl.learners.targets import masked_mean, taken, td_targets
+from marl.learners.targets import lambda_targets, masked_mean, taken
 from marl.nets.packed import Packed
 from marl.nets.threads import shared
 from marl.protocols import (
     BATCH,
+    AssessableBonus,
     Channels,
     ExplainableBonus,
     IntrinsicReward,
@@ -36,6 +38,7 @@ from marl.protocols import (
     Samples,
     State,
 )
+from marl.returns import returns_to_go
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class QLearnerConfig:
     """Value learning."""
 
     gamma: float = option(0.99, low=0.0, high=1.0)
+    td_lambda: float = option(0.0, low=0.0, high=1.0)  # share of what later steps found; 0: none
     double_q: bool = True  # choose the next action with the online network
     optimizer: OptimizerConfig = RmspropConfig()
     grad_norm_clip: float = option(10.0, above=0.0)
@@ -85,8 +89,10 @@ class QLearner:
         """Mean squared TD error over the real steps, and what it is made of."""
         joint, bootstrap = shared(self.estimate, batch, self.parameters)  # [B,T,G] each
         bonus, bonus_metrics = self.bonus(batch, bootstrap, progress)
-        gamma = self.config.gamma
-        targets = td_targets(batch.reward, batch.terminated, bootstrap, gamma, bonus)
+        gamma, weight = self.config.gamma, self.config.td_lambda
+        targets = lambda_targets(
+            batch.reward, batch.terminated, batch.filled, bootstrap, gamma, weight, bonus
+        )
         error = joint - targets
         loss = masked_mean(error.square(), batch.filled)
         with torch.no_grad():
@@ -126,6 +132,28 @@ class QLearner:
         if isinstance(self.bonus, ExplainableBonus):
             channels |= self.bonus.explain(batch, bootstrap)
         return channels
+
+    @torch.no_grad()
+    def assess(self, batch: EpisodeBatch) -> Metrics:
+        """Error of the values of the actions taken against the discounted returns from there on.
+
+        Of an episode that a limit cut off the rest is not known: counted as nothing.
+        """
+        joint, bootstrap = self.estimate(batch)  # [B,T,G] each
+        found = returns_to_go(
+            batch.reward[..., 0].cpu().numpy(),
+            batch.filled[..., 0].cpu().numpy(),
+            self.config.gamma,
+        )
+        returns = torch.from_numpy(found).to(joint)  # [B,T+1]
+        error = joint - returns[:, :-1, None]
+        metrics = {
+            "value_bias": masked_mean(error, batch.filled),
+            "value_error": masked_mean(error.square(), batch.filled).sqrt(),
+        }
+        if isinstance(self.bonus, AssessableBonus):
+            metrics |= self.bonus.assess(batch, bootstrap, returns)
+        return metrics
 
     def _copy_targets_when_due(self, progress: Progress) -> None:
         by_episodes = self.config.target_update_unit == "episodes"

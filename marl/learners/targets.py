@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from marl.errors import UserError
@@ -26,6 +27,34 @@ def td_targets(
         )
     alive = 1.0 - terminated.to(bootstrap.dtype)
     return reward + bonus + gamma * alive * bootstrap
+
+
+def lambda_targets(
+    reward: Tensor,
+    terminated: Tensor,
+    filled: Tensor,
+    bootstrap: Tensor,
+    gamma: float,
+    weight: float,
+    bonus: Tensor | float = 0.0,
+) -> Tensor:
+    """TD(lambda) targets: the mean of all n-step targets, weighed by (1 - weight) weight^(n - 1).
+
+        G_t = reward + bonus + gamma * (1 - terminated) * next
+        next = (1 - weight) * bootstrap + weight * G_t+1
+    and the bootstrap alone after a row's last real step. weight 0 is `td_targets`. Shapes as there;
+    filled [B,T,1]. Sutton & Barto 2018, section 12.1.
+    """
+    one_step = td_targets(reward, terminated, bootstrap, gamma, bonus)
+    if weight == 0.0:
+        return one_step
+    discount = gamma * (1.0 - terminated.to(bootstrap.dtype))
+    # What G_t+1 brings beyond the bootstrap that stands in one_step already.
+    targets = [one_step[:, -1]]
+    for step in range(one_step.shape[1] - 2, -1, -1):
+        beyond = torch.where(filled[:, step + 1], targets[-1] - bootstrap[:, step], 0.0)
+        targets.append(one_step[:, step] + weight * discount[:, step] * beyond)
+    return torch.stack(targets[::-1], dim=1)
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:

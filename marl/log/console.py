@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from rich.table import Table
 
 from marl.log.intervals import wilson
 from marl.log.summary import Summary
+from marl.log.tensorboard import TENSORBOARD
 
 LINE_INTERVAL = 5.0  # seconds, at least, between two plain lines of training
 SPEED_WINDOW = 30.0  # seconds that steps/s is averaged over
@@ -25,6 +27,7 @@ LINE_METRICS = {  # metric -> label, format
     "return_mean": ("return", "{:.2f}"),
     "epsilon": ("epsilon", "{:.2f}"),
 }
+COLUMNS = ("test_battle_won_mean", "test_return_mean", "test_ep_length_mean")  # of the table
 FALLBACK = {"test_battle_won_mean": "test_return_mean"}  # where there are no battles to win
 FALLBACK_LABEL = ("test return", "{:.2f}")
 
@@ -97,7 +100,8 @@ class ConsoleSink:
         self._print(time_line(summary.seconds, summary.steps_per_second))
         folder = summary.folder
         self._print(f"results      {folder}")
-        self._print(f"TensorBoard  tensorboard --logdir {folder}")
+        if (folder / TENSORBOARD).is_dir():
+            self._print(f"TensorBoard  tensorboard --logdir {folder}")
         self._print(f"evaluate     python run.py evaluate with checkpoint={folder}")
         if summary.t_env < self.t_max:
             self._print(f"go on        python run.py with resume={folder}")
@@ -134,17 +138,19 @@ def evaluation_table(
 def print_evaluations(console: Console, rows: Sequence[Mapping[str, float]], title: str) -> None:
     """Print a table: t_env, win rate with its 95 % Wilson interval, return, length of episodes.
 
-    Rows of a scripted player have no t_env.
+    Then the means of the environment's other outcomes. Rows of a scripted player have no t_env.
     """
     if not rows:
         return
     wins, trained = "test_battle_won_mean" in rows[-1], "t_env" in rows[-1]
+    others = other_outcomes(rows[-1])
     table = Table(title=title, title_justify="left", title_style="bold")
     for heading in [
         *["t_env"] * trained,
         *["win rate (95 %)"] * wins,
         "return",
         "length",
+        *others.values(),
         "episodes",
     ]:
         table.add_column(heading, justify="right")
@@ -154,8 +160,16 @@ def print_evaluations(console: Console, rows: Sequence[Mapping[str, float]], tit
             low, high = wilson(row["test_battle_won_mean"], int(row["episodes"]))
             cells.append(f"{row['test_battle_won_mean']:.3f} ({low:.2f}-{high:.2f})")
         cells += [f"{row['test_return_mean']:.2f}", f"{row['test_ep_length_mean']:.1f}"]
+        cells += [f"{row[key]:.2f}" if key in row else "" for key in others]
         table.add_row(*cells, str(int(row["episodes"])))
     console.print(table)
+
+
+def other_outcomes(row: Mapping[str, float]) -> dict[str, str]:
+    """Metric -> outcome, of an evaluation's outcomes that have no column of their own."""
+    outcome = re.compile(r"test_(.+)_mean")
+    found = {key: outcome.fullmatch(key) for key in row if key not in COLUMNS}
+    return {key: match[1] for key, match in found.items() if match is not None}
 
 
 def thinned(rows: Sequence[Mapping[str, float]]) -> list[Mapping[str, float]]:

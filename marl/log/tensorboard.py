@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+TENSORBOARD = "tb"
+
 
 class TensorBoardSink:
     """Scalars: the metric's name is the tag, t_env the step.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from numba import config as numba_config
 from torch import Tensor, nn
 from torch.nn.functional import linear, pad
 from torch.nn.utils.rnn import PackedSequence
@@ -12,6 +13,8 @@ from torch.nn.utils.rnn import PackedSequence
 from marl.compiled.lanes import LANES
 from marl.compiled.products import PANEL, panels_of
 from marl.nets.gru_kernel import KEPT, run, run_back
+
+WITHOUT_COMPILER = bool(getattr(numba_config, "DISABLE_JIT", 0))  # NUMBA_DISABLE_JIT
 
 
 def gru(memory: nn.GRU, inputs: Tensor, sizes: Tensor) -> Tensor:
@@ -21,7 +24,7 @@ def gru(memory: nn.GRU, inputs: Tensor, sizes: Tensor) -> Tensor:
     """
     size = memory.hidden_size
     on_cpu = inputs.device.type == "cpu" and inputs.dtype == torch.float32
-    if not on_cpu or size % LANES:
+    if not on_cpu or size % LANES or WITHOUT_COMPILER:
         packed: PackedSequence = memory(PackedSequence(inputs, sizes))[0]
         return packed.data
     weight_in, weight, bias_in, bias = memory.parameters()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class Curve:
         t_env = np.append(trial.t_env[kept], self.horizon)
         seconds = np.interp(t_env, trial.t_env, trial.seconds)
         values = np.interp(t_env, trial.t_env, self.values)
-        cut = Trial(**{**vars(trial), "t_env": t_env, "seconds": seconds})
+        cut = replace(trial, t_env=t_env, seconds=seconds)
         return Curve(cut, values, self.horizon)
 
     def score(self, last_tests: int) -> float:
@@ -68,9 +68,20 @@ def end_of(trial: Trial) -> float:
 
 
 def curves_of(trials: Sequence[Trial], metric: str) -> list[Curve]:
-    """The curves of all trials on one map, compared where the first of them ends."""
-    horizon = max(1.0, min(end_of(trial) for trial in trials))
-    return [Curve(trial, trial.tests[metric], horizon) for trial in trials]
+    """The curves of all trials on one map, compared where the first of them ends.
+
+    Of each trial the tests that have the metric.
+    """
+    tested = [_tests_with(trial, metric) for trial in trials]
+    horizon = max(1.0, min(end_of(trial) for trial in tested))
+    return [Curve(trial, trial.tests[metric], horizon) for trial in tested]
+
+
+def _tests_with(trial: Trial, metric: str) -> Trial:
+    """The trial with those of its tests that have the metric."""
+    there = np.isfinite(trial.tests[metric])
+    tests = {name: values[there] for name, values in trial.tests.items()}
+    return replace(trial, t_env=trial.t_env[there], seconds=trial.seconds[there], tests=tests)
 
 
 def common_grid(curves: Sequence[Curve], axis: str) -> Array:

@@ -57,10 +57,11 @@ def _section(task: str, groups: dict[str, list[Trial]], metric: str) -> Section:
         if chosen not in trial.tests:
             hint = nearest_or_all(chosen, known, "all runs there have")
             raise ConfigError(f"metric: {trial.source} ({task}) has no test of {chosen!r}; {hint}")
-    curves = {id(curve.trial): curve for curve in curves_of(trials, chosen)}
+    pairs = zip(trials, curves_of(trials, chosen), strict=True)
+    curves = {trial.source: curve for trial, curve in pairs}
     backends = sorted({str(one.settings["backend"]) for one in trials if "backend" in one.settings})
     title = f"{task} ({' and '.join(backends)})" if backends else task
-    lines = {label: [[curves[id(one)] for one in seeds]] for label, seeds in groups.items()}
+    lines = {label: [[curves[one.source] for one in seeds]] for label, seeds in groups.items()}
     return Section(title, chosen, lines)
 
 

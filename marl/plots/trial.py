@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ class Trial(Configuration):
     t_env: Array  # [T], environment steps of the tests
     seconds: Array  # [T], of training until them
     is_even: bool  # whether `seconds` are the total one, spread evenly over the steps
-    tests: Mapping[str, Array]  # metric -> [T]
+    tests: Mapping[str, Array]  # metric -> [T], NaN where a test has none
 
     @property
     def t_max(self) -> int:
@@ -85,8 +86,8 @@ def _trial(source: str, record: Mapping[str, object]) -> Trial:
         raise TypeError("settings and tests are sections")
     curves = {name: np.asarray(curve, dtype=np.float64) for name, curve in tests.items()}
     t_env, seed, commit = curves["t_env"], record["seed"], record.get("commit")
-    for name, curve in curves.items():
-        if curve.shape != t_env.shape or not np.isfinite(curve).all():
+    for name, curve in tests.items():
+        if len(curve) != len(t_env) or not all(one is None or math.isfinite(one) for one in curve):
             raise UserError(f"{source}: {TEST}{name} is not a finite number in every test")
     is_even = "seconds" not in curves
     if is_even:
@@ -103,5 +104,9 @@ def _trial(source: str, record: Mapping[str, object]) -> Trial:
         t_env=t_env,
         seconds=curves["seconds"],
         is_even=is_even,
-        tests={name: curve for name, curve in curves.items() if name not in AXES},
+        tests={
+            name: curve
+            for name, curve in curves.items()
+            if name not in AXES and np.isfinite(curve).any()
+        },
     )

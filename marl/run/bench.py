@@ -31,6 +31,7 @@ from marl.run.plan import Plan
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.stopwatch import Stopwatch
 from marl.seeding import EpisodeSeeds
+from marl.spec import EnvSpec
 
 MAPS = ("3s_vs_5z", "2s3z", "MMM2", "10m_vs_11m", "27m_vs_30m", "2c_vs_64zg")
 NUM_ENVS = (1, 8, 64, 1024)
@@ -123,9 +124,8 @@ def random_play(name: str, num_envs: int, threads: int) -> Callable[[float], int
 
 def update_times(batch_size: int, seed: int) -> list[UpdateRow]:
     """QMIX and LAGMA on the same batches of real battles, rounds interleaved."""
-    batch = _full_batch(batch_size, seed)
+    spec, batch = _full_batch(batch_size, seed)
     recipes: dict[str, ValueRecipeConfig] = {"qmix": QmixConfig(), "lagma": LagmaConfig()}
-    spec = Sc2Config(map=LEARNER_MAP).build(1, 1).spec
     runs: dict[str, Callable[..., object]] = {}
     for name, recipe in recipes.items():
         seeding.seed_everything(seed)
@@ -145,15 +145,17 @@ def update_times(batch_size: int, seed: int) -> list[UpdateRow]:
     ]
 
 
-def _full_batch(batch_size: int, seed: int) -> EpisodeBatch:
-    """Real battles cut and repeated to fill every slot up to the episode limit."""
+def _full_batch(batch_size: int, seed: int) -> tuple[EnvSpec, EpisodeBatch]:
+    """Real battles cut and repeated to fill every slot up to the episode limit, and their sizes."""
     env = Sc2Config(map=LEARNER_MAP).build(batch_size, 1)
     device = torch.device("cpu")
     agent = LagmaConfig().build(env.spec, device)
     runner = EpisodeRunner(env, agent.layout, device, Stopwatch())
     behaviour = Behaviour(agent.actor, rng=torch.Generator().manual_seed(seed))
     seeds = EpisodeSeeds(seed, seeding.TRAIN_EPISODES)
-    return repeat_to(runner.collect(behaviour, seeds).batch, env.spec.episode_limit)
+    batch = repeat_to(runner.collect(behaviour, seeds).batch, env.spec.episode_limit)
+    env.close()
+    return env.spec, batch
 
 
 def repeat_to(batch: EpisodeBatch, steps: int) -> EpisodeBatch:

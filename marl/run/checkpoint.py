@@ -21,6 +21,7 @@ import torch
 
 from marl.errors import CheckpointError
 from marl.protocols import State
+from marl.run.states import refuse_unreadable
 
 FORMAT = 2  # 1: before parts had seams of their own for rollouts and updates
 MANIFEST = "manifest.json"
@@ -33,7 +34,9 @@ def save(folder: Path, parts: Mapping[str, State]) -> None:
     """Write the checkpoint `folder` (models/<t_env>), whole or not at all.
 
     Everything is written beside it first, then renamed; an older one is replaced only then.
+    CheckpointError where the disk refuses, or a part holds what could not be read again.
     """
+    refuse_unreadable(parts)
     temporary = folder.with_name(f".{folder.name}.writing")
     try:
         shutil.rmtree(temporary, ignore_errors=True)  # left by a run that was killed

@@ -50,7 +50,7 @@ def _evaluate_policy(plan: Plan, env: VecEnv) -> dict[str, float]:
     assert run.checkpoint is not None  # make_plan refuses to evaluate nothing
     assert run.seed is not None
     folder = run_folder(run.checkpoint, "checkpoint")
-    policy = load_policy(plan, env)
+    policy = load_policy(plan, env.spec)
     log = None
     if run.save_replay:
         facts: dict[str, Fact] = {"player": plan.config_name, "t_env": policy.t_env}

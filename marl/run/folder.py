@@ -2,6 +2,7 @@
 
 results/<environment>-<backend>/<map>/<config>/<time>-s<seed>[-label]/
     config.yaml     every value and where it came from
+    dataset.json    offline: the file that the run learns from, and its SHA-256
     metrics.jsonl   one line per logged point
     evaluations.jsonl  one line per `run.py evaluate` of the run
     replays/        battles of `run.py replay`, and of evaluations with save_replay=True
@@ -13,6 +14,7 @@ results/<environment>-<backend>/<map>/<config>/<time>-s<seed>[-label]/
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
 from itertools import count
@@ -20,9 +22,11 @@ from pathlib import Path
 
 from marl.config.files import dump, read, read_sources
 from marl.errors import ConfigError
+from marl.protocols import DataFile
 from marl.run.plan import Plan
 
 CONFIG = "config.yaml"
+DATASET = "dataset.json"
 EVALUATIONS = "evaluations.jsonl"
 SACRED = "sacred"
 
@@ -51,18 +55,17 @@ def create_folder(
 
 
 def open_folder(plan: Plan, spec_name: str) -> Path:
-    """The folder of a run that begins (a new one) or goes on, with its configuration written.
+    """The folder of a run that begins (a new one, with its configuration) or goes on (as it is).
 
     spec_name: as in `create_folder`.
     """
     run = plan.run
     if plan.command == "train" and run.resume is not None:
-        folder = run_folder(run.resume, "resume")
-    elif run.checkpoint is not None:
+        return run_folder(run.resume, "resume")
+    if run.checkpoint is not None:
         return run_folder(run.checkpoint, "checkpoint")
-    else:
-        assert run.seed is not None
-        folder = create_folder(run.results_dir, spec_name, plan.config_name, run.seed, run.label)
+    assert run.seed is not None
+    folder = create_folder(run.results_dir, spec_name, plan.config_name, run.seed, run.label)
     write_config(folder, plan)
     return folder
 
@@ -74,9 +77,19 @@ def _safe(name: str) -> str:
 
 def write_config(folder: Path, plan: Plan) -> None:
     """Write config.yaml; on a resumed run, over the old one."""
-    temporary = folder / f".{CONFIG}.tmp"
-    temporary.write_text(dump(plan.values, plan.sources), encoding="utf-8")
-    temporary.replace(folder / CONFIG)
+    _write(folder / CONFIG, dump(plan.values, plan.sources))
+
+
+def write_dataset(folder: Path, file: DataFile) -> None:
+    """Write dataset.json; on a resumed run, over the old one."""
+    _write(folder / DATASET, json.dumps(vars(file), indent=1) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
 
 
 def read_config(folder: Path) -> tuple[dict[str, object], dict[str, str]]:

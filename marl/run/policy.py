@@ -11,12 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from marl.algos.agent import Agent
+from marl.errors import EnvError
 from marl.protocols import Behaviour, Observation, Rollout, VecEnv
 from marl.run import checkpoint
 from marl.run.plan import Plan, pick_device
 from marl.runners.episodes import EpisodeRunner, ask, to_tensors
 from marl.runners.evaluation import Keep, evaluation_seeds, play
 from marl.runners.stopwatch import Stopwatch
+from marl.spec import EnvSpec, spec_from
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Policy:
 
     plan: Plan  # of its run
     agent: Agent
+    spec: EnvSpec  # of the environments that it acts in
     t_env: int  # environment steps that it was trained for
     path: Path  # of the checkpoint
     device: torch.device
@@ -34,8 +37,17 @@ class Policy:
         return Session(self, num_envs)
 
     def make_env(self, num_envs: int = 1) -> VecEnv:
-        """Environments like those that it was trained in."""
-        return self.plan.env.build(num_envs, 1)
+        """Environments like those that it was trained in; EnvError where its network can't act."""
+        env = self.plan.env.build(num_envs, 1)
+        for name in ("n_agents", "obs_dim", "action_width"):
+            has, needed = getattr(env.spec, name), getattr(self.spec, name)
+            if has != needed:
+                env.close()
+                raise EnvError(
+                    f"{env.spec.name}: {name} is {has}, and the policy of {self.path} was trained "
+                    f"on {self.spec.name} with {needed}; leave the environment's settings as there"
+                )
+        return env
 
 
 class Session:
@@ -66,9 +78,10 @@ class Session:
         return actions
 
 
-def load_policy(plan: Plan, env: VecEnv) -> Policy:
-    """The policy of `plan.run.checkpoint`, for environments like `env`.
+def load_policy(plan: Plan, spec: EnvSpec | None = None) -> Policy:
+    """The policy of `plan.run.checkpoint`.
 
+    spec: of the environments that it is for; None: those that it was trained in.
     CheckpointError where it is damaged or of other sizes.
     """
     run = plan.run
@@ -77,10 +90,20 @@ def load_policy(plan: Plan, env: VecEnv) -> Policy:
     device = pick_device(run.device)
     found = checkpoint.find(Path(run.checkpoint), run.load_step)
     parts = checkpoint.load(found, only=("learner", "train"))
+    if spec is None:
+        state = parts["train"].get("spec")
+        spec = spec_from(state) if state is not None else _ask_environment(plan)
     with torch.random.fork_rng():  # its weights are replaced at once
-        agent = plan.recipe.build(env.spec, device)
+        agent = plan.recipe.build(spec, device)
     checkpoint.load_into(agent.learner.load_state_dict, parts["learner"], "networks")
-    return Policy(plan, agent, int(parts["train"]["counters"]["t_env"]), found, device)
+    return Policy(plan, agent, spec, int(parts["train"]["counters"]["t_env"]), found, device)
+
+
+def _ask_environment(plan: Plan) -> EnvSpec:
+    """The spec where a checkpoint does not hold it: one that is older, or of more than numbers."""
+    env = plan.env.build(1, 1)
+    env.close()
+    return env.spec
 
 
 def play_policy(

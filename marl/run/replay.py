@@ -58,7 +58,7 @@ def _played_by_policy(plan: Plan, env: VecEnv) -> tuple[int, list[Trace]]:
     """The policy's environment steps, and its battles: those that `evaluate` would play."""
     run = plan.run
     assert run.seed is not None
-    policy = load_policy(plan, env)
+    policy = load_policy(plan, env.spec)
     facts: dict[str, Fact] = {"player": plan.config_name, "t_env": policy.t_env}
     log = TraceLog(plan.env, policy.agent.learner, policy.device, facts)
     play_policy(policy, env, run.seed, run.episodes, keep=log)

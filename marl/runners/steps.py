@@ -51,7 +51,8 @@ class StepRunner:
 
     Its state for a checkpoint is the seeds and actions of the running episodes: an episode is a
     function of them, so they are played again. Where it is not (backend=game), episodes are begun
-    anew.
+    anew. Of an episode that breaks off there the present row is dropped; rows of earlier
+    collections were true, and are given away already.
     """
 
     def __init__(

@@ -155,8 +155,8 @@ def test_rows_that_keep_their_goal_and_padding_stay_as_they_are():
     "config",
     [
         BitFlipConfig(bits=3),
-        PointGoalConfig(tolerance=0.5, time_limit=9),
-        PointGoalConfig(tolerance=0.5, time_limit=9, ends_at_goal=True),
+        PointGoalConfig(goal_radius=0.5, time_limit=9),
+        PointGoalConfig(goal_radius=0.5, time_limit=9, ends_at_goal=True),
         GymnasiumConfig(LINE),
     ],
     ids=["bit_flip", "point", "point_ends", "gymnasium"],

@@ -228,6 +228,8 @@ def test_the_command_at_the_top_of_a_preset_sets_its_task(preset):
     assert plan.config_name == preset
     if preset == "lagma_official":
         assert plan.run.num_envs == 1
+    elif preset == "lagma_tuned":
+        assert plan.recipe.learner.td_lambda == 0.6
     else:
         sparse = preset.startswith("lagma_sparse_")
         assert plan.env.reward_deaths_only == sparse

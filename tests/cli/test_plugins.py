@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from marl import api
-from marl.cli.plugins import load_plugins
+from marl.cli import plugins
+from marl.cli.arguments import split
+from marl.cli.plugins import Plugins
+from marl.cli.resolve import make_plan
 from marl.envs.registry import ENVS
 from marl.errors import ConfigError
 from marl.intrinsic.config import BONUSES
@@ -142,11 +145,102 @@ def test_a_recipe_and_an_environment_of_ones_own_train_evaluate_and_resume(plugi
     assert api.resume(summary.folder, t_max=128).t_env >= 128
 
 
+def test_a_recipe_and_an_environment_without_files_of_settings_run_by_name(plugin, tmp_path):
+    words = ["plugins=own_parts", "bonus.amount=0.25", "bonus.kind=constant", "seed=1"]
+    plan = make_plan(split(["--config=own_recipe", "--env-config=own_env", "with", *words]))
+    assert (plan.recipe_name, plan.env_name) == ("own_recipe", "own_env")
+    assert plan.recipe.bonus.amount == 0.25
+    settings = {**QUICK, "plugins": plugin, "results_dir": str(tmp_path / "r")}
+    summary = api.train(api.plan("own_recipe", "own_env", **settings))
+    assert summary.folder.parent.name == "own_recipe"
+    assert api.resume(summary.folder, t_max=128).t_env >= 128
+
+
+def test_plugins_of_all_files_and_the_command_line_add_up_and_are_loaded_once(
+    plugin, tmp_path, monkeypatch
+):
+    for name in ("one_parts", "two_parts"):
+        (tmp_path / f"{name}.py").write_text("")
+    (tmp_path / "own_env.yaml").write_text("env: own_env\nplugins: own_parts\n")
+    with (tmp_path / "own.yaml").open("a") as file:
+        file.write("plugins: [one_parts, own_parts]\n")
+    loaded = []
+    load = plugins.load
+    monkeypatch.setattr(
+        plugins, "load", lambda name, *rest: [loaded.append(name), load(name, *rest)]
+    )
+    settings = [f"{key}={value}" for key, value in QUICK.items()]
+    settings += ["plugins=two_parts", f"results_dir={tmp_path}/r"]
+    plan = make_plan(split(["--config=own.yaml", "--env-config=own_env.yaml", "with", *settings]))
+    assert plan.run.plugins == ("two_parts", "own_parts", "one_parts")
+    assert sorted(loaded) == sorted(plan.run.plugins)
+    folder = api.train(plan).folder
+    loaded.clear()
+    words = ["evaluate", "--env-config=own_env.yaml", "with", f"checkpoint={folder}"]
+    assert make_plan(split(words)).run.plugins == plan.run.plugins
+    assert sorted(loaded) == sorted(plan.run.plugins)
+
+
 def test_loading_twice_changes_nothing(plugin):
-    assert load_plugins(plugin) == [plugin]
+    found = Plugins()
+    found.add(plugin)
     before = list(MIXERS.members)
-    assert load_plugins([plugin]) == [plugin]
+    found.add([plugin])
+    Plugins().add(plugin)
+    assert found.names == [plugin]
     assert MIXERS.members == before
+
+
+def test_a_cell_that_is_run_again_replaces_its_parts(plugin):
+    """As in a notebook, where every class is one of the module __main__."""
+    notebook: dict[str, object] = {"__name__": "__main__"}
+    exec(PLUGIN, notebook)
+    before = [(kinds, len(kinds.members), kinds.members[-1]) for kinds in (MIXERS, BONUSES)]
+    exec(PLUGIN, notebook)
+    for kinds, count, first in before:
+        assert len(kinds.members) == count
+        assert kinds.members[-1] is not first
+    assert LEARNERS["own_recipe"] is notebook["OwnRecipe"]
+    assert ENVS["own_env"] is notebook["OwnEnv"]
+    with pytest.raises(ConfigError, match=r"mixer\.kind: 'mean' is taken by __main__"):
+        Plugins().add(plugin)  # the same names from elsewhere
+
+
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    """Install the distribution `orchard`, whose entry point `fruit` names the module."""
+    info = folder / "orchard-1.5.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: orchard\nVersion: 1.5\n")
+    (info / "entry_points.txt").write_text(f"[marl.plugins]\nfruit = {module}\n")
+    monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
+
+
+def test_an_installed_packages_entry_point_is_loaded_without_being_named(
+    plugin, tmp_path, monkeypatch
+):
+    install(tmp_path, monkeypatch, "own_parts")
+    plan = make_plan(split(["--config=own_recipe", "--env-config=own_env"]))
+    assert plan.recipe.mixer.kind == "mean"
+    assert plan.run.plugins == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (None, r"'apple_parts' cannot be imported .*; reinstall or uninstall orchard 1\.5"),
+        ("import no_such_module", "'apple_parts' imports 'no_such_module', which is not installed"),
+        ("1 / 0", "'apple_parts' failed: ZeroDivisionError"),
+    ],
+)
+def test_an_entry_point_that_fails_is_named_with_its_distribution(
+    tmp_path, monkeypatch, text, line
+):
+    install(tmp_path, monkeypatch, "apple_parts")
+    if text is not None:
+        (tmp_path / "apple_parts.py").write_text(text)
+    start = r"the entry point 'fruit' of orchard 1\.5 in marl\.plugins: "
+    with pytest.raises(ConfigError, match=start + line):
+        Plugins()
 
 
 @pytest.mark.parametrize(
@@ -158,15 +252,22 @@ def test_loading_twice_changes_nothing(plugin):
 )
 def test_a_plugin_that_cannot_be_loaded_is_one_line(names, line):
     with pytest.raises(ConfigError, match=line):
-        load_plugins(names)
+        Plugins().add(names)
 
 
-def test_a_plugin_that_fails_is_one_line(tmp_path, monkeypatch):
-    (tmp_path / "broken_parts.py").write_text("1 / 0\n")
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("1 / 0", "'broken_parts' failed: ZeroDivisionError"),
+        ("import gone.away", "'broken_parts' imports 'gone', which is not installed here"),
+    ],
+)
+def test_a_plugin_that_fails_is_one_line(tmp_path, monkeypatch, text, line):
+    (tmp_path / "broken_parts.py").write_text(text)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    with pytest.raises(ConfigError, match="'broken_parts' failed: ZeroDivisionError"):
-        load_plugins("broken_parts")
+    with pytest.raises(ConfigError, match=f"plugins: {line}"):
+        Plugins().add("broken_parts")
 
 
 def test_a_taken_name_is_refused(tmp_path, monkeypatch):
@@ -174,4 +275,25 @@ def test_a_taken_name_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     with pytest.raises(ConfigError, match=r"mixer\.kind: 'qmix' is taken"):
-        load_plugins("taken_parts")
+        Plugins().add("taken_parts")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--config=sarsa", "--env-config=matrix"], "no configs/algs/sarsa.yaml; there are: "),
+        (["--config=qmix", "--env-config=orchard"], "no configs/envs/orchard.yaml; there are: "),
+        (["--config=far.yaml", "--env-config=matrix"], "recipe: 'zzz' is unknown; there are: "),
+        (
+            ["--config=qmix", "--env-config=matrix", "with", "mixer.kind=zzz"],
+            "mixer.kind: 'zzz' is",
+        ),
+    ],
+)
+def test_a_name_like_no_other_may_be_a_plugins(tmp_path, monkeypatch, words, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "far.yaml").write_text("recipe: zzz\n")
+    with pytest.raises(ConfigError) as refusal:
+        make_plan(split(words))
+    assert said in str(refusal.value)
+    assert "; one from outside the package needs its module: plugins=NAME" in str(refusal.value)

@@ -14,7 +14,7 @@ from marl.cli.resolve import make_plan
 from marl.envs.game.options import GameConfig
 from marl.envs.smac import Sc2Config
 from marl.envs.smac_game import plan_v1
-from marl.run.train import Trainer
+from marl.run.trainer import Trainer
 from tests.clients.clientkit import clients_python, left_over, smac_source
 from tests.envs.game.gamekit import HuntedConfig, HuntedEnv, gone, sessions
 

@@ -83,6 +83,22 @@ def test_adding_a_kind_again_changes_nothing():
     assert SECTION.members == [Sum, Weighted]
 
 
+def test_a_class_that_is_defined_again_takes_the_old_ones_place():
+    def cell(width: int) -> type[Mixer]:
+        @SECTION.add
+        @dataclass(frozen=True)
+        class Notebook(Mixer):
+            kind: ClassVar[str] = "notebook"
+            size: int = width
+
+        return Notebook
+
+    first, second = cell(1), cell(2)
+    assert first is not second
+    assert SECTION.members == [Sum, Weighted, second]
+    assert parse(Recipe, {"mixer": {"kind": "notebook"}}) == Recipe(second(2))
+
+
 def test_a_name_that_is_taken_is_refused_with_both_modules():
     @dataclass(frozen=True)
     class Another(Mixer):

@@ -58,12 +58,12 @@ def test_a_wall_stops_the_point():
 
 
 def test_a_step_pays_nothing_at_the_goal_and_minus_one_elsewhere():
-    env = point(tolerance=0.5)
+    env = point(goal_radius=0.5)
     place = np.array([[0.0, 0.0], [0.25, 0.0], [0.3, 0.4], [0.3, 0.41]], dtype=np.float32)
     goal = np.zeros((4, 2), dtype=np.float32)
     assert env.reward(place, goal).tolist() == [0.0, 0.0, 0.0, -1.0]  # 0.5 away is near enough
     assert env.terminated(place, goal).tolist() == [False] * 4
-    ending = point(tolerance=0.5, ends_at_goal=True)
+    ending = point(goal_radius=0.5, ends_at_goal=True)
     assert ending.terminated(place, goal).tolist() == [True, True, True, False]
 
 
@@ -138,7 +138,7 @@ def test_no_episode_begins_at_its_goal_and_none_is_longer_than_its_bits():
 @pytest.mark.parametrize(
     ("config", "options", "line"),
     [
-        (PointGoalConfig, {"tolerance": 0.0}, "tolerance"),
+        (PointGoalConfig, {"goal_radius": 0.0}, "goal_radius"),
         (PointGoalConfig, {"time_limit": 0}, "time_limit"),
         (PointGoalConfig, {"ends_at_goal": "perhaps"}, "ends_at_goal"),
         (BitFlipConfig, {"bits": 0}, "bits"),

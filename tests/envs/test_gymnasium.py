@@ -183,3 +183,11 @@ def test_goals_of_another_convention_are_refused_in_one_line(env_id: str, compla
     with pytest.raises(EnvError, match=complaint) as refusal:
         GymnasiumConfig(env_id).build(1, 1)
     assert "\n" not in str(refusal.value)
+
+
+def test_an_action_without_room_between_its_bounds_is_refused_in_one_line():
+    space = spaces.Box(np.array([0.0, 1.0]), np.array([1.0, 1.0]), dtype=np.float64)
+    with pytest.raises(
+        EnvError, match=r"test: its actions are Box.*; each low must be below its hi"
+    ):
+        decoder("test", space)

@@ -13,6 +13,7 @@ from marl.algos.ippo import IppoConfig
 from marl.algos.mappo import MappoConfig
 from marl.batch import EpisodeBatch
 from marl.controllers.policy import LOG_PROB, StateValueConfig
+from marl.errors import ConfigError
 from marl.learners.policy_gradient import PpoLearner, PpoLearnerConfig
 from marl.nets.agents import MlpConfig
 from marl.protocols import BATCH, Progress
@@ -168,12 +169,23 @@ def test_a_dead_agents_critic_sees_nothing_but_its_number():
 
 
 def test_the_learning_rate_falls_in_a_straight_line():
+    """From 0 to t_max, each collection at the rate of its begin."""
     config = PpoLearnerConfig(anneal=1000)
     learner = learner_of(PpoConfig(learner=config), ONE)
     batch = collected(learner, ONE)
-    for t_env, lr in ((0, 0.00025), (500, 0.000125), (2000, 0.0)):
-        learner.update({BATCH: batch}, Progress(t_env=t_env))
+    steps = int(batch.lengths.sum())
+    for begun, lr in ((0, 0.00025), (500, 0.000125), (999, 0.00000025)):
+        learner.update({BATCH: batch}, Progress(t_env=begun + steps))
         assert learner.optimizer.param_groups[0]["lr"] == pytest.approx(lr)
+
+
+def test_the_learning_rate_may_not_reach_zero_before_the_training_ends():
+    recipe = PpoConfig(learner=PpoLearnerConfig(anneal=1000))
+    assert recipe.check_length(1000) == ""
+    assert "has fallen to 60 %" in recipe.check_length(400)
+    assert PpoConfig().check_length(10**9) == ""
+    with pytest.raises(ConfigError, match=r"learner\.anneal: .* 0 from 1,000 .* t_max is 1,001"):
+        recipe.check_length(1001)
 
 
 def test_minibatches_of_steps_are_refused_with_a_memory():

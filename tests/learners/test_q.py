@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from marl.algos.iql import IqlConfig
 from marl.algos.qmix import QmixConfig
 from marl.algos.vdn import VdnConfig
 from marl.controllers.exploration import greedy_actions
-from marl.learners.targets import masked_mean, td_targets
+from marl.learners.targets import lambda_targets, masked_mean, td_targets
 from marl.protocols import BATCH, Progress
 
 CPU = torch.device("cpu")
@@ -142,3 +143,64 @@ def test_fused_update_is_faster_than_the_per_timestep_form():
     ratio = sorted(times["naive"])[2] / sorted(times["fused"])[2]
     print(f"fused {sorted(times['fused'])[2]:.3f} s, ratio {ratio:.2f}")
     assert ratio > 1.4
+
+
+def test_assessment_is_the_error_against_the_returns_of_real_steps():
+    learner = qmix_learner()
+    batch = random_batch(SMALL, 3, lengths=[9, 2, 5])
+    found = learner.assess(batch)
+    joint, _ = learner.estimate(batch)
+    errors = []
+    for row, length in enumerate([9, 2, 5]):
+        rest = 0.0
+        for t in reversed(range(length)):
+            rest = batch.reward[row, t, 0].item() + learner.config.gamma * rest
+            errors.append(joint[row, t, 0].item() - rest)
+    assert found["value_bias"].item() == pytest.approx(sum(errors) / 16, abs=1e-5)
+    squares = sum(error**2 for error in errors) / 16
+    assert found["value_error"].item() == pytest.approx(squares**0.5, abs=1e-5)
+
+
+def naive_lambda(reward, terminated, bootstrap, gamma, weight):
+    """The weighed mean of n-step targets of one row, by their definition."""
+    steps, found = len(reward), []
+    for t in range(steps):
+        total, share, reached = 0.0, 0.0, False
+        for n in range(1, steps - t + 1):
+            last = t + n - 1
+            if reached:
+                break
+            reached = terminated[last]
+            n_step = sum(gamma**k * reward[t + k] for k in range(n))
+            n_step += 0.0 if reached else gamma**n * bootstrap[last]
+            ends = reached or last == steps - 1
+            part = 1.0 - share if ends else (1.0 - weight) * weight ** (n - 1)
+            total, share = total + part * n_step, share + part
+        found.append(total)
+    return found
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.6, 1.0])
+@pytest.mark.parametrize("ends", [True, False])
+def test_lambda_targets_are_the_mean_of_n_step_targets(weight, ends):
+    batch = random_batch(SMALL, 2, lengths=[7, 4])
+    batch.terminated[:] = False
+    batch.terminated[1, 3] = ends
+    bootstrap = torch.rand(2, 7, 1)
+    found = lambda_targets(
+        batch.reward, batch.terminated, batch.filled, bootstrap, gamma=0.9, weight=weight
+    )
+    for row, length in enumerate([7, 4]):
+        columns = (batch.reward, batch.terminated, bootstrap)
+        reward, terminated, values = (column[row, :length, 0].tolist() for column in columns)
+        expected = naive_lambda(reward, terminated, values, 0.9, weight)
+        assert found[row, :length, 0].tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def test_td_lambda_changes_the_loss():
+    batch, losses = random_batch(SMALL, 3), []
+    for weight in (0.0, 0.6):
+        learner = qmix_learner()
+        learner.config = replace(learner.config, td_lambda=weight)
+        losses.append(learner.loss(batch, Progress())[0].item())
+    assert losses[0] != losses[1]

@@ -19,6 +19,8 @@ from marl.log.console import (
     time_line,
 )
 from marl.log.intervals import wilson
+from marl.log.summary import Summary
+from marl.log.tensorboard import TENSORBOARD
 
 
 @pytest.mark.parametrize(
@@ -83,6 +85,17 @@ def test_the_table_has_the_interval(capsys):
     assert "models/1000" in out
 
 
+def test_the_table_has_the_outcomes_of_any_environment(capsys):
+    rows = [{**row(1000), "test_apples_mean": 0.125}]
+    evaluation_table(rows, "orchard/small", "checkpoint", Path("models/1000"))
+    heading, line = (
+        [cell.strip() for cell in text.split(mark)[1:-1]]
+        for mark, text in zip("┃│", capsys.readouterr().out.splitlines()[2:5:2], strict=True)
+    )
+    assert heading == ["t_env", "win rate (95 %)", "return", "length", "apples", "episodes"]
+    assert line == ["1,000", "0.500 (0.24-0.76)", "12.00", "40.0", "0.12", "10"]
+
+
 def test_a_long_table_is_thinned_and_keeps_both_ends():
     rows = thinned([row(t_env) for t_env in range(200)])
     assert len(rows) == MAX_ROWS
@@ -108,6 +121,14 @@ def test_the_summary_names_the_results_and_how_to_go_on(capsys):
     assert "python run.py with resume=results/x" in out
     assert "python run.py evaluate with checkpoint=results/x" in out
     assert "evaluations (interrupted)" in out
+
+
+def test_tensorboard_is_named_where_there_are_events(tmp_path, capsys):
+    for events in (False, True):
+        if events:
+            (tmp_path / TENSORBOARD).mkdir()
+        ConsoleSink(t_max=1000).summary(Summary(tmp_path, 1000))
+        assert ("TensorBoard  tensorboard --logdir" in capsys.readouterr().out) is events
 
 
 def test_on_a_terminal_there_is_a_bar_that_goes_away():

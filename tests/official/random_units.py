@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import Generator
 
-from marl.engine.smac.layout import ClientUnits, Layout, Traits
+from marl.engine.smac.layout import ClientLayout, ClientUnits, Traits
 from marl.engine.world import UnitTypes, empty_world
 
 # Offsets whose lengths are whole numbers exactly: the ranges at which clients see and shoot.
@@ -23,7 +23,7 @@ def make_units(kinds: Sequence[int], traits: Traits) -> ClientUnits:
     return ClientUnits(*(units[name] for name in names), *(array[0] for array in traits))
 
 
-def scatter(units: ClientUnits, layout: Layout, rng: Generator) -> None:
+def scatter(units: ClientUnits, layout: ClientLayout, rng: Generator) -> None:
     """New positions: anywhere, near each other, at exact distances from an agent, on its spot."""
     n_units = units.kind.size
     middle, spread = rng.uniform(4, 28, 2), rng.choice([2.0, 6.0, 16.0])
@@ -37,7 +37,7 @@ def scatter(units: ClientUnits, layout: Layout, rng: Generator) -> None:
         units.x[i], units.y[i] = np.clip(np.round(place * 4096) / 4096, 0, 31.999755859375)
 
 
-def populate(units: ClientUnits, layout: Layout, types: UnitTypes, rng: Generator) -> None:
+def populate(units: ClientUnits, layout: ClientLayout, types: UnitTypes, rng: Generator) -> None:
     """The start: all units alive, agents in the client's order."""
     scatter(units, layout, rng)
     agents = slice(0, layout.n_agents)

@@ -26,14 +26,14 @@ def summary(
     label: str = "qmix",
     map_name: str | None = "3m",
     seed: int = 1,
-    wins: Sequence[float] | None = (0.0, 0.5, 1.0),
+    wins: Sequence[float | None] | None = (0.0, 0.5, 1.0),
     t_env: Sequence[int] = (0, 50, 100),
     **more: object,
 ) -> Path:
     """Write a summary; more: its keys, or settings (those with a dot or in SETTINGS)."""
     settings = dict(SETTINGS)
     settings.update({key: more.pop(key) for key in list(more) if "." in key or key in SETTINGS})
-    returns = [20 * win for win in wins or (0.0,) * len(t_env)]
+    returns = [20 * (win or 0.0) for win in wins or (0.0,) * len(t_env)]
     tests: dict[str, object] = {"t_env": list(t_env), "seconds": [0.6 * t for t in t_env]}
     tests |= {"return_mean": returns} | ({"battle_won_mean": list(wins)} if wins else {})
     record = {

@@ -68,6 +68,12 @@ def test_finished_runs_keep_their_last_test_beyond_the_budget(tmp_path):
     assert (one.score(1), later.score(1)) == (1.0, 0.9)
 
 
+def test_a_test_without_the_metric_is_no_point_of_its_curve(tmp_path):
+    (gap,) = curves(tmp_path, (0.0, None, 1.0))
+    assert gap.at("steps").tolist() == [0, 100]
+    assert gap.area() == 0.5
+
+
 def test_a_grid_spans_what_all_curves_have(tmp_path):
     one = curves(tmp_path, (0.0, 0.5, 1.0), t_env=(0, 50, 100))[0]
     other = curves(tmp_path, (0.0, 1.0), t_env=(10, 110))[0]

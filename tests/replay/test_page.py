@@ -28,7 +28,7 @@ VITALITY = "viewer.film.sideVitality({side})[viewer.film.at(viewer.loop).frame]"
 
 
 def battle(name: str = "duel", **facts) -> Film:
-    """Two stalkers shoot at a zealot and a marine that come for them; channels as LAGMA's."""
+    """Two stalkers shoot at a zealot and a marine that come; channels as LAGMA's and PPO's."""
     arena = Arena(
         [("Stalker", 10.0, 12.0), ("Stalker", 10.0, 16.0)],
         [("Zealot", 20.0, 12.0), ("Marine", 20.0, 16.0)],
@@ -48,6 +48,8 @@ def battle(name: str = "duel", **facts) -> Film:
         "reward": numbers.random(STEPS),
         "action": np.full((STEPS, 2), 6),
         "q": q,
+        "probability": np.where(np.isnan(q), np.nan, 1 / 7),
+        "regret": 1 - q,  # of each action too, by a learner of somebody's own
         "q_total": numbers.random(STEPS),
         "code": np.repeat([0, 2, 3], [10, 20, slots - 30]),
         "cq": np.repeat([np.nan, 2.0, 3.0], [10, 20, slots - 30]),
@@ -202,7 +204,18 @@ def test_a_click_on_a_unit_shows_what_it_does_and_thinks(shown):
     text = shown.evaluate("document.getElementById('details').innerText")
     assert "attack Zealot 1" in text
     assert "Q-values at step 12" in text
-    assert shown.evaluate("document.querySelectorAll('.value').length") == 7  # one is masked
+    lists = shown.evaluate(
+        "[...document.querySelectorAll('.values')].map(list => [list.querySelector('h3').innerText,"
+        "list.querySelectorAll('.value').length, list.querySelectorAll('.value.chosen').length])"
+    )
+    assert lists == [  # one of eight actions is masked
+        ["Q-values at step 12", 7, 1],
+        ["Probabilities at step 12", 7, 1],
+        ["regret at step 12", 7, 1],
+    ]
+    bars = "[...document.querySelectorAll('.values')][1].querySelectorAll('.value-bar')"
+    widths = shown.evaluate(f"[...{bars}].map(bar => parseFloat(bar.style.width))")
+    assert widths == pytest.approx([8 + 92 / 7] * 7)  # a full bar is certainty
     assert shown.evaluate("document.querySelector('.value.chosen').innerText").startswith("attack")
 
 

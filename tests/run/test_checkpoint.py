@@ -9,6 +9,7 @@ import os
 import pickle
 import shutil
 
+import numpy as np
 import pytest
 import torch
 
@@ -109,9 +110,29 @@ def test_a_write_cut_off_half_way_says_the_disks_reason(models, monkeypatch):
     assert sorted(path.name for path in models.iterdir()) == ["100", "200"]
 
 
-def test_a_bug_is_not_called_a_full_disk(models):
-    with pytest.raises((pickle.PicklingError, AttributeError, TypeError)):
-        save(models / "300", {"learner": {"function": lambda: 0}})
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"table": np.zeros(2)}, r"learner\.bonus\.table is a numpy\.ndarray, which no checkpoint"),
+        ({"counts": [1, np.float64(2.0)]}, r"learner\.bonus\.counts\.1 is a numpy\.float64"),
+        ({"seen": {1, 2}}, r"learner\.bonus\.seen is a builtins\.set"),
+        ({(1, 2): 3}, r"a key of learner\.bonus is a builtins\.tuple"),
+        ({"function": lambda: 0}, r"learner\.bonus\.function is a builtins\.function"),
+    ],
+)
+def test_what_could_not_be_read_again_is_not_written(models, value, said):
+    with pytest.raises(CheckpointError, match=said):
+        save(models / "300", {"learner": {"bonus": value}})
+    assert sorted(path.name for path in models.iterdir()) == ["100", "200"]
+
+
+def test_a_bug_is_not_called_a_full_disk(models, monkeypatch):
+    def failing(*arguments: object) -> None:
+        raise pickle.PicklingError
+
+    monkeypatch.setattr("torch.save", failing)
+    with pytest.raises(pickle.PicklingError):
+        save(models / "300", parts())
     assert sorted(path.name for path in models.iterdir()) == ["100", "200"]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import statistics
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -19,8 +21,9 @@ from marl.log.summary import Summary
 from marl.registry import LEARNERS
 from marl.run import checkpoint
 from marl.run.plan import Plan, pick_device
-from marl.run.train import Trainer, resume
+from marl.run.train import resume
 from marl.run.train import train as run_training
+from marl.run.trainer import Trainer
 
 SETTINGS = {
     "num_envs": 4,
@@ -34,12 +37,13 @@ SETTINGS = {
 }
 VALUES = {"sampler.batch_size": 4, "epsilon.anneal": 500, "learner.target_update_interval": 10}
 LAGMA = {"bonus.start": 200, "bonus.update_interval": 8, "bonus.codebook.size": 16}
-TD3 = {
+OFF_POLICY = {
     "sampler.start": 100,
     "sampler.batch_size": 32,
     "noise.random_steps": 100,
     "updates.per_step": 0.1,
 }
+CONTINUOUS = {"env_id": "Pendulum-v1", **OFF_POLICY}
 HINDSIGHT = {
     "rollout.kind": "episodes",
     "buffer.kind": "episodes",
@@ -97,9 +101,12 @@ def assert_same(one, two):
         ("dqn", "gymnasium", {"sampler.start": 50, **STEPS}),
         ("ppo", "gymnasium", {"rollout.steps": 20}),
         ("mappo", "sc2", {"map": "3m", "learner.epochs": 2}),
-        ("td3", "gymnasium", {"env_id": "Pendulum-v1", **TD3}),
-        ("ddpg", "point_goal", {**TD3, **HINDSIGHT}),
+        ("ippo", "sc2", {"map": "3m", "learner.epochs": 2}),
+        ("td3", "gymnasium", CONTINUOUS),
+        ("ddpg", "point_goal", {**OFF_POLICY, **HINDSIGHT}),
         ("dqn", "bit_flip", {"sampler.start": 50, **HINDSIGHT}),
+        ("iql", "two_step", {"updates.per_episode": 0.25}),
+        ("vdn", "two_step", {"updates.per_episode": 0.25}),
     ],
 )
 def test_n_and_n_more_steps_are_2n_steps_bit_for_bit(tmp_path, config, env, settings):
@@ -113,6 +120,13 @@ def test_n_and_n_more_steps_are_2n_steps_bit_for_bit(tmp_path, config, env, sett
         del part["train"]["evaluations"]
     assert parts[0]["train"]["counters"]["update"] > 10
     assert_same(*parts)
+
+
+def test_no_recipe_is_left_out_of_the_exact_resume():
+    (cases,) = (
+        mark.args[1] for mark in test_n_and_n_more_steps_are_2n_steps_bit_for_bit.pytestmark
+    )
+    assert {config for config, _, _ in cases} == LEARNERS.keys()
 
 
 def test_metrics_go_on_without_gap_or_repeat(tmp_path):
@@ -232,6 +246,19 @@ def test_absent_cuda_is_one_line():
         pick_device("cuda")
 
 
+def test_a_learning_rate_that_ends_before_the_run_is_refused_and_leaves_no_folder(tmp_path):
+    settings = {"learner.anneal": 500, "rollout.steps": 20, "t_max": 600}
+    with pytest.raises(ConfigError, match=r"learner\.anneal: .*set learner\.anneal=600"):
+        Trainer(plan_for(tmp_path, "ppo", "gymnasium", **settings))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_learning_rate_that_outlasts_the_run_is_said(tmp_path, capsys):
+    settings = {"learner.anneal": 1000, "rollout.steps": 20, "t_max": 160}
+    train(plan_for(tmp_path, "ppo", "gymnasium", **settings))
+    assert "note: at t_max=160 the learning rate has fallen to 84 %" in capsys.readouterr().out
+
+
 def test_a_replay_beyond_memory_is_one_line(tmp_path):
     with pytest.raises(ConfigError, match=r"buffer\.episodes: no memory"):
         Trainer(plan_for(tmp_path, "qmix", "two_step", **{"buffer.episodes": 10**13}))
@@ -243,12 +270,41 @@ def test_a_recipe_that_does_not_fit_leaves_no_folder(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_resuming_a_finished_run_repeats_nothing(tmp_path):
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            {"sampler.batch_size": 64, "sampler.start": 200},
+            "waits for 64 episodes and 200 steps, and there are 80 steps in 40 rows",
+        ),
+        ({"updates.per_episode": 0.001}, "what was collected brings less than one"),
+    ],
+)
+def test_a_training_without_an_update_says_why(tmp_path, capsys, settings, said):
+    train(plan_for(tmp_path, "qmix", "two_step", t_max=80, **settings))
+    (line,) = (s for s in capsys.readouterr().out.splitlines() if "no update was done" in s)
+    assert said in line
+
+
+def test_a_dataset_too_small_for_an_update_is_refused_and_leaves_no_folder(tmp_path):
+    online = train(plan_for(tmp_path / "a", "qmix", "two_step", t_max=80))
+    settings = {**OFFLINE, "buffer.path": online.folder, "sampler.batch_size": 64}
+    with pytest.raises(
+        ConfigError, match=r"replay\.pt: the first update waits for 64 episodes, and"
+    ):
+        Trainer(plan_for(tmp_path / "b", "qmix", "two_step", t_max=60, **settings))
+    assert not (tmp_path / "b").exists()
+
+
+def test_resuming_a_finished_run_repeats_nothing(tmp_path, capsys):
     summary = train(plan_for(tmp_path, "qmix", "two_step", t_max=400))
     before = (summary.folder / "metrics.jsonl").read_text()
+    capsys.readouterr()
     again = train(resume_plan(summary.folder))
     assert (summary.folder / "metrics.jsonl").read_text() == before
     assert again.evaluations == summary.evaluations
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "already at t_max=400; set t_max=800 to go on, say"
 
 
 def test_a_replay_too_small_for_the_episodes_is_refused(tmp_path):
@@ -258,16 +314,18 @@ def test_a_replay_too_small_for_the_episodes_is_refused(tmp_path):
         Trainer(plan_for(tmp_path, "qmix", "two_step", **settings))
 
 
+OFFLINE = {
+    "rollout.kind": "offline",
+    "updates.kind": "offline",
+    "updates.per_round": 30,
+    "buffer.kind": "dataset",
+}
+
+
 def test_a_runs_replay_is_learnt_from_offline_and_the_clock_counts_updates(tmp_path):
     online = train(plan_for(tmp_path / "a", "qmix", "two_step", t_max=200))
     kept = checkpoint.find(online.folder)
-    offline = {
-        "rollout.kind": "offline",
-        "updates.kind": "offline",
-        "updates.per_round": 30,
-        "buffer.kind": "dataset",
-        "buffer.path": kept,
-    }
+    offline = {**OFFLINE, "buffer.path": kept}
     straight = train(plan_for(tmp_path / "b", "qmix", "two_step", t_max=120, **offline))
     half = train(plan_for(tmp_path / "c", "qmix", "two_step", t_max=60, **offline))
     resumed = train(resume_plan(half.folder, t_max=120))
@@ -278,3 +336,52 @@ def test_a_runs_replay_is_learnt_from_offline_and_the_clock_counts_updates(tmp_p
         assert part["train"]["counters"]["episode"] == 0
         del part["train"]["evaluations"]
     assert_same(*parts)
+
+
+def test_a_learner_that_no_checkpoint_can_hold_is_refused_before_it_learns(tmp_path):
+    trainer = Trainer(plan_for(tmp_path, "qmix", "two_step", t_max=100))
+    state = trainer.agent.learner.state_dict
+    trainer.agent.learner.state_dict = lambda: state() | {"bonus": {"table": np.zeros(2)}}
+    with pytest.raises(CheckpointError, match=r"learner\.bonus\.table is a numpy\.ndarray"):
+        run_training(trainer)
+    assert trainer.counters.t_env == 0
+
+
+def test_an_offline_run_says_what_it_learns_from_and_goes_on_with_nothing_else(tmp_path):
+    kept = [
+        checkpoint.find(train(plan_for(tmp_path, "qmix", "two_step", t_max=t_max)).folder)
+        for t_max in (200, 240)
+    ]
+    run = train(
+        plan_for(tmp_path, "qmix", "two_step", t_max=30, **OFFLINE, **{"buffer.path": kept[0]})
+    )
+    record = json.loads((run.folder / "dataset.json").read_text())
+    digest = hashlib.sha256((kept[0] / "replay.pt").read_bytes()).hexdigest()
+    assert record == {"path": str(kept[0] / "replay.pt"), "sha256": digest}
+    assert checkpoint.load(checkpoint.find(run.folder))["train"]["dataset"] == record
+    config = (run.folder / "config.yaml").read_text()
+    with pytest.raises(
+        CheckpointError, match=r"buffer\.path: .* is not the file that this run lea"
+    ):
+        train(resume_plan(run.folder, t_max=60, **{"buffer.path": kept[1]}))
+    assert (run.folder / "config.yaml").read_text() == config
+    moved = kept[0].rename(tmp_path / "moved")
+    train(resume_plan(run.folder, t_max=60, **{"buffer.path": moved}))
+    assert json.loads((run.folder / "dataset.json").read_text())["path"] == f"{moved}/replay.pt"
+    assert train(resume_plan(run.folder, t_max=90)).t_env == 90  # it knows the new place
+
+
+@pytest.mark.parametrize(
+    ("config", "env", "settings", "lost"),
+    [
+        ("ppo", "gymnasium", {"rollout.steps": 20}, False),
+        ("qmix", "two_step", {}, True),
+    ],
+)
+def test_a_replay_that_was_not_kept_is_said_where_there_was_one(
+    tmp_path, config, env, settings, lost
+):
+    plan = plan_for(tmp_path, config, env, t_max=80, save_replay_buffer=False, **settings)
+    run = train(plan)
+    notes = resume(Trainer(resume_plan(run.folder)), run.folder)
+    assert any("was not kept" in note for note in notes) is lost

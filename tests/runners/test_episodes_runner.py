@@ -80,7 +80,7 @@ def test_streams_and_episodes_have_seeds_of_their_own():
 
 
 def test_goals_are_stored_where_a_part_asks_for_them():
-    env = PointGoalConfig(tolerance=0.5, ends_at_goal=True).build(4, 1)
+    env = PointGoalConfig(goal_radius=0.5, ends_at_goal=True).build(4, 1)
     actor = CountingActor(env.spec)
     layout = layout_of(env.spec, [*actor.columns, *goal_columns(env.spec)])
     runner = EpisodeRunner(env, layout, CPU, Stopwatch())

@@ -13,7 +13,7 @@ from marl.engine.combat.orders import ACTION_NO_OP, give_agent_orders
 from marl.engine.field import Field
 from marl.engine.rng import Rng, uniform
 from marl.engine.smac import visibility
-from marl.engine.smac.layout import ClientUnits, Layout
+from marl.engine.smac.layout import ClientLayout, ClientUnits
 from marl.engine.smac.observation import turn_view
 from marl.engine.smac.visibility import Memory
 from marl.engine.world import NO_UNIT, Ints, Units
@@ -22,7 +22,7 @@ from marl.engine.world import NO_UNIT, Ints, Units
 @compiled
 def apply_actions(
     field: Field,
-    layout: Layout,
+    layout: ClientLayout,
     client_units: ClientUnits,
     memory: Memory,
     units: Units,
@@ -48,7 +48,7 @@ def apply_actions(
 
 @compiled
 def is_sent(
-    layout: Layout, client_units: ClientUnits, memory: Memory, rng: Rng, a: int, action: int
+    layout: ClientLayout, client_units: ClientUnits, memory: Memory, rng: Rng, a: int, action: int
 ) -> bool:
     """Whether living agent a's action becomes an order. Draws where the agent's attacks may fail.
 
@@ -68,7 +68,7 @@ def is_sent(
 
 
 @compiled
-def mark_weak(layout: Layout, client_units: ClientUnits, marked: Ints) -> None:
+def mark_weak(layout: ClientLayout, client_units: ClientUnits, marked: Ints) -> None:
     """Mark the living agents whose health is below their level. marked: [A], 0 or 1."""
     for a in range(layout.n_agents):
         share = client_units.health[a] / layout.kinds[client_units.kind[a]].health_max

@@ -75,7 +75,7 @@ class Traits(NamedTuple):
     enemy_mask: NDArray[np.uint8]  # [E,A,M]
 
 
-class Layout(NamedTuple):
+class ClientLayout(NamedTuple):
     """Sizes and normalisers of one scenario, and the options that the compiled functions read.
 
     A field with the name of an option, a quirk or a capability holds its value:
@@ -130,7 +130,7 @@ class Layout(NamedTuple):
     capability_dim: int
 
 
-def make_layout(scenario: Scenario, types: UnitTypes, options: Options) -> Layout:
+def make_layout(scenario: Scenario, types: UnitTypes, options: Options) -> ClientLayout:
     """The layout of `scenario` under `options`."""
     check_options(options)
     values, quirks = values_by_name(options), options.quirks
@@ -159,7 +159,7 @@ def make_layout(scenario: Scenario, types: UnitTypes, options: Options) -> Layou
         "state_dim": 0,
         "capability_dim": 0,
     }
-    layout = Layout(**{name: values[name] for name in Layout._fields})
+    layout = ClientLayout(**{name: values[name] for name in ClientLayout._fields})
     gap = options.client == "v1" and quirks.timestep_leaves_a_gap
     layout = layout._replace(
         obs_dim=_obs_dim(layout, gap), capability_dim=capability_columns(layout)
@@ -167,7 +167,7 @@ def make_layout(scenario: Scenario, types: UnitTypes, options: Options) -> Layou
     return reference(layout._replace(state_dim=_state_dim(layout)))
 
 
-def empty_traits(layout: Layout, num_envs: int) -> Traits:
+def empty_traits(layout: ClientLayout, num_envs: int) -> Traits:
     """Traits of num_envs battles in which no attack fails and no enemy is masked."""
     agents = (num_envs, layout.n_agents)
     return Traits(
@@ -223,12 +223,12 @@ def _heights(scenario: Scenario, quirks: Quirks) -> NDArray[np.float32]:
     return np.ascontiguousarray(grid / 255, dtype=np.float32)
 
 
-def capability_columns(layout: Layout) -> int:
+def capability_columns(layout: ClientLayout) -> int:
     """Columns of an agent's own capabilities: attack, health level, type."""
     return layout.stochastic_attack + layout.stochastic_health + layout.type_bits
 
 
-def _obs_dim(layout: Layout, gap: bool) -> int:
+def _obs_dim(layout: ClientLayout, gap: bool) -> int:
     if not layout.obs_starcraft:
         return 1
     bits, allies = layout.type_bits, layout.n_agents - 1
@@ -243,7 +243,7 @@ def _obs_dim(layout: Layout, gap: bool) -> int:
     return move + layout.n_enemies * enemy + allies * ally + own + time
 
 
-def _state_dim(layout: Layout) -> int:
+def _state_dim(layout: ClientLayout) -> int:
     if layout.obs_instead_of_state:
         return layout.n_agents * layout.obs_dim
     ally = 4 + layout.ally_shields + capability_columns(layout) + 2 * (layout.n_fov_actions > 0)

@@ -24,7 +24,7 @@ from marl.engine.combat.orders import (
 )
 from marl.engine.rng import Rng
 from marl.engine.smac import visibility
-from marl.engine.smac.layout import GROUND_POINTS, N_HEIGHTS, N_PATHING, ClientUnits, Layout
+from marl.engine.smac.layout import GROUND_POINTS, N_HEIGHTS, N_PATHING, ClientLayout, ClientUnits
 from marl.engine.smac.state import health_fraction, write_agent_capabilities, write_state
 from marl.engine.smac.visibility import Memory
 from marl.engine.world import NO_UNIT, Floats, Ints
@@ -34,7 +34,7 @@ Rows = NDArray[np.float32]  # [A,O]
 
 @inlined
 def observe(
-    layout: Layout,
+    layout: ClientLayout,
     units: ClientUnits,
     memory: Memory,
     rng: Rng,
@@ -55,7 +55,7 @@ def observe(
 
 
 @compiled
-def begin(layout: Layout, units: ClientUnits, memory: Memory, rng: Rng) -> None:
+def begin(layout: ClientLayout, units: ClientUnits, memory: Memory, rng: Rng) -> None:
     """Begin an episode, before its first `observe`: all views face east, no enemy is found."""
     units.fov_x[:] = 1.0
     units.fov_y[:] = 0.0
@@ -65,7 +65,7 @@ def begin(layout: Layout, units: ClientUnits, memory: Memory, rng: Rng) -> None:
 
 
 @inlined
-def update_visibility(layout: Layout, units: ClientUnits, memory: Memory, rng: Rng) -> None:
+def update_visibility(layout: ClientLayout, units: ClientUnits, memory: Memory, rng: Rng) -> None:
     """Measure all distances; v2's agents look for enemies, in a random order."""
     visibility.measure(layout, units, memory)
     if layout.is_v2:
@@ -75,7 +75,7 @@ def update_visibility(layout: Layout, units: ClientUnits, memory: Memory, rng: R
 
 
 @compiled
-def turn_view(layout: Layout, units: ClientUnits, a: int, action: int) -> bool:
+def turn_view(layout: ClientLayout, units: ClientUnits, a: int, action: int) -> bool:
     """Turn living agent a's view; False where `action` does not turn it."""
     k = action - FIRST_ATTACK
     if k < 0 or k >= layout.n_fov_actions:
@@ -86,7 +86,7 @@ def turn_view(layout: Layout, units: ClientUnits, a: int, action: int) -> bool:
 
 
 @inlined
-def is_pathable(layout: Layout, x: float, y: float) -> bool:
+def is_pathable(layout: ClientLayout, x: float, y: float) -> bool:
     """Whether the cell of a point, truncated towards 0, is on the map and not blocked."""
     column, row = int(x), int(y)
     height, width = layout.walkable.shape
@@ -97,7 +97,7 @@ def is_pathable(layout: Layout, x: float, y: float) -> bool:
 
 @inlined
 def write_mask(
-    layout: Layout, units: ClientUnits, distance: Floats, out: NDArray[np.bool_]
+    layout: ClientLayout, units: ClientUnits, distance: Floats, out: NDArray[np.bool_]
 ) -> None:
     """out [A,U]: the legal actions. A dead agent keeps the no-op, so no row is ever empty.
 
@@ -129,7 +129,7 @@ def write_mask(
 
 @compiled
 def _write_targets(
-    layout: Layout, units: ClientUnits, distance: Floats, a: int, out: NDArray[np.bool_]
+    layout: ClientLayout, units: ClientUnits, distance: Floats, a: int, out: NDArray[np.bool_]
 ) -> None:
     """Write living agent a's legal targets, of healers and with view cones too."""
     first = layout.first_target
@@ -143,7 +143,7 @@ def _write_targets(
 
 @inlined
 def write_observations(
-    layout: Layout,
+    layout: ClientLayout,
     units: ClientUnits,
     memory: Memory,
     avail: NDArray[np.bool_],
@@ -167,7 +167,9 @@ def write_observations(
 
 
 @inlined
-def _write_moves(layout: Layout, units: ClientUnits, avail: NDArray[np.bool_], out: Rows) -> int:
+def _write_moves(
+    layout: ClientLayout, units: ClientUnits, avail: NDArray[np.bool_], out: Rows
+) -> int:
     """The possible moves, and as options say the ground around. Gives the next column."""
     walkable = layout.walkable
     height, width = walkable.shape
@@ -192,7 +194,12 @@ def _write_moves(layout: Layout, units: ClientUnits, avail: NDArray[np.bool_], o
 
 @inlined
 def _write_enemies(
-    layout: Layout, units: ClientUnits, memory: Memory, avail: NDArray[np.bool_], at: int, out: Rows
+    layout: ClientLayout,
+    units: ClientUnits,
+    memory: Memory,
+    avail: NDArray[np.bool_],
+    at: int,
+    out: Rows,
 ) -> int:
     """A row for each enemy, zeros where it is not visible. Gives the next column."""
     kinds, shields, bits = layout.kinds, layout.enemy_shields, layout.type_bits
@@ -225,7 +232,12 @@ def _write_enemies(
 
 @inlined
 def _is_attackable(
-    layout: Layout, units: ClientUnits, distance: Floats, avail: NDArray[np.bool_], a: int, j: int
+    layout: ClientLayout,
+    units: ClientUnits,
+    distance: Floats,
+    avail: NDArray[np.bool_],
+    a: int,
+    j: int,
 ) -> bool:
     """The first column of an enemy's row: the mask of an action_mask=True."""
     if layout.kinds[units.kind[a]].heals and not layout.heals_shown_as_attacks:
@@ -249,7 +261,7 @@ def _write_place(
 
 @inlined
 def _write_allies(
-    layout: Layout, units: ClientUnits, memory: Memory, last_actions: Ints, at: int, out: Rows
+    layout: ClientLayout, units: ClientUnits, memory: Memory, last_actions: Ints, at: int, out: Rows
 ) -> int:
     """A row for each other agent, zeros where it is not visible. Gives the next column."""
     kinds, shields, bits = layout.kinds, layout.ally_shields, layout.type_bits
@@ -300,7 +312,7 @@ def _write_allies(
 
 
 @inlined
-def _write_own(layout: Layout, units: ClientUnits, at: int, out: Rows) -> None:
+def _write_own(layout: ClientLayout, units: ClientUnits, at: int, out: Rows) -> None:
     """Each agent's own health, shield, capabilities, position, view direction and type."""
     height, width = layout.walkable.shape
     for a in range(layout.n_agents):

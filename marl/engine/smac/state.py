@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.compiled.jit import compiled, inlined
-from marl.engine.smac.layout import ClientUnits, Layout
+from marl.engine.smac.layout import ClientLayout, ClientUnits
 from marl.engine.world import Ints
 
 
 @inlined
-def health_fraction(layout: Layout, units: ClientUnits, i: int) -> float:
+def health_fraction(layout: ClientLayout, units: ClientUnits, i: int) -> float:
     """Agent i's health, 0..1; with the health capability the part above its health level."""
     share = units.health[i] / layout.kinds[units.kind[i]].health_max
     if not layout.stochastic_health:
@@ -25,7 +25,7 @@ def health_fraction(layout: Layout, units: ClientUnits, i: int) -> float:
 
 @inlined
 def write_agent_capabilities(
-    layout: Layout, units: ClientUnits, a: int, at: int, row: NDArray[np.float32]
+    layout: ClientLayout, units: ClientUnits, a: int, at: int, row: NDArray[np.float32]
 ) -> int:
     """row[at:]: agent a's attack probability and health level, as far as they are capabilities.
 
@@ -42,7 +42,7 @@ def write_agent_capabilities(
 
 @inlined
 def write_state(
-    layout: Layout,
+    layout: ClientLayout,
     units: ClientUnits,
     obs: NDArray[np.float32],
     last_actions: Ints,
@@ -70,7 +70,7 @@ def write_state(
 
 
 @inlined
-def _write_agents(layout: Layout, units: ClientUnits, out: NDArray[np.float32]) -> int:
+def _write_agents(layout: ClientLayout, units: ClientUnits, out: NDArray[np.float32]) -> int:
     """A row for each agent, zeros for the dead. Gives the next column."""
     height, width = layout.walkable.shape
     columns = 4 + layout.ally_shields + layout.stochastic_attack + layout.stochastic_health
@@ -99,7 +99,9 @@ def _write_agents(layout: Layout, units: ClientUnits, out: NDArray[np.float32]) 
 
 
 @inlined
-def _write_enemies(layout: Layout, units: ClientUnits, first: int, out: NDArray[np.float32]) -> int:
+def _write_enemies(
+    layout: ClientLayout, units: ClientUnits, first: int, out: NDArray[np.float32]
+) -> int:
     """A row for each enemy from column `first` on, zeros for the dead. Gives the next column."""
     height, width = layout.walkable.shape
     columns = 3 + layout.enemy_shields + layout.type_bits
@@ -119,7 +121,7 @@ def _write_enemies(layout: Layout, units: ClientUnits, first: int, out: NDArray[
 
 
 @compiled
-def write_capabilities(layout: Layout, units: ClientUnits, out: NDArray[np.float32]) -> None:
+def write_capabilities(layout: ClientLayout, units: ClientUnits, out: NDArray[np.float32]) -> None:
     """out [A,C]: attack probability, health level and type of every agent, the dead too."""
     out[:] = 0.0
     for a in range(layout.n_agents):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from marl.compiled.jit import compiled, inlined
 from marl.engine.rng import Rng, below, uniform
-from marl.engine.smac.layout import ClientUnits, Layout
+from marl.engine.smac.layout import ClientLayout, ClientUnits
 from marl.engine.world import NO_UNIT, Floats, Ints
 
 LEAST_DX = 1e-7  # v2's EPS: slopes are taken over at least this much
@@ -35,7 +35,7 @@ class Memory(NamedTuple):
     visible: NDArray[np.bool_]  # [A,M] enemies that an agent sees now
 
 
-def empty_memory(layout: Layout, num_envs: int, draws: int = 0) -> Memory:
+def empty_memory(layout: ClientLayout, num_envs: int, draws: int = 0) -> Memory:
     """Memories of num_envs battles: a first axis [E] before the axes above."""
     agents, enemies = layout.n_agents, layout.n_enemies
     return Memory(
@@ -70,7 +70,7 @@ def memory_of(memory: Memory, e: int) -> Memory:
 
 
 @inlined
-def measure(layout: Layout, units: ClientUnits, memory: Memory) -> None:
+def measure(layout: ClientLayout, units: ClientUnits, memory: Memory) -> None:
     """Fill memory.x, .y and .distance: infinite for the dead, and from an agent to itself."""
     x, y, distance = memory.x, memory.y, memory.distance
     n_units = units.health.size
@@ -90,7 +90,9 @@ def measure(layout: Layout, units: ClientUnits, memory: Memory) -> None:
 
 
 @inlined
-def sees(layout: Layout, units: ClientUnits, a: int, distance: float, x: float, y: float) -> bool:
+def sees(
+    layout: ClientLayout, units: ClientUnits, a: int, distance: float, x: float, y: float
+) -> bool:
     """Whether living agent a sees (x, y): strictly in sight range; or in range and in its cone."""
     sight_range = layout.kinds[units.kind[a]].sight_range
     if layout.n_fov_actions:
@@ -99,7 +101,7 @@ def sees(layout: Layout, units: ClientUnits, a: int, distance: float, x: float, 
 
 
 @inlined
-def reaches(layout: Layout, units: ClientUnits, distance: Floats, a: int, i: int) -> bool:
+def reaches(layout: ClientLayout, units: ClientUnits, distance: Floats, a: int, i: int) -> bool:
     """Whether unit i is within living agent a's shoot range, and in its view cone if it has one."""
     if distance[a, i] <= layout.kinds[units.kind[a]].shoot_range:
         return layout.n_fov_actions == 0 or is_in_cone(layout, units, a, units.x[i], units.y[i])
@@ -107,7 +109,7 @@ def reaches(layout: Layout, units: ClientUnits, distance: Floats, a: int, i: int
 
 
 @compiled
-def is_in_cone(layout: Layout, units: ClientUnits, a: int, x: float, y: float) -> bool:
+def is_in_cone(layout: ClientLayout, units: ClientUnits, a: int, x: float, y: float) -> bool:
     """Whether (x, y) lies in agent a's view cone, at any distance."""
     dx, dy = x - units.x[a], y - units.y[a]
     fov_x, fov_y = units.fov_x[a], units.fov_y[a]
@@ -122,7 +124,7 @@ def is_in_cone(layout: Layout, units: ClientUnits, a: int, x: float, y: float) -
 
 
 @inlined
-def target_of(layout: Layout, units: ClientUnits, a: int, j: int) -> int:
+def target_of(layout: ClientLayout, units: ClientUnits, a: int, j: int) -> int:
     """The unit that living agent a attacks or heals by target action j; NO_UNIT = none.
 
     A healer's targets are the agents that do not heal themselves.
@@ -147,7 +149,7 @@ def forget_all(memory: Memory) -> None:
 
 
 @compiled
-def forget_dead(layout: Layout, units: ClientUnits, memory: Memory) -> None:
+def forget_dead(layout: ClientLayout, units: ClientUnits, memory: Memory) -> None:
     """After a step, forget the enemies that dead agents had found, and the dead enemies."""
     for a in range(layout.n_agents):
         if units.health[a] <= 0:
@@ -171,7 +173,7 @@ def shuffle_order(order: Ints, rng: Rng) -> None:
 
 
 @compiled
-def look(layout: Layout, units: ClientUnits, memory: Memory, rng: Rng) -> None:
+def look(layout: ClientLayout, units: ClientUnits, memory: Memory, rng: Rng) -> None:
     """v2: the agents look in memory.order and find enemies; writes memory.visible.
 
     memory.distance: from `measure`. The agent that finds an enemy sees it from then on; each other
@@ -193,7 +195,7 @@ def look(layout: Layout, units: ClientUnits, memory: Memory, rng: Rng) -> None:
 
 @inlined
 def _look_around(
-    layout: Layout, units: ClientUnits, memory: Memory, rng: Rng, a: int, used: int
+    layout: ClientLayout, units: ClientUnits, memory: Memory, rng: Rng, a: int, used: int
 ) -> int:
     """Agent a looks at all enemies. Gives how many of memory.draws have been used."""
     hidden = 0  # enemies below this index are hidden
@@ -220,7 +222,7 @@ def _look_around(
 
 
 @inlined
-def _find(layout: Layout, memory: Memory, rng: Rng, a: int, j: int, used: int) -> int:
+def _find(layout: ClientLayout, memory: Memory, rng: Rng, a: int, j: int, used: int) -> int:
     """Agent a finds enemy j; each other agent may see it by chance. Gives the draws used."""
     chance = layout.prob_obs_enemy
     memory.tag[j] = a
@@ -242,7 +244,7 @@ def _find(layout: Layout, memory: Memory, rng: Rng, a: int, j: int, used: int) -
 
 @compiled
 def write_visibility(
-    layout: Layout, units: ClientUnits, distance: Floats, out: NDArray[np.bool_]
+    layout: ClientLayout, units: ClientUnits, distance: Floats, out: NDArray[np.bool_]
 ) -> None:
     """out [A,N]: the client's get_visibility_matrix, by sight range alone, without cones.
 

@@ -33,13 +33,13 @@ from marl.intrinsic.config import BONUSES, BonusConfig
 from marl.intrinsic.lagma.arrays import restore, saved
 from marl.intrinsic.lagma.code_values import CodeValues, ReturnMemory
 from marl.intrinsic.lagma.explain import code_map, references
-from marl.intrinsic.lagma.returns import returns_to_go
 from marl.intrinsic.lagma.trajectories import WalkRules, empty_lists, walk
 from marl.intrinsic.schedule import EpisodeInterval
 from marl.protocols import Channels, Metrics, Progress, State
 from marl.quantizers.coverage import Coverage
 from marl.quantizers.vq import CodebookConfig, VectorQuantizer
 from marl.quantizers.vq_learner import VqLearner
+from marl.returns import returns_to_go
 from marl.spec import EnvSpec
 
 Padding = Literal["masked", "included"]
@@ -180,17 +180,7 @@ class LatentGoalBonus:
         codes = self.vq.quantizer.encode(batch.state).cpu().numpy()  # [1,T+1]
         means = self.code_values()
         code_values = np.where(self.values.known, means, np.nan)  # [K]
-        draws = -(-codes.shape[1] // self.rules.interval)
-        uniforms = np.random.default_rng(0).random((1, draws))
-        paid = np.zeros((1, batch.steps), dtype=np.bool_)
-        if self.has_returns and self.config.enabled:
-            nothing, keep = np.zeros(codes.shape), np.zeros(1, dtype=np.int64)
-            slots, episode = np.array([codes.size]), np.zeros(1, dtype=np.int64)
-            paid = self._payable(
-                batch,
-                codes,
-                walk(self.lists, self.rules, codes, nothing, slots, keep, episode, uniforms),
-            )
+        paid, uniforms = self._would_pay(batch, codes)
         gain = means[codes[:, 1:]] - bootstrap.mean(-1).cpu().numpy()  # [1,T]
         found = {
             "code": codes[0],
@@ -200,6 +190,50 @@ class LatentGoalBonus:
             **code_map(self.vq.quantizer.codebook, code_values),
         }
         return {name: torch.from_numpy(values) for name, values in found.items()}
+
+    @torch.no_grad()
+    def assess(self, batch: EpisodeBatch, bootstrap: Tensor, returns: Tensor) -> Metrics:
+        """What would be paid in these episodes, and whether it points the right way.
+
+        bootstrap [B,T,G]; returns [B,T+1]. paid: share of the steps. Of the states that paid steps
+        lead to: paid_code_value C_q, paid_value Q, paid_return what really came from there on.
+        code_return_r2: share of the variance of the returns that C_q explains, where it is known.
+        """
+        used = batch.slots_filled
+        codes = self.vq.quantizer.encode(batch.state)  # [B,T+1]
+        table = codes.cpu().numpy()
+        follows, _ = self._would_pay(batch, table)
+        value = torch.from_numpy(self.code_values()).to(bootstrap)[codes]  # [B,T+1]
+        known = torch.from_numpy(self.values.known).to(used.device)[codes] & used
+        expected = bootstrap.mean(-1)  # [B,T]
+        paid = torch.from_numpy(follows).to(used.device) & (value[:, 1:] > expected)
+        metrics = {"paid": paid.sum() / batch.filled.sum()}
+        if paid.any():
+            metrics["paid_code_value"] = value[:, 1:][paid].mean()
+            metrics["paid_value"] = expected[paid].mean()
+            metrics["paid_return"] = returns[:, 1:][paid].mean()
+        if known.any():
+            found = returns[known]
+            error = (found - value[known]).square().mean()
+            spread = found.var(unbiased=False).clamp(min=torch.finfo(found.dtype).tiny)
+            metrics["code_return_r2"] = 1.0 - error / spread
+        return metrics
+
+    def _would_pay(
+        self, batch: EpisodeBatch, codes: NDArray[np.int64]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """Steps that follow a reference, [B,T], and the numbers it was drawn with, [B,draws].
+
+        Nothing is kept, and the numbers are not the training's. codes: [B,T+1].
+        """
+        draws = -(-codes.shape[1] // self.rules.interval)
+        uniforms = np.random.default_rng(0).random((batch.size, draws))
+        if not (self.has_returns and self.config.enabled):
+            return np.zeros((batch.size, batch.steps), dtype=np.bool_), uniforms
+        slots = batch.slots_filled.sum(1).cpu().numpy()
+        none, nothing = np.zeros(batch.size, dtype=np.int64), np.zeros(codes.shape)
+        follows = walk(self.lists, self.rules, codes, nothing, slots, none, none, uniforms)
+        return self._payable(batch, codes, follows), uniforms
 
     def code_values(self) -> NDArray[np.float64]:
         """C_q of every code, [K]; 0 where nothing is known."""

@@ -1,4 +1,4 @@
-// Beside the battlefield: the roster, one unit's state and Q-values, the map of codes.
+// Beside the battlefield: the roster, one unit's state and what its actions are worth, the map of codes.
 
 const element = (tag, className, content) => {
   const made = document.createElement(tag);
@@ -6,6 +6,9 @@ const element = (tag, className, content) => {
   if (content !== undefined) made.textContent = content;
   return made;
 };
+
+// A number of each agent for each action. whole: what a full bar stands for; without it the largest.
+const ACTION_CHANNELS = { q: { title: "Q-values" }, probability: { title: "Probabilities", whole: 1 } };
 
 class Roster {
   constructor(holder, film, options) {
@@ -108,38 +111,44 @@ class Details {
     return loops ? `ready in ${(loops / 16).toFixed(2)} s` : "ready";
   }
 
-  // An agent's Q-values at the step, the best first; agents are the first units.
+  // What the learner says of an agent's actions at the step; agents are the first units.
   drawValues(loop, i) {
-    const q = this.film.series.q;
+    for (const [name, channel] of Object.entries(this.film.series)) {
+      if (channel.shape.length === 3 && i < channel.shape[1]) this.drawActions(name, channel, loop, i);
+    }
+  }
+
+  // One of its numbers for each action, the best first.
+  drawActions(name, channel, loop, i) {
     const actions = this.film.series.action;
-    if (!q || i >= q.shape[1]) return;
-    const [slots, agents, choices] = q.shape;
+    const [slots, agents, choices] = channel.shape;
     const slot = Math.min(this.film.step(loop), slots - 1);
-    const values = Array.from(q.data.subarray((slot * agents + i) * choices, (slot * agents + i + 1) * choices));
+    const values = Array.from(channel.data.subarray((slot * agents + i) * choices, (slot * agents + i + 1) * choices));
     const open = values.map((value, u) => ({ value, u })).filter((e) => Number.isFinite(e.value));
     if (!open.length) return;
     open.sort((a, b) => b.value - a.value);
     const chosen = actions && slot < actions.shape[0] ? actions.data[slot * actions.shape[1] + i] : -1;
-    const [high, low] = [open[0].value, open[open.length - 1].value];
+    const { title, whole } = ACTION_CHANNELS[name] || { title: name.replaceAll("_", " ") };
+    const [high, low] = whole ? [whole, 0] : [open[0].value, open[open.length - 1].value];
     const list = element("div", "values");
-    list.append(element("h3", "", `Q-values at step ${slot}`));
+    list.append(element("h3", "", `${title} at step ${slot}`));
     for (const { value, u } of open) {
       const row = element("div", u === chosen ? "value chosen" : "value");
       const bar = element("span", "value-bar");
       bar.style.width = `${8 + 92 * (high > low ? (value - low) / (high - low) : 1)}%`;
-      row.append(element("span", "value-name", this.action(u, i)), bar, element("span", "value-number", short(value)));
+      row.append(element("span", "value-name", this.action(u, i, agents)), bar, element("span", "value-number", short(value)));
       list.append(row);
     }
     this.holder.append(list);
   }
 
-  action(u, i) {
+  action(u, i, agents) {
     const moves = ["no-op", "stop", "north", "south", "east", "west"];
     const first = this.film.facts.first_target ?? moves.length;
     if (u < moves.length) return moves[u];
     if (u < first) return `look ${u - moves.length + 1}`;
     const heals = this.film.type(i).heals;
-    const to = heals ? u - first : this.film.series.q.shape[1] + u - first;
+    const to = heals ? u - first : agents + u - first;
     return `${heals ? "heal" : "attack"} ${this.film.names[to] ?? u - first}`;
   }
 }

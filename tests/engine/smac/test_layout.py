@@ -7,7 +7,7 @@ import pytest
 
 from marl.engine.facts.scenario import Scenario, load_scenario
 from marl.engine.facts.units import load_unit_types
-from marl.engine.smac.layout import Layout, make_layout, view_directions
+from marl.engine.smac.layout import ClientLayout, make_layout, view_directions
 from marl.engine.smac.options import Options, Smacv2Options
 from marl.engine.smac.reward import max_reward
 from marl.engine.smacv2.generation import CapabilityConfig, make_generation
@@ -51,7 +51,7 @@ V2_ROWS = """
 """
 
 
-def layout_of(scenario: Scenario, options: Options) -> Layout:
+def layout_of(scenario: Scenario, options: Options) -> ClientLayout:
     return make_layout(scenario, load_unit_types(scenario.unit_names), options)
 
 

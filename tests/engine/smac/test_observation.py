@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from marl.engine.facts.scenario import load_scenario
 from marl.engine.facts.units import load_unit_types
 from marl.engine.smac import observation
-from marl.engine.smac.layout import ClientUnits, Layout, empty_traits, make_layout
+from marl.engine.smac.layout import ClientLayout, ClientUnits, empty_traits, make_layout
 from marl.engine.smac.options import Options, Quirks
 from marl.engine.smac.visibility import Memory, empty_memory
 
@@ -48,7 +48,7 @@ def see(
 
 
 def see_units(
-    layout: Layout, client_units: ClientUnits, last_actions: list[int] | None, steps: int
+    layout: ClientLayout, client_units: ClientUnits, last_actions: list[int] | None, steps: int
 ) -> Seen:
     last = np.array(last_actions or [-1] * layout.n_agents)
     avail = np.ones((layout.n_agents, layout.n_actions), dtype=np.bool_)

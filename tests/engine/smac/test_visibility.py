@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 
 from marl.engine.facts.units import load_unit_types
 from marl.engine.smac import observation, visibility
-from marl.engine.smac.layout import ClientUnits, Layout, empty_traits, make_layout
+from marl.engine.smac.layout import ClientLayout, ClientUnits, empty_traits, make_layout
 from marl.engine.smac.options import Quirks, Smacv2Options
 from marl.engine.smac.visibility import Memory, empty_memory
 from marl.engine.smacv2.generation import CapabilityConfig, make_generation
@@ -28,7 +28,7 @@ FAR = (30.0, 30.0)
 class Scene(NamedTuple):
     """Marines of a 2 v 3 battle, with their layout and memory."""
 
-    layout: Layout
+    layout: ClientLayout
     units: ClientUnits
     memory: Memory
 

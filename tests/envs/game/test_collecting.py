@@ -18,7 +18,8 @@ from marl.envs.game.options import GameConfig
 from marl.errors import EnvError
 from marl.protocols import BATCH, Behaviour
 from marl.run.plan import Plan
-from marl.run.train import Trainer, train
+from marl.run.train import train
+from marl.run.trainer import Trainer
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.evaluation import play, play_script
 from marl.runners.stopwatch import Stopwatch

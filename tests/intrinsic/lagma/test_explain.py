@@ -80,3 +80,25 @@ def test_the_map_shows_codes_along_the_axes_on_which_they_differ_most():
 
 def test_codes_of_one_number_have_a_map_too():
     assert code_map(torch.arange(3.0)[:, None], np.zeros(3))["code_y"].tolist() == [0.0] * 3
+
+
+def test_assessment_says_where_paid_steps_lead():
+    bonus = line_bonus(resample_interval=9)
+    known(bonus, 1, 2, 3)
+    reference(bonus, 0, 0, 1, 2)
+    batch, bootstrap = line_batch([0, 1, 2, 3]), torch.tensor([4.0, 25.0, 1.0]).view(1, 3, 1)
+    returns = torch.tensor([[2.9, 1.9, 1.0, 0.0]])
+    found = bonus.assess(batch, bootstrap, returns)
+    assert found["paid"].item() == pytest.approx(1 / 3)  # 2 is worth less than Q, 3 is no goal
+    assert found["paid_code_value"].item() == 10.0
+    assert found["paid_value"].item() == 4.0
+    assert found["paid_return"].item() == pytest.approx(1.9)
+    of_known = np.array([1.9, 1.0, 0.0])
+    explained = 1 - np.square(of_known - [10, 20, 30]).mean() / of_known.var()
+    assert found["code_return_r2"].item() == pytest.approx(explained, rel=1e-5)
+
+
+def test_without_a_paid_step_nothing_is_said_of_them():
+    found = line_bonus().assess(line_batch([0, 1]), torch.zeros(1, 1, 1), torch.zeros(1, 2))
+    assert set(found) == {"paid"}
+    assert found["paid"].item() == 0.0

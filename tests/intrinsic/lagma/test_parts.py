@@ -7,11 +7,11 @@ from builders import SMALL, random_batch
 from intrinsic.lagma.test_bonus import visits
 
 from marl.intrinsic.lagma.code_values import CodeValues, ReturnMemory
-from marl.intrinsic.lagma.returns import returns_to_go
 from marl.intrinsic.lagma.trajectories import WalkRules, draw, empty_lists, push, walk
 from marl.intrinsic.none import NoBonus
 from marl.intrinsic.schedule import EpisodeInterval
 from marl.protocols import Progress
+from marl.returns import returns_to_go
 
 
 def test_no_bonus_adds_zero_of_any_shape():

@@ -1,0 +1,87 @@
+"""Tests of the greedy policy during a training, and what came of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from marl.algos.agent import Agent
+from marl.batch import EpisodeBatch, joined
+from marl.protocols import Assessable, Rollout, Runner, VecEnv
+from marl.replay.battles import TraceLog
+from marl.replay.film import Fact
+from marl.replay.folder import ReplayFolder
+from marl.run.plan import Plan
+from marl.runners.evaluation import evaluation_seeds, play, statistics
+from marl.runners.stopwatch import Stopwatch
+
+TEST_ENVS = 8  # at most, side by side, where tests need environments of their own
+
+
+class PolicyTests:
+    """Greedy episodes of an agent, between two collections of its runner."""
+
+    def __init__(
+        self, plan: Plan, agent: Agent, runner: Runner, device: torch.device, stopwatch: Stopwatch
+    ) -> None:
+        self.plan = plan
+        self.agent = agent
+        self.device = device
+        self.stopwatch = stopwatch
+        self.results: list[dict[str, float]] = []  # of each test: t_env, episodes and means
+        self.player = runner.for_tests(self._build_env)
+
+    def _build_env(self) -> VecEnv:
+        """An environment for tests alone."""
+        run = self.plan.run
+        count = max(run.num_envs, min(TEST_ENVS, run.test_episodes))
+        return self.plan.env.build(count, run.env_threads)
+
+    def done_at(self, t_env: int) -> bool:
+        """Whether the last test was at t_env."""
+        return bool(self.results) and self.results[-1]["t_env"] == t_env
+
+    def run(self, t_env: int, folder: Path) -> dict[str, float]:
+        """Play the test of t_env; its means. folder: the run's, for traces of its battles."""
+        run = self.plan.run
+        assert run.seed is not None
+        seeds = evaluation_seeds(run.seed, t_env, run.test_episodes)
+        traces = self._trace_log(t_env)
+        played: list[EpisodeBatch] = []
+
+        def keep(rollout: Rollout, own: NDArray[np.uint64]) -> None:
+            played.append(rollout.batch.map(torch.clone))
+            if traces is not None:
+                traces(rollout, own)
+
+        rollouts = play(self.player, self.agent.actor, seeds, keep=keep)
+        if traces is not None:
+            with self.stopwatch.measure("saving"):
+                ReplayFolder(folder).add(t_env, traces.traces, pages=1)
+        metrics = statistics(rollouts, "test_") | self._assess(played)
+        self.results.append({"t_env": t_env, "episodes": len(seeds), **metrics})
+        return metrics
+
+    def _assess(self, played: list[EpisodeBatch]) -> dict[str, float]:
+        """What the learner's estimates are worth, on the episodes of a test."""
+        learner = self.agent.learner
+        if not isinstance(learner, Assessable) or not sum(batch.size for batch in played):
+            return {}
+        with self.stopwatch.measure("evaluation"):
+            found = learner.assess(joined(played).to(self.device))
+            return {f"test_{name}": float(value) for name, value in found.items()}
+
+    def _trace_log(self, t_env: int) -> TraceLog | None:
+        """Where a test's battles are traced, if they are to be."""
+        if not self.plan.run.save_replay:
+            return None
+        facts: dict[str, Fact] = {"player": self.plan.config_name, "t_env": t_env}
+        return TraceLog(self.plan.env, self.agent.learner, self.device, facts)
+
+    def close(self, env: VecEnv) -> None:
+        """Free what its own environment holds, where it is not the training's, `env`."""
+        if self.player.env is not env:
+            self.player.env.close()

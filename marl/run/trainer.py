@@ -1,0 +1,292 @@
+"""The training loop: collect, learn, test, log, save. One loop for every recipe and environment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from marl import seeding
+from marl.algos.agent import Timed
+from marl.errors import CheckpointError, ConfigError, EnvError
+from marl.log.log import Log, open_log
+from marl.log.summary import Summary
+from marl.nets.threads import set_learner_threads
+from marl.protocols import Behaviour, FromFile, MetricSink, Progress, Rollout, State
+from marl.run import checkpoint
+from marl.run.folder import open_folder, write_dataset
+from marl.run.interrupts import StopRequest
+from marl.run.meter import Meter
+from marl.run.plan import Plan, pick_device
+from marl.run.policy_tests import PolicyTests
+from marl.run.states import refuse_unreadable
+from marl.runners.evaluation import statistics
+from marl.runners.stopwatch import Stopwatch
+from marl.seeding import EpisodeSeeds
+from marl.spec import spec_state
+
+INTERRUPTED = "interrupted"
+
+
+@dataclass
+class Counters:
+    """Where training stands; all of it is saved."""
+
+    t_env: int = 0  # environment steps collected (offline: updates done)
+    episode: int = 0  # episodes begun
+    update: int = 0  # learner updates done
+    next_test: int = 0  # t_env of the next evaluation ...
+    next_log: int = 0
+    next_save: int = 0
+
+
+class Trainer:
+    """One training run, from its plan to its folder of results."""
+
+    def __init__(self, plan: Plan) -> None:
+        """ConfigError where recipe and environment don't go together; then no folder is made."""
+        self.plan = plan
+        self.run = plan.run
+        assert plan.run.seed is not None
+        self.seed = plan.run.seed
+        recipe = plan.recipe
+        self.note = recipe.check_length(self.run.t_max) if isinstance(recipe, Timed) else ""
+        torch.set_num_threads(self.run.torch_threads)
+        set_learner_threads(self.run.learner_threads)
+        self.device = pick_device(self.run.device)
+        seeding.seed_everything(self.seed)
+        self.env = plan.env.build(self.run.num_envs, self.run.env_threads)
+        try:
+            self.agent = plan.recipe.build(self.env.spec, self.device)
+            len(self.agent.buffer)  # reads a dataset, so that it is refused before a folder is made
+            buffer = self.agent.buffer
+            self.dataset = buffer.file if isinstance(buffer, FromFile) else None
+            if self.dataset is not None and not self.agent.sampler.ready(buffer):
+                raise ConfigError(f"buffer.path: {self.dataset.path}: {self._waiting()}")
+            self.folder = open_folder(plan, self.env.spec.name)
+            if self.dataset is not None and plan.run.resume is None:
+                write_dataset(self.folder, self.dataset)
+        except BaseException:
+            self.env.close()
+            raise
+        self.stopwatch = Stopwatch()
+        self.runner = self.agent.rollout.build(
+            self.env, self.agent.layout, self.device, self.stopwatch
+        )
+        self.tests = PolicyTests(plan, self.agent, self.runner, self.device, self.stopwatch)
+        self.seeds = EpisodeSeeds(self.seed, seeding.TRAIN_EPISODES)
+        self.exploration_rng = seeding.generator(self.seed, seeding.EXPLORATION)
+        self.sampling_rng = seeding.generator(self.seed, seeding.SAMPLING)
+        self.counters = Counters()
+        self.meter = Meter()
+        self.owed: list[int] = []  # the episodes just played that an update is due for
+        self.stop_reason = ""
+        self.saved_at: int | None = None  # t_env of the newest checkpoint
+
+    def _waiting(self) -> str:
+        """Why there is no update yet."""
+        buffer = self.agent.buffer
+        held = f"{buffer.steps:,} steps in {len(buffer):,} rows"
+        if not self.agent.sampler.ready(buffer):
+            return f"the first update waits for {self.agent.needed}, and there are {held}"
+        return f"what was collected brings less than one; {held} are held"
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do up to t_max, the last evaluation included."""
+        t_env = self.counters.t_env
+        return t_env >= self.run.t_max and self.tests.done_at(t_env)
+
+    def introduction(self) -> str:
+        """What is about to be trained, in one line."""
+        size = sum(parameter.numel() for parameter in self.agent.learner.parameters)
+        return (
+            f"{self.plan.config_name} on {self.env.spec.name}, seed {self.seed}: "
+            f"{self.run.num_envs} environments, {size:,} parameters on {self.device.type}; "
+            f"results in {self.folder}"
+        )
+
+    def open_log(self, sinks: Sequence[MetricSink] = ()) -> Log:
+        """The log of this run, from where training starts or goes on; sinks: further ones."""
+        return open_log(
+            self.folder,
+            self.run.t_max,
+            self.counters.t_env,
+            sinks,
+            self.run.tensorboard,
+            self.run.progress_bar,
+        )
+
+    def train(self, log: Log) -> Summary:
+        """Train until t_max, the time limit or Ctrl-C; always ends with a checkpoint."""
+        refuse_unreadable({"learner": self.agent.learner.state_dict()})  # not after hours
+        count = self.counters
+        start, first, updates = time.perf_counter(), count.t_env, count.update
+        deadline = start + (self.run.max_seconds or float("inf"))
+        stopping = "stopping after this round, then saving; Ctrl-C again to stop at once"
+        with StopRequest(lambda: log.message(stopping)) as stop, self._saved_if_env_fails():
+            while count.t_env < self.run.t_max and not self.stop_reason:
+                if count.t_env >= count.next_test:
+                    self._evaluate(log)
+                    count.next_test = count.t_env + self.run.test_interval
+                self._collect()
+                self._learn()
+                log.progress(count.t_env, self.meter.latest)
+                if count.t_env >= count.next_log:
+                    self._log(log, (count.t_env - first) / (time.perf_counter() - start))
+                    count.next_log = count.t_env + self.run.log_interval
+                if count.t_env >= count.next_save:
+                    count.next_save = count.t_env + self.run.save_interval
+                    self.save()
+                if stop.requested:
+                    self.stop_reason = INTERRUPTED
+                elif time.perf_counter() >= deadline:
+                    self.stop_reason = f"max_seconds={self.run.max_seconds:g} is over"
+            self.save()  # before the last evaluation, so that whatever stops that loses nothing
+            if not stop.requested and self._evaluate(log):
+                self.saved_at = None
+                self.save()  # with that evaluation
+        if count.update == updates:
+            log.message(f"note: no update was done: {self._waiting()}")
+        seconds = time.perf_counter() - start
+        return Summary(
+            folder=self.folder,
+            t_env=count.t_env,
+            evaluations=self.tests.results,
+            seconds={**self.stopwatch.seconds, "total": seconds},
+            steps_per_second=(count.t_env - first) / max(seconds, 1e-9),
+            stopped=self.stop_reason,
+        )
+
+    def close(self) -> None:
+        """Free what the environments hold."""
+        self.env.close()
+        self.tests.close(self.env)
+
+    def _collect(self) -> None:
+        count = self.counters
+        progress = Progress(count.t_env, count.episode, count.update)
+        behaviour = Behaviour(self.agent.actor, progress, self.exploration_rng)
+        rollout = self.runner.collect(behaviour, self.seeds)
+        with self.stopwatch.measure("replay"):
+            self._keep(rollout, progress)
+        count.episode = self.seeds.following
+        count.t_env += self.agent.schedule.time_passed(rollout.steps, len(self.owed))
+        stats = statistics([rollout])
+        if stats:
+            stats["return_square_mean"] = stats.pop("return_std") ** 2 + stats["return_mean"] ** 2
+            self.meter.add(stats, weight=len(rollout.lengths))
+        self.meter.note(self.agent.actor.metrics(progress))
+        self.meter.note(self.runner.incidents())
+
+    def _keep(self, rollout: Rollout, progress: Progress) -> None:
+        """Keep the rows one by one, and owe the updates that each brings once there is a batch.
+
+        So the updates and the episodes that they follow are those of one environment at a time.
+        """
+        agent, batch = self.agent, rollout.batch
+        numbers = batch.episode.tolist()
+        for row, length in enumerate(batch.lengths.tolist()):
+            agent.buffer.add(batch.rows(row, row + 1))
+            ready = agent.sampler.ready(agent.buffer)
+            due = agent.schedule.after_row(length, bool(rollout.ended[row]), ready)
+            self.owed += [numbers[row]] * due
+        ready = agent.sampler.ready(agent.buffer)
+        self.owed += agent.schedule.after_collection(progress, ready)
+
+    def _learn(self) -> None:
+        """Do the updates that are owed."""
+        count = self.counters
+        for episode in self.owed:
+            progress = Progress(count.t_env, episode, count.update)
+            with self.stopwatch.measure("replay"):
+                samples = self.agent.sampler.sample(self.agent.buffer, self.sampling_rng)
+            with self.stopwatch.measure("learning"):
+                here = {name: batch.to(self.device) for name, batch in samples.items()}
+                metrics = self.agent.learner.update(here, progress)
+            self.meter.add(metrics)
+            count.update += 1
+        self.owed.clear()
+
+    def _evaluate(self, log: Log) -> bool:
+        """Test the greedy policy, unless that was just done; whether it was tested."""
+        t_env = self.counters.t_env
+        if self.tests.done_at(t_env):
+            return False
+        log.write(self.tests.run(t_env, self.folder), t_env)
+        return True
+
+    def _log(self, log: Log, steps_per_second: float) -> None:
+        count = self.counters
+        metrics = self.meter.drain()
+        if "return_mean" in metrics:  # an episode ended since the last time
+            variance = metrics.pop("return_square_mean") - metrics["return_mean"] ** 2
+            metrics["return_std"] = max(0.0, variance) ** 0.5
+        metrics |= {"episode": count.episode, "updates": count.update}
+        metrics["steps_per_second"] = steps_per_second
+        metrics |= {f"time_{part}": share for part, share in self.stopwatch.shares().items()}
+        log.write(metrics, count.t_env)
+
+    def save(self) -> None:
+        """Write a checkpoint of everything, unless that is done already."""
+        if self.saved_at == self.counters.t_env:
+            return
+        with self.stopwatch.measure("saving"):
+            parts = {"learner": self.agent.learner.state_dict(), "train": self._state()}
+            if self.run.save_replay_buffer:
+                parts["replay"] = self.agent.buffer.state_dict()
+            models = self.folder / checkpoint.MODELS
+            checkpoint.save(models / str(self.counters.t_env), parts)
+            checkpoint.prune(models)
+        self.saved_at = self.counters.t_env
+
+    def _state(self) -> State:
+        return {
+            "counters": dict(vars(self.counters)),
+            "schedule": self.agent.schedule.state_dict(),
+            "runner": self.runner.state_dict(),
+            "exploration_rng": self.exploration_rng.get_state(),
+            "sampling_rng": self.sampling_rng.get_state(),
+            "meter": self.meter.state_dict(),
+            "evaluations": self.tests.results,
+            "spec": spec_state(self.env.spec),
+            "dataset": None if self.dataset is None else dict(vars(self.dataset)),
+            "replay_rows": len(self.agent.buffer) if self.dataset is None else 0,
+        }
+
+    def load(self, parts: dict[str, State]) -> None:
+        """Go on from a checkpoint's parts (on the CPU), exactly as if training never stopped."""
+        train = parts["train"]
+        self._check_dataset(train.get("dataset"))
+        self.counters = Counters(**train["counters"])
+        self.seeds.following = self.counters.episode
+        self.exploration_rng.set_state(train["exploration_rng"])
+        self.sampling_rng.set_state(train["sampling_rng"])
+        self.meter.load_state_dict(train["meter"])
+        self.tests.results = list(train["evaluations"])
+        checkpoint.load_into(self.agent.schedule.load_state_dict, train["schedule"], "updates")
+        checkpoint.load_into(self.agent.learner.load_state_dict, parts["learner"], "networks")
+        checkpoint.load_into(self.runner.load_state_dict, train["runner"], "running episodes")
+        if "replay" in parts:
+            checkpoint.load_into(self.agent.buffer.load_state_dict, parts["replay"], "replay")
+
+    def _check_dataset(self, before: State | None) -> None:
+        """CheckpointError where the run learnt from another file. before: that file."""
+        now = self.dataset
+        if before is not None and now is not None and before["sha256"] != now.sha256:
+            raise CheckpointError(
+                f"buffer.path: {now.path} is not the file that this run learnt from; that was "
+                f"{before['path']} with SHA-256 {before['sha256']}: say where it is now"
+            )
+
+    @contextmanager
+    def _saved_if_env_fails(self) -> Iterator[None]:
+        """An environment that gives up, a game that does not start any more say, costs nothing."""
+        try:
+            yield
+        except EnvError:
+            self.save()
+            raise
