@@ -23,6 +23,7 @@ from benchmarks.imports import (
 ORDER = [
     {"api"},
     {"cli"},
+    {"plots"},
     {"campaign"},
     {"doctor", "watch", "registry"},
     {"run", "sc2api", "single_agent"},

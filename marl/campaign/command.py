@@ -15,14 +15,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from marl.campaign.suite import Job, load_suite, suite_names
-from marl.campaign.summary import (
-    HOUSEKEEPING,
-    read_summary,
-)
+from marl.campaign.summary import read_summary
 from marl.campaign.workers import Place, Training, start
-from marl.config.schema import flatten, option, split_parse
+from marl.config.schema import option, split_parse
 from marl.errors import ConfigError
 from marl.run.interrupts import StopRequest
+from marl.run.labels import learnt_settings
 from marl.run.plan import Plan
 
 Resolve = Callable[[Sequence[str]], Plan]  # a command line to its plan
@@ -199,11 +197,7 @@ def open_campaign(config: ReproduceConfig, resolve: Resolve) -> Campaign:
         plan = resolve(job.words())
         folder = Path(config.results_dir) / "reproduce" / job.suite / job.name
         places.append(Place(job, folder, plan.run.t_max))
-        settings[job.name] = {
-            key: value
-            for key, value in flatten(plan.values).items()
-            if key.split(".")[0] not in HOUSEKEEPING
-        }
+        settings[job.name] = learnt_settings(plan.values)
     return Campaign(config, places, settings)
 
 

@@ -1,7 +1,9 @@
 """A few kB about a finished training, kept where git keeps them.
 
 {"suite", "label", "config", "env_config", "map", "seed", "commit", "seconds": of training,
- "settings": every resolved value, "t_env", "tests": {metric: one value a test, or null},
+ "settings": every resolved value, "t_env",
+ "tests": {"t_env", "seconds": of training until then, metric: one value a test, or
+ null},
  "training": {"t_env", metric: a value now and then}}
 """
 
@@ -10,15 +12,15 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 from marl.campaign.suite import Job
 from marl.config.files import ROOT
-from marl.config.schema import flatten
 from marl.errors import UserError
 from marl.log.jsonl import METRICS, read_metrics
 from marl.run.folder import read_config
+from marl.run.labels import learnt_settings
 
 Point = Mapping[str, float]
 Curve = dict[str, list[float | None]]
@@ -28,42 +30,12 @@ TRAINING_POINTS = 40  # of the training metrics' curves
 PAUSE_SECONDS = 300.0  # a longer gap between two lines was no training
 TEST = "test_"
 TIME_PREFIX = "time"
-# Values of a run that say where and how it was run, not what was learnt.
-HOUSEKEEPING = {
-    "progress_bar",
-    "tensorboard",
-    "results_dir",
-    "resume",
-    "checkpoint",
-    "load_step",
-    "episodes",
-    "max_seconds",
-    "save_interval",
-    "save_replay_buffer",
-    "save_replay",
-    "video",
-    "label",
-    "plugins",
-    "seed",
-    "map",
-    "recipe",
-    "env",
-    "config",
-    "env_config",
-    "log_interval",
-    "env_threads",
-    "torch_threads",
-    "learner_threads",
-    "device",
-}
 
 
 def summary_of(run: Path, job: Job, commit: str) -> dict[str, object]:
     """The summary of a run's folder."""
     points = read_metrics(run / METRICS)
     values, _ = read_config(run)
-    settings = {k: v for k, v in flatten(values).items() if k.split(".")[0] not in HOUSEKEEPING}
-    tests = [point for point in points if "test_return_mean" in point]
     training = [point for point in points if "loss" in point]
     thinned = training[:: max(1, -(-len(training) // TRAINING_POINTS))]
     return {
@@ -74,11 +46,26 @@ def summary_of(run: Path, job: Job, commit: str) -> dict[str, object]:
         "map": job.map,
         "seed": job.seed,
         "commit": commit,
-        "seconds": round(seconds_of(points)),
+        "seconds": round(training_seconds(points)[-1]),
         "t_env": points[-1]["t_env"],
-        "settings": settings,
-        "tests": _curves(tests, lambda name: name.startswith(TEST)),
+        "settings": learnt_settings(values),
+        "tests": curves_of_tests(points),
         "training": _curves(thinned, lambda name: not name.startswith((TEST, TIME_PREFIX))),
+    }
+
+
+def curves_of_tests(points: Sequence[Point]) -> Curve:
+    """`t_env`, `seconds` of training, and each metric of the tests, its `test_` left out.
+
+    points: all lines of a metrics.jsonl.
+    """
+    clock = training_seconds(points)
+    tests = [index for index, point in enumerate(points) if f"{TEST}return_mean" in point]
+    curves = _curves([points[index] for index in tests], lambda name: name.startswith(TEST))
+    return {
+        "t_env": curves.pop("t_env"),
+        "seconds": [round(clock[index], 1) for index in tests],
+        **curves,
     }
 
 
@@ -96,11 +83,11 @@ def _short(value: float) -> float:
     return float(f"{value:.{DIGITS}g}")
 
 
-def seconds_of(points: Iterable[Point]) -> float:
-    """Seconds of training between the lines, pauses left out."""
+def training_seconds(points: Iterable[Point]) -> list[float]:
+    """Seconds of training from the first line to each line, pauses left out."""
     times = [point["time"] for point in points]
     gaps = [after - before for before, after in pairwise(times)]
-    return sum(gap for gap in gaps if 0 < gap < PAUSE_SECONDS)
+    return list(accumulate((gap if 0 < gap < PAUSE_SECONDS else 0.0 for gap in gaps), initial=0.0))
 
 
 def write_summary(path: Path, summary: Mapping[str, object]) -> None:

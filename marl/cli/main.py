@@ -66,6 +66,10 @@ def run_tool(arguments: Arguments) -> int:
         from marl.campaign import command as campaign
 
         return campaign.run(arguments.updates, lambda words: make_plan(split(words)))
+    if arguments.command == "plot":
+        from marl.plots import command as plots
+
+        return plots.run(arguments.updates)
     from marl.watch import command as watch
 
     return watch.run(arguments.updates)
@@ -95,6 +99,8 @@ commands
   watch         follow a training in the browser: `watch with run=<run or results folder>`
   reproduce     run a campaign of trainings: `reproduce with suite=smoke` (configs/suites/); what is
                 finished keeps a summary in docs/results/, so that work adds up
+  plot          learning curves of several seeds with intervals, and the statistics that compare
+                algorithms: `plot with runs=smoke` or runs=<results folder> (docs/plots.md)
   doctor        check this machine: list faults, missing packages and what to do;
                 `with install_engine_as_sc2=<folder>` lets the game's clients play on the engine
 

@@ -14,6 +14,7 @@ from marl.config.files import read
 from marl.errors import ConfigError
 from marl.log.jsonl import METRICS
 from marl.run.folder import CONFIG
+from marl.run.labels import Configuration, full_labels, learnt_settings, task_of
 from marl.watch.follow import MetricsFile
 
 MAX_DEPTH = 6  # of a run below the watched folder; results/ has its runs at 4
@@ -36,6 +37,7 @@ class Run:
     name: str  # its path below the folder that is watched, "." for that folder itself
     metrics: MetricsFile = field(init=False)
     _settings: dict[str, object] = field(default_factory=dict)
+    _configuration: Configuration | None = None
     _settings_time: int = -1  # change of the config.yaml that they were read from
 
     def __post_init__(self) -> None:
@@ -50,10 +52,17 @@ class Run:
                 values = read(path)
                 self._settings = {key: values[key] for key in SETTINGS if key in values}
                 self._settings["codes"] = _number_of_codes(values)
+                self._configuration = _configuration(values)
                 self._settings_time = changed
         except (OSError, ConfigError):
             return {}
         return self._settings
+
+    def configuration(self) -> Configuration:
+        """What is played and how it is learnt; its own name where config.yaml does not tell."""
+        if self.settings() and self._configuration is not None:
+            return self._configuration
+        return Configuration(self.name, "", {})
 
     def state(self, now: float | None = None) -> dict[str, object]:
         """Progress, and the state: `finished`, `training`, `quiet` or `waiting`."""
@@ -75,12 +84,14 @@ class Run:
         gaps = [after - before for before, after in pairwise(known)]
         return max(QUIET_SECONDS, QUIET_INTERVALS * statistics.median(gaps) if gaps else 0.0)
 
-    def summary(self) -> dict[str, object]:
-        """The run's line in the list of runs."""
+    def summary(self, line: str) -> dict[str, object]:
+        """The run's row in the list of runs. line: the name of its configuration, `full_labels`."""
         metrics = self.metrics
         key = WIN if metrics.latest(WIN) is not None else RETURN
         return {
             "name": self.name,
+            "line": line,
+            "task": self.configuration().task,
             "settings": self.settings(),
             **self.state(),
             "written": metrics.written,
@@ -115,6 +126,13 @@ def _number_of_codes(values: Mapping[str, object]) -> object:
     return codebook.get("size") if isinstance(codebook, Mapping) else None
 
 
+def _configuration(values: Mapping[str, object]) -> Configuration | None:
+    """None where the file lacks what a training writes into it."""
+    if not {"config", "env_config"} <= values.keys():
+        return None
+    return Configuration(str(values["config"]), task_of(values), learnt_settings(values))
+
+
 class Runs:
     """The runs in a folder, which may itself be one; new ones are found at each `scan`."""
 
@@ -129,6 +147,12 @@ class Runs:
         for run in self.known.values():
             run.metrics.poll()
         return sorted(self.known.values(), key=lambda run: (-run.metrics.written, run.name))
+
+    def summaries(self) -> list[dict[str, object]]:
+        """The rows of all present runs, in the order of `scan`."""
+        runs = self.scan()
+        lines = full_labels([run.configuration() for run in runs])
+        return [run.summary(line) for run, line in zip(runs, lines, strict=True)]
 
     def get(self, name: str) -> Run | None:
         """A run by its name, its new lines read; None if there is no such run."""

@@ -25,6 +25,7 @@ FILES = {
     "/scales.js": ("scales.js", "text/javascript"),
     "/panels.js": ("panels.js", "text/javascript"),
     "/run.js": ("run.js", "text/javascript"),
+    "/lines.js": ("lines.js", "text/javascript"),
     "/list.js": ("list.js", "text/javascript"),
     "/main.js": ("main.js", "text/javascript"),
 }
@@ -99,7 +100,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _list(self) -> None:
         with self.server.lock:
-            runs = [run.summary() for run in self.server.runs.scan()]
+            runs = self.server.runs.summaries()
         self._json({"folder": str(self.server.runs.folder), "runs": runs})
 
     def _run(self, query: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from marl.campaign.command import differences, run
-from marl.campaign.summary import read_summary, seconds_of
+from marl.campaign.summary import read_summary, training_seconds
 from marl.cli.arguments import split
 from marl.cli.resolve import make_plan
 from marl.config.files import ROOT
@@ -53,7 +53,8 @@ def test_a_campaign_runs_all_once_and_keeps_summaries(tiny: Path, capsys):
     tests = summary["tests"]
     assert tests["t_env"][0] == 0
     assert tests["t_env"][-1] >= 400
-    assert len(tests["return_mean"]) == len(tests["t_env"])
+    assert len(tests["return_mean"]) == len(tests["t_env"]) == len(tests["seconds"])
+    assert tests["seconds"] == sorted(tests["seconds"])
     assert (summary["seed"], summary["config"]) == (1, "qmix")
     assert summary["settings"]["learner.gamma"] == 0.99
     assert (tiny / "sums" / "tiny" / "qmix-s1.json").stat().st_size < 8000
@@ -135,7 +136,8 @@ def test_an_option_that_came_later_is_no_difference():
 
 
 def test_pauses_are_no_seconds_of_training():
-    assert seconds_of([{"time": 0.0}, {"time": 10.0}, {"time": 9000.0}, {"time": 9005.0}]) == 15.0
+    points = [{"time": 0.0}, {"time": 10.0}, {"time": 9000.0}, {"time": 9005.0}]
+    assert training_seconds(points) == [0.0, 10.0, 10.0, 15.0]
 
 
 def test_a_summary_is_json_that_reads_line_by_line(tiny: Path):

@@ -167,6 +167,51 @@ def test_several_runs_are_a_list_that_leads_to_each(browser, served, run):
     assert browser.evaluate("document.querySelector('.crumb a').textContent") == "← all runs"
 
 
+SHOWN = "document.querySelectorAll('svg.chart path.curve').length"
+LEGEND = "[...document.querySelectorAll('.legend button')].map(one => one.innerText.trim())"
+
+
+def test_seeds_of_one_configuration_are_one_line_with_a_band(browser, served, run):
+    for seed in (2, 3):
+        make_run(run.parent / f"s{seed}", points=40 * seed, seed=seed)
+    browser.open(served.server.url)
+    browser.wait(f"{LEGEND}.length === 1")
+    for name, size in (("big", 64), ("small", 32)):
+        make_run(run.parent / name, seed=9, config="qmix", size=size)
+    browser.wait(f"{LEGEND}.length === 3")
+    words = " ".join(browser.evaluate(LEGEND))
+    for words_of_line in ("lagma · 3 seeds", "qmix size=64 · seed 9", "qmix size=32 · seed 9"):
+        assert words_of_line in words
+    assert browser.evaluate(SHOWN) == 3
+    assert browser.evaluate("document.querySelectorAll('svg.chart path.band').length") == 1
+    assert browser.evaluate("document.querySelectorAll('tbody tr').length") == 5
+    each = (
+        "[...document.querySelectorAll('.tools button')].find(one => one.innerText === 'each run')"
+    )
+    browser.evaluate(f"{each}.click()")
+    browser.wait(f"{SHOWN} === 5")
+    assert browser.evaluate("document.querySelectorAll('svg.chart path.band').length") == 0
+
+
+def test_the_reader_chooses_the_lines_and_the_choice_outlasts_new_points(browser, served, run):
+    for number in range(7):
+        make_run(run.parent / f"other{number}", config=f"config{number}")
+    browser.open(served.server.url)
+    browser.wait(f"{LEGEND}.length === 8")
+    assert browser.evaluate(SHOWN) == 6  # the newest
+    hidden = "document.querySelectorAll('.legend button[aria-pressed=false]')"
+    browser.evaluate(f"[...{hidden}].forEach(one => one.click())")
+    assert browser.evaluate(SHOWN) == 8
+    browser.evaluate("document.querySelector('.legend button').click()")
+    assert browser.evaluate(SHOWN) == 7
+    name = browser.evaluate(f"{hidden}[0].querySelector('.label').innerText")
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write("".join(point_lines(30, 4)))
+    browser.wait("document.querySelector('tbody').innerText.includes('33k of 100k')")
+    assert browser.evaluate(SHOWN) == 7
+    assert browser.evaluate(f"{hidden}[0].querySelector('.label').innerText") == name
+
+
 def test_names_are_text_whatever_they_say(browser, served, run):
     evil = "<img src=x onerror=document.title='broken'>"
     make_run(run.parent / "second", map=evil, label=evil)

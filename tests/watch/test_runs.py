@@ -75,7 +75,7 @@ def test_a_configuration_that_cannot_be_read_hides_nothing_else(tmp_path):
     run = Run(folder, ".")
     run.metrics.poll()
     assert run.settings() == {}
-    assert run.summary()["win"] == pytest.approx(28 / 30 * 0.5)
+    assert run.summary("lagma")["win"] == pytest.approx(28 / 30 * 0.5)
 
 
 def test_a_run_without_battles_to_win_is_listed_by_its_return(tmp_path):
@@ -84,7 +84,7 @@ def test_a_run_without_battles_to_win_is_listed_by_its_return(tmp_path):
     (folder / "metrics.jsonl").write_text(lines)
     run = Run(folder, ".")
     run.metrics.poll()
-    summary = run.summary()
+    summary = run.summary("lagma")
     assert (summary["win"], summary["return"]) == (None, 4.0)
     assert summary["curve"] == [(1.0, 3.0), (2.0, 4.0)]
 
@@ -104,3 +104,23 @@ def test_the_newest_recorded_battle_is_found_and_the_index_is_none(tmp_path):
         "count": 2,
         "index": "index.html",
     }
+
+
+def test_seeds_of_one_configuration_have_one_name_and_others_say_what_differs(tmp_path):
+    make_run(tmp_path / "a", seed=1)
+    make_run(tmp_path / "b", seed=2, label="x")
+    make_run(tmp_path / "c", seed=1, map="8m", t_max=200_000)
+    rows = {row["name"]: row for row in Runs(tmp_path).summaries()}
+    assert {name: row["line"] for name, row in rows.items()} == dict.fromkeys("abc", "lagma")
+    assert [rows[name]["task"] for name in "abc"] == ["3m", "3m", "8m"]
+    make_run(tmp_path / "d", seed=3, t_max=200_000)
+    rows = {row["name"]: row for row in Runs(tmp_path).summaries()}
+    assert rows["a"]["line"] == "lagma t_max=100000"
+    assert rows["c"]["line"] == rows["d"]["line"] == "lagma t_max=200000"
+
+
+def test_a_run_without_a_configuration_is_a_line_of_its_own(tmp_path):
+    run = make_run(tmp_path / "a")
+    (run / "config.yaml").unlink()
+    (row,) = Runs(tmp_path).summaries()
+    assert (row["line"], row["task"]) == ("a", "")

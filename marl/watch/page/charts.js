@@ -44,8 +44,9 @@ export function sparkline(pairs, width, height, range = null) {
 }
 
 export class Chart {
-  // panel: {title, what, wide, series: [{key, label, colour, band, dots, smooth}], range, log, zero,
-  // stacked, format}. onCursor(x): called with the x that the pointer is at, null without one.
+  // panel: {title, what, wide, series: [{key, label, colour, dash, band, dots, smooth, hidden, choose}],
+  // range, log, zero, stacked, format}. choose(isShown): where the reader may hide and show a series,
+  // by its name in the legend. onCursor(x): called with the x that the pointer is at, null without one.
   constructor(panel, onCursor) {
     this.panel = panel;
     this.onCursor = onCursor;
@@ -59,10 +60,14 @@ export class Chart {
     for (const series of panel.series) {
       const value = element("b", {}, "");
       this.values.set(series.key, value);
-      this.legend.append(element("span", {class: `k${series.colour}`},
-        element("i"), element("span", {class: "label"}, series.label), value));
+      this.legend.append(element(series.choose ? "button" : "span", {
+        class: `k${series.colour} d${series.dash ?? 0}`,
+        "aria-pressed": series.choose ? String(!series.hidden) : null,
+        title: series.choose ? "show or hide" : null,
+        onclick: event => this.toggle(series, event.currentTarget)},
+      element("i"), element("span", {class: "label"}, series.label), value));
     }
-    if (panel.series.length === 1) this.legend.querySelector(".label").textContent = "now";
+    if (panel.series.length === 1 && !panel.series[0].choose) this.legend.querySelector(".label").textContent = "now";
     this.card = element("section", {class: `card${panel.wide ? " wide" : ""}`},
       element("div", {class: "head"}, element("h2", {}, panel.title),
         element("span", {class: "what"}, panel.what ?? "")),
@@ -70,15 +75,25 @@ export class Chart {
     this.data = [];
   }
 
+  toggle(series, button) {
+    if (!series.choose) return;
+    series.hidden = !series.hidden;
+    series.choose(!series.hidden);
+    button.setAttribute("aria-pressed", String(!series.hidden));
+    this.draw(this.points, this.view);
+  }
+
   get height() { return this.panel.wide ? 250 : 186; }
 
   // points: all of the run; view: {x(point), xDomain, xTicks(count), xLabel(x), smooth, settings}.
   draw(points, view) {
     this.view = view;
+    this.points = points;
     const width = this.width = Math.max(220, this.svg.parentNode?.clientWidth - 30 || 560);
     this.svg.setAttribute("viewBox", `0 0 ${width} ${this.height}`);
     this.svg.setAttribute("height", this.height);
-    this.data = this.panel.series.map(series => this.read(series, points));
+    for (const value of this.values.values()) value.textContent = "";
+    this.data = this.panel.series.filter(series => !series.hidden).map(series => this.read(series, points));
     this.x = linear(view.xDomain, [MARGIN.left, width - MARGIN.right]);
     this.xs = [...new Set(this.data.flatMap(data => data.xs))]
       .sort((a, b) => a - b);
@@ -145,7 +160,7 @@ export class Chart {
   }
 
   curve(parts, {series, pairs, bands, main, raw}) {
-    const group = shape("g", {class: `k${series.colour}`});
+    const group = shape("g", {class: `k${series.colour} d${series.dash ?? 0}`});
     const columns = Math.round(this.width);
     const onScreen = list => thinned(list.map(([x, y]) => [this.x(x), this.y(y)]), columns);
     if (bands.length > 1) {

@@ -1,16 +1,19 @@
-// All runs of a folder: a chart for each map, and a table with a row for each run.
+// All runs of a folder: a chart for each map, with a line for each configuration or for each run, and
+// a table with a row for each run.
 
 import {Chart, element, sparkline} from "/charts.js";
+import {NEWEST, chartsOf, colourOf, dashOf} from "/lines.js";
 import {number, percent, span, steps, ticks} from "/scales.js";
-import {themeButton} from "/run.js";
+import {choice, themeButton} from "/run.js";
 
-const COMPARED = 6; // curves in one chart
 const NAMES = {test_battle_won_mean: "Test win rate", test_return_mean: "Test return"};
 
 export class ListPage {
   constructor(root) {
     this.root = root;
     this.query = "/api/runs";
+    this.together = true;
+    this.chosen = new Map(); // line of a chart -> whether it is shown
     new ResizeObserver(() => this.draw()).observe(root);
   }
 
@@ -41,34 +44,46 @@ export class ListPage {
         element("h1", {}, `${runs.length} runs`), element("div", {class: "sub"}, folder)),
         element("span", {class: `pill ${live ? "training" : ""}`}, live ? `${live} training` : "none is training"),
         themeButton()),
-      element("div", {class: "tools"}), this.grid,
+      element("div", {class: "tools"}, element("span", {class: "spring"}),
+        choice("lines", [["seeds together", true], ["each run", false]], this.together, value => {
+          this.together = value;
+          this.rebuild(this.json, this.news);
+        })),
+      this.grid,
       element("section", {class: "card wide table"}, element("table", {},
         element("thead", {}, element("tr", {}, ...head.map(name =>
           element("th", {class: ["win rate", "return"].includes(name) ? "number" : ""}, name)))),
         element("tbody", {}, ...runs.map(run => row(run, this.ages.get(run.name)))))));
   }
 
-  // One chart for each map, of the runs written last.
+  // One chart for each map; the lines written last are shown until the reader chooses others.
   compare(runs) {
-    const groups = new Map();
-    for (const run of runs) {
-      if (run.curve.length < 2) continue;
-      const key = `${run.settings.map ?? run.settings.game ?? run.settings.env ?? ""}\n${run.curve_key}`;
-      groups.set(key, [...groups.get(key) ?? [], run]);
-    }
-    return [...groups].map(([key, members]) => {
-      const [place, metric] = key.split("\n");
-      const compared = members.slice(0, COMPARED);
-      const isWin = metric === "test_battle_won_mean";
-      const more = members.length > compared.length ? `; the ${compared.length} newest of ${members.length}` : "";
-      const panel = {title: place || "runs", what: `${NAMES[metric]}${more}`, wide: groups.size === 1,
-        range: isWin ? [0, 1] : undefined, format: isWin ? percent : number,
-        series: labels(compared).map((label, i) =>
-          ({key: compared[i].name, label, colour: i, smooth: false, dots: true}))};
+    const charts = chartsOf(runs, this.together);
+    return charts.map(({place, metric, lines}) => {
+      const isWin = metric === "test_battle_won_mean", own = labels(lines.map(line => line.runs[0]));
+      const series = lines.map(({name, runs: members, look}, i) => {
+        const key = JSON.stringify([place, metric, name]);
+        if (!this.chosen.has(key)) this.chosen.set(key, i < NEWEST);
+        return {key: name, label: this.together ? counted(name, members) : own[i],
+          colour: colourOf(look), dash: dashOf(look), smooth: false, dots: lines.length <= NEWEST,
+          hidden: !this.chosen.get(key),
+          choose: isShown => this.chosen.set(key, isShown),
+          band: members.length > 1 ? (value, point) => [point.low, point.high] : undefined};
+      });
+      const panel = {title: place || "runs", what: `${NAMES[metric]}${this.explained(lines)}`,
+        wide: charts.length === 1, range: isWin ? [0, 1] : undefined, format: isWin ? percent : number,
+        series};
       const chart = new Chart(panel, x => chart.show(x));
-      chart.points = compared.flatMap(run => run.curve.map(([t_env, value]) => ({t_env, [run.name]: value})));
+      chart.points = lines.flatMap(({name, points}) =>
+        points.map(({t_env, mean, low, high}) => ({t_env, [name]: mean, low, high})));
       return chart;
     });
+  }
+
+  explained(lines) {
+    const band = lines.some(({runs}) => runs.length > 1)
+      ? "; mean of the seeds that came so far, band: lowest to highest" : "";
+    return band + (lines.length > NEWEST ? `; at first the ${NEWEST} newest of ${lines.length}` : "");
   }
 
   draw() {
@@ -89,6 +104,13 @@ function labels(runs) {
   return names.map((name, i) => names.indexOf(name) === names.lastIndexOf(name) ? name
     : `${name} · ${runs[i].name.split("/").pop()}`);
 }
+
+// The name of a configuration, and how many seeds it has.
+const counted = (name, members) => {
+  const {seed} = members[0].settings;
+  return [name, members.length > 1 ? `${members.length} seeds` : seed === undefined ? null : `seed ${seed}`]
+    .filter(part => part).join(" · ");
+};
 
 const ago = age => age === null ? "none yet" : `${span(age)} ago`;
 

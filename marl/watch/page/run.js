@@ -221,7 +221,8 @@ function timeView(points) {
           xLabel: x => `${number(x / size)} ${unit}`, xName: x => span(x)};
 }
 
-function choice(name, values, chosen, onChange) {
+// Buttons of which one is pressed. values: [label, value] pairs.
+export function choice(name, values, chosen, onChange) {
   const group = element("span", {class: "choice", role: "group", "aria-label": name});
   for (const [label, value] of values) {
     group.append(element("button", {"aria-pressed": String(value === chosen), onclick: event => {
