@@ -81,6 +81,14 @@ class NaiveLagma:
                 return item[1]
         return held[-1][1]
 
+    def expected(self, batch, codes, bootstrap):
+        """What code values are compared with, for each code; codes [B][T+1], bootstrap [B][T]."""
+        found = {}
+        for b, row in enumerate(bootstrap):
+            for t in range(int(batch.lengths[b])):
+                found.setdefault(codes[b][t + 1], []).append(row[t])
+        return {code: sum(values) / len(values) for code, values in found.items()}
+
     def walk(self, batch, b, codes, bootstrap, uniforms):
         """The bonus of each step of episode b. codes [T+1], bootstrap [T], uniforms [draws]."""
         config, paid = self.config, [0.0] * batch.steps

@@ -65,6 +65,9 @@ class LagmaBonusConfig(BonusConfig):
     max_age: int | None = option(None, low=0)  # episodes; older ones' returns do not enter
     min_returns: int = option(1, low=1)  # returns in its window without which a code does not pay
     spread: float = option(0.0, low=0.0)  # C_q is the mean less so many standard deviations
+    # What C_q is compared with: the state's own Q, or the mean Q of the batch's states of its code,
+    # so that a state is not paid for being worth less than others of its code.
+    baseline: Literal["state", "code"] = "state"
     k: int = option(30, low=1)  # trajectories kept per code
     resample_interval: int = option(5, low=1)  # n_freq, slots between references
     goal_only: bool = False  # keep trajectories of won episodes only
@@ -155,7 +158,8 @@ class LatentGoalBonus:
             paid = self._walk(batch, used, table, returns, means)  # [B,T]
             value = torch.from_numpy(means[table[:, 1:]]).to(batch.reward)[..., None]  # [B,T,1]
             unpaid = ~torch.from_numpy(paid).to(batch.reward.device)[..., None]
-            bonus = self.gamma * (value - bootstrap).clamp(min=0.0).masked_fill(unpaid, 0.0)
+            expected = self._expected(bootstrap, codes[:, 1:], batch.filled)
+            bonus = self.gamma * (value - expected).clamp(min=0.0).masked_fill(unpaid, 0.0)
         else:
             bonus = torch.zeros_like(bootstrap)
         steps = batch.filled.sum()
@@ -181,7 +185,9 @@ class LatentGoalBonus:
         means = self.code_values()
         code_values = np.where(self.values.known, means, np.nan)  # [K]
         paid, uniforms = self._would_pay(batch, codes)
-        gain = means[codes[:, 1:]] - bootstrap.mean(-1).cpu().numpy()  # [1,T]
+        after = torch.from_numpy(codes[:, 1:]).to(bootstrap.device)
+        expected = self._expected(bootstrap, after, batch.filled)  # [1,T,G]
+        gain = means[codes[:, 1:]] - expected.mean(-1).cpu().numpy()  # [1,T]
         found = {
             "code": codes[0],
             "cq": code_values[codes[0]],
@@ -205,12 +211,12 @@ class LatentGoalBonus:
         follows, _ = self._would_pay(batch, table)
         value = torch.from_numpy(self.code_values()).to(bootstrap)[codes]  # [B,T+1]
         known = torch.from_numpy(self.values.known).to(used.device)[codes] & used
-        expected = bootstrap.mean(-1)  # [B,T]
+        expected = self._expected(bootstrap, codes[:, 1:], batch.filled).mean(-1)  # [B,T]
         paid = torch.from_numpy(follows).to(used.device) & (value[:, 1:] > expected)
         metrics = {"paid": paid.sum() / batch.filled.sum()}
         if paid.any():
             metrics["paid_code_value"] = value[:, 1:][paid].mean()
-            metrics["paid_value"] = expected[paid].mean()
+            metrics["paid_value"] = bootstrap.mean(-1)[paid].mean()
             metrics["paid_return"] = returns[:, 1:][paid].mean()
         if known.any():
             found = returns[known]
@@ -234,6 +240,19 @@ class LatentGoalBonus:
         none, nothing = np.zeros(batch.size, dtype=np.int64), np.zeros(codes.shape)
         follows = walk(self.lists, self.rules, codes, nothing, slots, none, none, uniforms)
         return self._payable(batch, codes, follows), uniforms
+
+    def _expected(self, bootstrap: Tensor, codes: Tensor, filled: Tensor) -> Tensor:
+        """What code values are compared with, [B,T,G].
+
+        bootstrap [B,T,G]; codes [B,T] of the states that it is of; filled [B,T,1].
+        """
+        if self.config.baseline == "state":
+            return bootstrap
+        real = filled[..., 0]
+        chosen, values = codes[real], bootstrap[real]  # [N], [N,G]
+        count = torch.bincount(chosen, minlength=self.vq.quantizer.n_codes)  # [K]
+        total = values.new_zeros(len(count), values.shape[1]).index_add_(0, chosen, values)
+        return (total / count.clamp(min=1)[:, None])[codes]
 
     def code_values(self) -> NDArray[np.float64]:
         """C_q of every code, [K]; 0 where nothing is known."""

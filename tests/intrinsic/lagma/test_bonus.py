@@ -175,6 +175,7 @@ CHOICES = {
     "dedup": (False, True),
     "in_order": (False, True),
     "windows": ("stored", "reencoded"),
+    "baseline": ("state", "code"),
     "sampling": ("uniform", "softmax"),
     "priority": ("return_to_go", "cq"),
 }
@@ -209,8 +210,12 @@ def compare_with_naive(bonus: LatentGoalBonus) -> int:
             continue
         draws = -(-(batch.steps + 1) // bonus.config.resample_interval)
         uniforms = torch.rand(batch.size, draws, generator=rng, dtype=torch.float64).tolist()
+        values = bootstrap[..., 0].tolist()
+        if bonus.config.baseline == "code":
+            of_code = naive.expected(batch, codes, values)
+            values = [[of_code.get(code, 0.0) for code in row[1:]] for row in codes]
         for b in range(batch.size):
-            expected = naive.walk(batch, b, codes[b], bootstrap[b, :, 0].tolist(), uniforms[b])
+            expected = naive.walk(batch, b, codes[b], values[b], uniforms[b])
             assert paid[b].tolist() == pytest.approx(expected, abs=1e-5), (bonus.config, b)
         for code in range(6):
             held = bonus.lists.priority[code, : bonus.lists.size[code]]
@@ -245,6 +250,7 @@ CHANGES: list[dict] = [  # of the options that `small_bonus` sets
     {"max_age": 1},
     {"min_returns": 7},
     {"spread": 0.5},
+    {"baseline": "code"},
     {"in_order": True},
     {"padding": "included"},
     {"coverage": "none"},
