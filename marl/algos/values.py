@@ -40,6 +40,8 @@ class ValueRecipeConfig(ReplayRecipeConfig):
                 "from what came before; use sampler.kind=slices with sampler.length above 1, or "
                 "agent.kind=mlp"
             )
+        if self.learner.td_lambda > 0.0 and self.sampler.single_steps:
+            raise ConfigError("learner.td_lambda: single steps have no later ones; set it to 0")
         super().check(spec)
 
     def build(self, spec: EnvSpec, device: torch.device) -> Agent:
@@ -57,11 +59,11 @@ class ValueRecipeConfig(ReplayRecipeConfig):
 @torch.no_grad()
 def check_mixer(mixer: nn.Module, kind: str, spec: EnvSpec, device: torch.device) -> None:
     """ConfigError where it gives neither one value for all agents nor one for each."""
-    values = torch.zeros(1, 1, spec.n_agents, device=device)
-    state = torch.zeros(1, 1, spec.state_dim, device=device)
+    values = torch.zeros(2, spec.n_agents, device=device)
+    state = torch.zeros(2, spec.state_dim, device=device)
     shape = tuple(mixer(values, state).shape)
-    if shape not in ((1, 1, 1), (1, 1, spec.n_agents)):
+    if shape not in ((2, 1), (2, spec.n_agents)):
         raise ConfigError(
-            f"mixer.kind: {kind!r} makes {shape} of values (1, 1, {spec.n_agents}); it must give "
-            f"(1, 1, 1), or (1, 1, {spec.n_agents}) where every agent learns its own value"
+            f"mixer.kind: {kind!r} makes {shape} of values (2, {spec.n_agents}); it must give "
+            f"(2, 1), or (2, {spec.n_agents}) where every agent learns its own value"
         )

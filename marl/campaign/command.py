@@ -19,6 +19,7 @@ from marl.campaign.summary import read_summary
 from marl.campaign.workers import Place, Training, start
 from marl.config.schema import option, split_parse
 from marl.errors import ConfigError
+from marl.run.folder import read_config
 from marl.run.interrupts import StopRequest
 from marl.run.labels import learnt_settings
 from marl.run.plan import Plan
@@ -28,6 +29,7 @@ Resolve = Callable[[Sequence[str]], Plan]  # a command line to its plan
 POLL_SECONDS = 2.0
 SHOW_SECONDS = 60.0
 RESULTS = ("battle_won_mean", "return_mean")  # of the last test, shown when a job is finished
+NAMED = ("config", "env_config")  # of a run's values, beside its settings
 GUESSED_SPEED = 1000.0  # environment steps a second, until something was measured
 
 
@@ -66,7 +68,8 @@ class Campaign:
             return False
         if place.job.name not in self.seconds:
             summary = read_summary(path)
-            changed = differences(summary["settings"], self.settings[place.job.name])
+            recorded = {name: summary[name] for name in NAMED} | _settings_of(summary)
+            changed = differences(recorded, self.settings[place.job.name])
             if changed:
                 raise ConfigError(
                     f"{path} was made with other settings ({changed}); remove it to run that job "
@@ -93,16 +96,12 @@ class Campaign:
         place.summarise(path)
         tests = read_summary(path)["tests"]
         assert isinstance(tests, dict)
-        last = {name: curve[-1] for name, curve in tests.items() if curve}
-        shown = [
-            f"{name} {last[name]:.2f}"
-            for name in ("battle_won_mean", "return_mean")
-            if name in last
-        ]
-        print(f"{place.job.name}: {', '.join(shown)}; {path}", flush=True)
+        shown = ", ".join(f"{name} {tests[name][-1]:.2f}" for name in RESULTS if name in tests)
+        print(f"{place.job.name}: {shown}; {path}", flush=True)
 
     def fill(self, processes: int) -> None:
         """Start jobs while there are processes free."""
+        self.elsewhere.clear()  # the process that held a job may have died
         for place in self.left():
             if len(self.running) >= processes:
                 return
@@ -167,7 +166,13 @@ class Campaign:
             print(f"      {place.job.name}  {steps:,} of {place.t_max:,} steps", flush=True)
 
 
-def differences(recorded: object, present: Mapping[str, object]) -> str:
+def _settings_of(summary: Mapping[str, object]) -> dict[str, object]:
+    settings = summary["settings"]
+    assert isinstance(settings, dict)
+    return settings
+
+
+def differences(recorded: Mapping[str, object], present: Mapping[str, object]) -> str:
     """Settings that both have, with other values: `key: old -> new, ...`; "" where there is none.
 
     An option that came later is not one: its default is what there was before.
@@ -196,9 +201,27 @@ def open_campaign(config: ReproduceConfig, resolve: Resolve) -> Campaign:
     for job in jobs:
         plan = resolve(job.words())
         folder = Path(config.results_dir) / "reproduce" / job.suite / job.name
-        places.append(Place(job, folder, plan.run.t_max))
-        settings[job.name] = learnt_settings(plan.values)
+        place = Place(job, folder, plan.run.t_max)
+        named = {name: plan.values[name] for name in NAMED}
+        settings[job.name] = named | learnt_settings(plan.values)
+        _refuse_other_run(place, settings[job.name])
+        places.append(place)
     return Campaign(config, places, settings)
+
+
+def _refuse_other_run(place: Place, present: Mapping[str, object]) -> None:
+    """ConfigError where a run that was begun has other settings than the job has now."""
+    run = place.run()
+    if run is None:
+        return
+    values, _ = read_config(run)
+    recorded = {name: values.get(name) for name in NAMED} | learnt_settings(values)
+    changed = differences(recorded, present)
+    if changed:
+        raise ConfigError(
+            f"{run} was begun with other settings ({changed}); remove {place.folder} to begin "
+            "anew, or give the suite's entry the old value"
+        )
 
 
 def run(updates: Mapping[str, object], resolve: Resolve) -> int:
@@ -231,4 +254,4 @@ def run(updates: Mapping[str, object], resolve: Resolve) -> int:
         finally:
             campaign.stop()
     campaign.show(processes)
-    return 1 if campaign.failed else 0
+    return 1 if campaign.failed or campaign.elsewhere else 0

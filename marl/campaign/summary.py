@@ -1,15 +1,15 @@
 """A few kB about a finished training, kept where git keeps them.
 
 {"suite", "label", "config", "env_config", "map", "seed", "commit", "seconds": of training,
- "settings": every resolved value, "t_env",
- "tests": {"t_env", "seconds": of training until then, metric: one value a test, or
- null},
+ "settings": every resolved value that matters to what is learnt, "t_env",
+ "tests": {"t_env", "seconds": of training until then, metric: one value a test, or null},
  "training": {"t_env", metric: a value now and then}}
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
@@ -94,7 +94,7 @@ def write_summary(path: Path, summary: Mapping[str, object]) -> None:
     """One line for each key, so that differences read well."""
     lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in summary.items()]
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
     temporary.write_text("{" + ",\n ".join(lines) + "}\n", encoding="utf-8")
     temporary.replace(path)
 

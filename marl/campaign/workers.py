@@ -27,6 +27,7 @@ from marl.watch.runs import find
 LOCK, LOG, START = "lock", "log.txt", "start.json"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 QUIET = {"progress_bar": False, "tensorboard": False}
+TESTED = "test_return_mean"  # in each line of metrics of a test
 LAST_LINES = 3  # of a failed training's output
 
 
@@ -50,9 +51,12 @@ class Place:
         return max(map(steps_of, runs), default=0)
 
     def is_finished(self) -> bool:
-        """Whether a run came to t_max and was saved there."""
+        """Whether a run came to t_max, was saved there and had its last test."""
         run = self.run()
-        return run is not None and steps_of(run) >= self.t_max and not self.is_locked()
+        if run is None or max(list_steps(run / MODELS)) < self.t_max or self.is_locked():
+            return False
+        points = read_metrics(run / METRICS)
+        return any(TESTED in point and point["t_env"] >= self.t_max for point in points)
 
     def is_locked(self) -> bool:
         """Whether a process trains here."""
@@ -69,10 +73,10 @@ class Place:
         """Write the summary of the finished run, and free what only a resume would need."""
         run = self.run()
         assert run is not None
-        started = json.loads((self.folder / START).read_text(encoding="utf-8"))
-        write_summary(path, summary_of(run, self.job, started["commit"]))
+        commits = ", ".join(_commits(self.folder / START))
+        write_summary(path, summary_of(run, self.job, commits))
         for replay in run.glob(f"{MODELS}/*/replay.pt"):
-            replay.unlink()
+            replay.unlink(missing_ok=True)
 
 
 def steps_of(run: Path) -> int:
@@ -118,10 +122,10 @@ def start(place: Place) -> Training | None:
     run = place.run()
     if run is None:
         _remove_unsaved(place.folder)
-        facts = {"commit": commit_of(), "job": place.job.name}
-        (place.folder / START).write_text(json.dumps(facts) + "\n", encoding="utf-8")
+        _note_commit(place.folder / START, [])
         words = place.job.words(results_dir=str(place.folder / "runs"), **QUIET)
     else:
+        _note_commit(place.folder / START, _commits(place.folder / START))
         words = ["with", f"resume={run}", *(f"{key}={value}" for key, value in QUIET.items())]
     with lock, open(place.folder / LOG, "ab") as log:
         process = subprocess.Popen(
@@ -134,6 +138,18 @@ def start(place: Place) -> Training | None:
             start_new_session=True,  # Ctrl-C is ours to pass on
         )
     return Training(place, process, first_step=place.steps() if run is not None else 0)
+
+
+def _commits(start: Path) -> list[str]:
+    """The commits that the run was trained with so far."""
+    found = json.loads(start.read_text(encoding="utf-8"))["commits"]
+    return [str(commit) for commit in found]
+
+
+def _note_commit(start: Path, before: list[str]) -> None:
+    """Write the commits before and the present one, each once."""
+    commits = list(dict.fromkeys([*before, commit_of()]))
+    start.write_text(json.dumps({"commits": commits}) + "\n", encoding="utf-8")
 
 
 def _remove_unsaved(folder: Path) -> None:

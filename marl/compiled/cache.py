@@ -21,7 +21,9 @@ PREFIX = "compiled-"
 DIGITS = 16
 STALE_SECONDS = 3 * 24 * 3600
 PACKAGE = Path(__file__).resolve().parents[1]
-FOLDERS = ("compiled", "engine")  # whose compiled functions call each other across files
+# Whose compiled functions call each other across files. Others (networks, quantisers) call only
+# those of `compiled` beside their own file's.
+FOLDERS = ("compiled", "engine")
 
 
 def sources_digest(*folders: Path) -> str:

@@ -21,6 +21,8 @@ OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "_nrt": False}
 compiled = njit(**OPTIONS)
 # For work long enough that Python's other threads should run beside it.
 released = njit(**OPTIONS, nogil=True)
+# For functions that make arrays.
+allocating = njit(cache=True, error_model="numpy")
 # For small functions, and those called in one place.
 inlined = njit(**OPTIONS, forceinline=True)
 

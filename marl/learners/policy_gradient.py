@@ -80,7 +80,7 @@ class PpoLearner:
         data = self.prepare(samples[BATCH])
         rows = single_steps(data) if config.minibatch == "steps" else data
         if config.anneal is not None:
-            # As of the collection's begin, so that the last one is learnt from too.
+            # As of the collection's beginning, so that the last one is learnt from too.
             begun = max(0, progress.t_env - int(samples[BATCH].lengths.sum()))
             left = max(0.0, 1.0 - begun / config.anneal)
             for group in self.optimizer.param_groups:

@@ -56,6 +56,8 @@ class QLearnerConfig:
 class QLearner:
     """Learns a controller and a mixer from batches; keeps their target copies."""
 
+    shares_rows = True  # among learner_threads
+
     def __init__(
         self,
         controller: SharedController,

@@ -30,22 +30,27 @@ def gru(memory: nn.GRU, inputs: Tensor, sizes: Tensor) -> Tensor:
     weight_in, weight, bias_in, bias = memory.parameters()
     # Of the hidden numbers' bias only n's part stands inside a product with r.
     gates = linear(inputs, weight_in, bias_in + pad(bias[: 2 * size], (0, size)))
-    hidden: Tensor = _Recurrence.apply(gates, weight, bias[2 * size :], sizes)
+    keeps = torch.is_grad_enabled() and gates.requires_grad
+    hidden: Tensor = _Recurrence.apply(gates, weight, bias[2 * size :], sizes, keeps)
     return hidden
 
 
 class _Recurrence(torch.autograd.Function):
-    """gates [P,3H], weight [3H,H], bias [H], sizes [T] -> hidden [P,H]; see gru_kernel."""
+    """gates [P,3H], weight [3H,H], bias [H], sizes [T] -> hidden [P,H]; see gru_kernel.
+
+    keeps: what the gradient needs.
+    """
 
     @staticmethod
-    def forward(ctx: Any, gates: Tensor, weight: Tensor, bias: Tensor, sizes: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, gates: Tensor, weight: Tensor, bias: Tensor, sizes: Tensor, keeps: bool
+    ) -> Tensor:
         rows, size, most = len(gates), weight.shape[1], int(sizes[0])
         panels = panels_of(weight.detach().numpy().T)
         products = torch.zeros(most, len(panels) * PANEL)
         hidden = torch.empty(rows + 1, size)
         hidden[rows] = 0.0
-        needs_gradient = any(ctx.needs_input_grad)
-        kept = torch.empty(rows if needs_gradient else most, KEPT * size)
+        kept = torch.empty(rows if keeps else most, KEPT * size)
         run(
             gates.detach().numpy(),
             panels,
@@ -55,12 +60,12 @@ class _Recurrence(torch.autograd.Function):
             hidden.numpy(),
             kept.numpy(),
         )
-        if needs_gradient:
+        if keeps:
             ctx.save_for_backward(weight, sizes, hidden, kept)
         return hidden[:rows]
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         weight, sizes, hidden, kept = ctx.saved_tensors
         rows, size = grad.shape
         panels = panels_of(weight.numpy())
@@ -78,4 +83,4 @@ class _Recurrence(torch.autograd.Function):
             old.numpy(),
             carry.numpy(),
         )
-        return gates, products.T @ old, products[:, 2 * size :].sum(0), None
+        return gates, products.T @ old, products[:, 2 * size :].sum(0), None, None

@@ -21,7 +21,7 @@ class Independent(nn.Module):
     """Every agent learns its own value (IQL): G = A."""
 
     def forward(self, values: Tensor, state: Tensor) -> Tensor:
-        """values [B,T,A], state [B,T,S] -> [B,T,A]."""
+        """values [...,A], state [...,S] -> [...,A]."""
         return values
 
 
@@ -29,7 +29,7 @@ class Vdn(nn.Module):
     """The joint value is the sum (Sunehag et al. 2018, arXiv:1706.05296)."""
 
     def forward(self, values: Tensor, state: Tensor) -> Tensor:
-        """values [B,T,A], state [B,T,S] -> [B,T,1]."""
+        """values [...,A], state [...,S] -> [...,1]."""
         return values.sum(-1, keepdim=True)
 
 
@@ -50,16 +50,16 @@ class Qmix(nn.Module):
         self.value = _hypernet(state_dim, embed_dim, 1)
 
     def forward(self, values: Tensor, state: Tensor) -> Tensor:
-        """values [B,T,A], state [B,T,S] -> [B,T,1]."""
+        """values [...,A], state [...,S] -> [...,1]."""
         first_1, bias_1, first_2, first_value = self._first_layers(state)
         weights_1 = self.weights_1[1:](first_1).abs()
-        weights_1 = weights_1.view(*values.shape, self.embed_dim)  # [B,T,A,M]
-        hidden = elu((values[..., None] * weights_1).sum(-2) + bias_1)  # [B,T,M]
-        weights_2 = self.weights_2[1:](first_2).abs()  # [B,T,M]
+        weights_1 = weights_1.view(*values.shape, self.embed_dim)  # [...,A,M]
+        hidden = elu((values[..., None] * weights_1).sum(-2) + bias_1)  # [...,M]
+        weights_2 = self.weights_2[1:](first_2).abs()  # [...,M]
         return (hidden * weights_2).sum(-1, keepdim=True) + self.value[1:](first_value)
 
     def _first_layers(self, state: Tensor) -> tuple[Tensor, ...]:
-        """What the four layers make of the state, in one product: [B,T,*] each."""
+        """What the four layers make of the state, in one product: [...,*] each."""
         nets: tuple[nn.Module, ...] = (
             self.weights_1[0],
             self.bias_1,
@@ -86,7 +86,7 @@ class MixerConfig:
     kind: ClassVar[str]
 
     def build(self, spec: EnvSpec) -> nn.Module:
-        """The mixer: forward(values [B,T,A], state [B,T,S]) -> [B,T,G]."""
+        """The mixer: forward(values [...,A], state [...,S]) -> [...,G]."""
         raise NotImplementedError
 
 

@@ -16,7 +16,7 @@ from marl.protocols import State
 from marl.quantizers.vq import CodebookConfig, VectorQuantizer, nearest_codes
 
 KMEANS_ROUNDS = 10
-SMALL = 1e-5  # added to counts of moving averages, so that a code without states stays
+SMALL = 1e-3  # states in a moving average; a code with fewer stays where it is
 
 
 class CodeUpkeep:
@@ -61,7 +61,8 @@ class CodeUpkeep:
             keep = config.ema_decay
             self.counts.lerp_(used.to(book.dtype), 1.0 - keep)
             self.sums.lerp_(torch.zeros_like(book).index_add_(0, codes, encoded), 1.0 - keep)
-            book.copy_(self.sums / (self.counts[:, None] + SMALL))
+            means = self.sums / self.counts[:, None].clamp(min=SMALL)
+            book.copy_(torch.where(self.counts[:, None] > SMALL, means, book))
         if config.revive_after is None:
             return
         dead = self.idle >= config.revive_after

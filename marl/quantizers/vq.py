@@ -50,8 +50,13 @@ class CodebookConfig:
 
     def __post_init__(self) -> None:
         """Refuse settings that would do nothing."""
-        if self.codes == "ema" and self.code_lr is not None:
-            raise ValueError("code_lr: codes=ema have no gradient; leave it out")
+        if self.codes == "gradient":
+            return
+        for name, idle in {"code_lr": None, "gradient": "plain"}.items():
+            if getattr(self, name) != idle:
+                raise ValueError(
+                    f"{name}: codes=ema are moved by no gradient; set it to {idle or 'null'}"
+                )
 
 
 class VectorQuantizer(nn.Module):

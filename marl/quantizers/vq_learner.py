@@ -65,10 +65,10 @@ class VqLearner:
         )
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
-        limit = math.inf if config.grad_clip is None else config.grad_clip
-        norm = nn.utils.clip_grad_norm_(self.quantizer.parameters(), limit)
         if config.codes == "ema":
             self.quantizer.codebook.grad = None
+        limit = math.inf if config.grad_clip is None else config.grad_clip
+        norm = nn.utils.clip_grad_norm_(self.quantizer.parameters(), limit)
         self.optimizer.step()
         self.upkeep.end(self.quantizer, states, codes, self.optimizer)
         metrics = {f"{name}_loss": term.detach() for name, term in losses._asdict().items()}

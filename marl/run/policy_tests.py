@@ -53,7 +53,8 @@ class PolicyTests:
         played: list[EpisodeBatch] = []
 
         def keep(rollout: Rollout, own: NDArray[np.uint64]) -> None:
-            played.append(rollout.batch.map(torch.clone))
+            if isinstance(self.agent.learner, Assessable):
+                played.append(rollout.batch.map(torch.clone))
             if traces is not None:
                 traces(rollout, own)
 

@@ -61,6 +61,7 @@ class Trainer:
         self.env = plan.env.build(self.run.num_envs, self.run.env_threads)
         try:
             self.agent = plan.recipe.build(self.env.spec, self.device)
+            self._check_threads()
             len(self.agent.buffer)  # reads a dataset, so that it is refused before a folder is made
             buffer = self.agent.buffer
             self.dataset = buffer.file if isinstance(buffer, FromFile) else None
@@ -93,6 +94,14 @@ class Trainer:
         if not self.agent.sampler.ready(buffer):
             return f"the first update waits for {self.agent.needed}, and there are {held}"
         return f"what was collected brings less than one; {held} are held"
+
+    def _check_threads(self) -> None:
+        """ConfigError where no update would be shared."""
+        shared = getattr(self.agent.learner, "shares_rows", False) and self.device.type == "cpu"
+        if self.run.learner_threads > 1 and not shared:
+            raise ConfigError(
+                "learner_threads: only value learning on the CPU shares its updates; leave it at 1"
+            )
 
     @property
     def finished(self) -> bool:

@@ -121,7 +121,7 @@ def test_a_mixer_that_gives_another_number_of_values_is_refused():
         def forward(self, values, state):
             return torch.cat([values, values], dim=-1)
 
-    with pytest.raises(ConfigError, match=r"'twice' makes \(1, 1, 6\) of values \(1, 1, 3\)"):
+    with pytest.raises(ConfigError, match=r"'twice' makes \(2, 6\) of values \(2, 3\)"):
         check_mixer(Doubled(), "twice", SMALL, torch.device("cpu"))
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from marl.campaign.command import differences, run
-from marl.campaign.summary import read_summary, training_seconds
+from marl.campaign.suite import load_suite
+from marl.campaign.summary import curves_of_tests, read_summary, training_seconds
+from marl.campaign.workers import Place
 from marl.cli.arguments import split
 from marl.cli.resolve import make_plan
 from marl.config.files import ROOT
@@ -44,25 +48,97 @@ def tiny(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_campaign_runs_all_once_and_keeps_summaries(tiny: Path, capsys):
-    assert run(campaign(tiny), resolve) == 0
-    out = capsys.readouterr().out
-    assert "0 of 2 done" in out
-    assert "2 of 2 done" in out
-    summary = read_summary(tiny / "sums" / "tiny" / "qmix-s1.json")
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A folder with a campaign that ran to its end; not to be changed."""
+    folder = tmp_path_factory.mktemp("campaign")
+    (folder / "tiny.yaml").write_text(TEXT % 400)
+    assert run(campaign(folder), resolve) == 0
+    return folder
+
+
+def copied(finished: Path, folder: Path) -> Path:
+    shutil.copytree(finished, folder, dirs_exist_ok=True)
+    return folder
+
+
+def place_of(folder: Path) -> Place:
+    """The first job's folder."""
+    job = load_suite(str(folder / "tiny.yaml"))[0]
+    return Place(job, folder / "runs" / "reproduce" / "tiny" / job.name, t_max=400)
+
+
+def test_a_campaign_keeps_a_summary_of_each_run(finished: Path):
+    path = finished / "sums" / "tiny" / "qmix-s1.json"
+    summary = read_summary(path)
     tests = summary["tests"]
     assert tests["t_env"][0] == 0
     assert tests["t_env"][-1] >= 400
-    assert len(tests["return_mean"]) == len(tests["t_env"]) == len(tests["seconds"])
-    assert tests["seconds"] == sorted(tests["seconds"])
+    assert len(tests["return_mean"]) == len(tests["t_env"])
     assert (summary["seed"], summary["config"]) == (1, "qmix")
     assert summary["settings"]["learner.gamma"] == 0.99
-    assert (tiny / "sums" / "tiny" / "qmix-s1.json").stat().st_size < 8000
-    before = {path: path.stat().st_mtime_ns for path in (tiny / "sums").rglob("*.json")}
-    assert run(campaign(tiny), resolve) == 0
-    assert before == {path: path.stat().st_mtime_ns for path in (tiny / "sums").rglob("*.json")}
+    assert path.stat().st_size < 8000
+    assert len(path.read_text().splitlines()) == len(json.loads(path.read_text()))
 
 
+def test_what_is_finished_is_not_run_again(finished: Path, capsys):
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*.json")}
+    assert run(campaign(finished), resolve) == 0
+    assert "2 of 2 done" in capsys.readouterr().out
+    assert before == {path: path.stat().st_mtime_ns for path in finished.rglob("*.json")}
+
+
+def test_a_run_without_its_last_checkpoint_or_test_is_not_finished(finished: Path, tmp_path: Path):
+    place = place_of(copied(finished, tmp_path))
+    assert place.is_finished()
+    run_folder = place.run()
+    metrics = run_folder / "metrics.jsonl"
+    whole = metrics.read_text()
+    metrics.write_text("".join(whole.splitlines(keepends=True)[:-1]))  # the last test's line
+    assert not place.is_finished()
+    metrics.write_text(whole)
+    newest = max((run_folder / "models").iterdir(), key=lambda path: int(path.name))
+    shutil.rmtree(newest)
+    assert not place.is_finished()
+
+
+def test_a_run_begun_with_other_settings_is_refused_before_anything_runs(
+    finished: Path, tmp_path: Path
+):
+    folder = copied(finished, tmp_path)
+    shutil.rmtree(folder / "sums")
+    (folder / "tiny.yaml").write_text(
+        (TEXT % 400).replace("{t_max", "{learner: {gamma: 0.5}, t_max")
+    )
+    with pytest.raises(
+        ConfigError, match=r"begun with other settings \(learner.gamma: 0.99 -> 0.5"
+    ):
+        run(campaign(folder), resolve)
+
+
+def test_a_summary_of_other_settings_is_refused(finished: Path, tmp_path: Path):
+    folder = copied(finished, tmp_path)
+    shutil.rmtree(folder / "runs")
+    text = TEXT % 400
+    for old, new in (("t_max: 400", "t_max: 500"), ("env_config: two_step", "env_config: matrix")):
+        (folder / "tiny.yaml").write_text(text.replace(old, new))
+        with pytest.raises(ConfigError, match=f"other settings .*{new.split()[1]}"):
+            run(campaign(folder, status=True), resolve)
+
+
+def test_nothing_is_measured_of_a_metric_that_the_last_test_lacks(finished: Path, tmp_path: Path):
+    place = place_of(copied(finished, tmp_path))
+    curves = curves_of_tests(
+        [
+            {"t_env": 0, "time": 0.0, "test_return_mean": 1.0, "test_paid_value": 2.0},
+            {"t_env": 9, "time": 1.0, "test_return_mean": 3.0},
+        ]
+    )
+    assert curves["paid_value"] == [2.0, None]
+    assert place.steps() >= 400
+
+
+@pytest.mark.slow
 def test_a_killed_campaign_goes_on_where_it_was(tmp_path: Path):
     (tmp_path / "tiny.yaml").write_text(TEXT % 6000)
     words = [f"{key}={value}" for key, value in campaign(tmp_path, only="s1").items()]
@@ -72,26 +148,30 @@ def test_a_killed_campaign_goes_on_where_it_was(tmp_path: Path):
     deadline = time.monotonic() + 120
     while not list(metrics.rglob("manifest.json")) and time.monotonic() < deadline:
         time.sleep(0.1)
+    assert list(metrics.rglob("manifest.json"))
     first.kill()
     first.wait()
     for path in Path("/proc").glob(
         "[0-9]*/cmdline"
     ):  # its training, as a crash of the machine would
-        if str(metrics) in path.read_text(errors="replace"):
-            os.kill(int(path.parent.name), signal.SIGKILL)
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if str(metrics) in path.read_text(errors="replace"):
+                os.kill(int(path.parent.name), signal.SIGKILL)
     assert subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode == 0
     assert len(list(metrics.rglob("metrics.jsonl"))) == 1  # resumed, not begun anew
     assert read_summary(tmp_path / "sums" / "tiny" / "qmix-s1.json")["t_env"] >= 6000
 
 
+@pytest.mark.slow
 def test_a_stopped_campaign_leaves_no_training_behind(tmp_path: Path, capsys):
     (tmp_path / "tiny.yaml").write_text(TEXT % 10_000_000)
-    assert run(campaign(tmp_path, max_seconds=12.0), resolve) == 0
+    assert run(campaign(tmp_path, max_seconds=60.0), resolve) == 0
     assert "0 of 2 done, 0 running, 2 left" in capsys.readouterr().out.splitlines()[-1]
     checkpoints = list((tmp_path / "runs").rglob("manifest.json"))
     assert checkpoints  # what they had is saved
 
 
+@pytest.mark.slow
 def test_a_failed_training_is_named_and_the_others_go_on(tiny: Path, capsys):
     folder = tiny / "runs" / "reproduce" / "tiny" / "qmix-s1"
     folder.mkdir(parents=True)
@@ -106,15 +186,6 @@ def test_status_starts_nothing(tiny: Path, capsys):
     assert run(campaign(tiny, status=True), resolve) == 0
     assert "0 of 2 done" in capsys.readouterr().out
     assert not (tiny / "runs").exists()
-
-
-def test_a_summary_of_other_settings_is_refused(tiny: Path):
-    run(campaign(tiny, only="s1"), resolve)
-    (tiny / "tiny.yaml").write_text(TEXT % 400 + "  - {label: x, config: qmix, maps: []}\n")
-    text = (tiny / "tiny.yaml").read_text().replace("t_max: 400", "t_max: 500")
-    (tiny / "tiny.yaml").write_text(text)
-    with pytest.raises(ConfigError, match=r"other settings \(t_max: 400 -> 500\)"):
-        run(campaign(tiny, status=True), resolve)
 
 
 @pytest.mark.parametrize(
@@ -138,10 +209,3 @@ def test_an_option_that_came_later_is_no_difference():
 def test_pauses_are_no_seconds_of_training():
     points = [{"time": 0.0}, {"time": 10.0}, {"time": 9000.0}, {"time": 9005.0}]
     assert training_seconds(points) == [0.0, 10.0, 10.0, 15.0]
-
-
-def test_a_summary_is_json_that_reads_line_by_line(tiny: Path):
-    run(campaign(tiny, only="s2"), resolve)
-    text = (tiny / "sums" / "tiny" / "qmix-s2.json").read_text()
-    assert json.loads(text)["label"] == "qmix"
-    assert len(text.splitlines()) == len(json.loads(text))

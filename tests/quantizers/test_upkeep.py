@@ -58,6 +58,14 @@ def test_moving_averages_go_to_the_means_of_what_chose_them():
     assert torch.allclose(vq.quantizer.codebook, expected, atol=1e-3)
 
 
+def test_a_code_without_use_stays_where_it_is():
+    vq = learner(init="uniform", codes="ema")
+    vq.quantizer.codebook.data.copy_(torch.tensor([[5.0, 0.1], [500.0, -7.0]]))
+    for _ in range(3000):
+        vq.step(POINTS, SLOTS, 1)
+    assert torch.allclose(vq.quantizer.codebook[1], torch.tensor([500.0, -7.0]), rtol=1e-3)
+
+
 def test_a_code_without_use_is_drawn_anew_after_its_time():
     vq = learner(init="uniform", revive_after=3)
     vq.quantizer.codebook.data.copy_(torch.tensor([[5.0, 0.1], [500.0, 0.0]]))

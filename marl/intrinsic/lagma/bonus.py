@@ -3,17 +3,20 @@
     r_t = gamma * max(C_q(s_{t+1}) - Q_tot_target(s_{t+1}), 0)
           if q(s_{t+1}) != q(s_t) and q(s_{t+1}) in tau*, else 0;   tau* ~ D_tau(q(s))
 with q(s) the code of state s, C_q its mean return, and Q_tot_target the bootstrap value of the
-learner's own target, so that a paid step learns from r + gamma * max(Q, C_q).
+learner's own target, so that a paid step learns from r + gamma * max(Q, C_q) (of a one-step
+target).
 Na & Moon 2024 (arXiv:2405.19998); where we differ is said in marl/algos/lagma.py.
 
 Order of events in one update, as published:
 1. all states are encoded; every later step uses these codes;
-2. the quantiser takes one step if it is due: on every update until `start`, then at intervals;
-3. if due, and once past `start`, the returns enter the windows of their codes;
+2. the quantiser takes one step if it is due: on every update until `start` and `warmup` are over,
+   then at intervals;
+3. if due, and once past both, the returns enter the windows of their codes;
 4. from the first such entry on, in every update: each episode is walked in time, its trajectories
    enter the lists, references are drawn, and the transitions to pay are marked;
 5. the marked transitions are priced with C_q and the learner's bootstrap.
-Nothing is kept from one update to the next but codebook, windows, lists and counters.
+Kept from one update to the next: codebook, windows (and the states of their returns, where they are
+encoded anew), lists and counters.
 """
 
 from __future__ import annotations
@@ -83,6 +86,13 @@ class LagmaBonusConfig(BonusConfig):
     padding: Padding = "masked"  # whether codebook, windows and lists see the padding
     coverage: Coverage = "timestep"  # the codes that each slot pulls: its own J(t) | all | none
     codebook: CodebookConfig = CodebookConfig()
+
+    def __post_init__(self) -> None:
+        """Refuse settings that would do nothing, or that nothing could be paid with."""
+        if self.min_returns > self.window:
+            raise ValueError(f"min_returns: a window holds {self.window} at most; lower it")
+        if self.codebook.codes == "ema" and self.coverage != "none":
+            raise ValueError("coverage: codebook.codes=ema are moved by no loss; set it to none")
 
     def check(self, spec: EnvSpec, whole_episodes: bool) -> None:
         """ConfigError where LAGMA can't learn like that."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from marl.compiled.jit import allocating
 
 
 class Lists(NamedTuple):
@@ -46,7 +47,7 @@ def empty_lists(n_codes: int, k: int) -> Lists:
     )
 
 
-@njit(cache=True)
+@allocating
 def push(
     lists: Lists,
     code: int,
@@ -82,7 +83,7 @@ def push(
     lists.origin[code, place, 0], lists.origin[code, place, 1] = origin
 
 
-@njit(cache=True)
+@allocating
 def _forget(lists: Lists, code: int, origin: tuple[int, int]) -> None:
     """Remove the trajectory that began at this slot of this episode, if the list holds it."""
     priorities, places = lists.priority[code], lists.place[code]
@@ -98,7 +99,7 @@ def _forget(lists: Lists, code: int, origin: tuple[int, int]) -> None:
             return
 
 
-@njit(cache=True)
+@allocating
 def draw(lists: Lists, code: int, uniform: float, softmax: bool) -> int:
     """Place of the rows of a random trajectory of `code`; -1 if it has none.
 
@@ -119,7 +120,7 @@ def draw(lists: Lists, code: int, uniform: float, softmax: bool) -> int:
     return lists.place[code, size - 1]
 
 
-@njit(cache=True)
+@allocating
 def _last_visits(codes: NDArray[np.int64], interval: int, n_codes: int) -> NDArray[np.int32]:
     """Slots from each drawing slot to the last visit of each code; -1: no visit from there on.
 
@@ -138,7 +139,7 @@ def _last_visits(codes: NDArray[np.int64], interval: int, n_codes: int) -> NDArr
     return visits
 
 
-@njit(cache=True)
+@allocating
 def walk(
     lists: Lists,
     rules: WalkRules,
