@@ -50,7 +50,9 @@ configs/algs/lagma_official.yaml sets those marked *.
   returns they can be (bonus.windows: reencoded).
 - nearest codes by the sum of squares itself; C by |e|^2 - 2 x e, wrong once in 70,000 by rounding.
 - within P's formula, all off by default: a least number of returns (bonus.min_returns), returns of
-  recent episodes alone (bonus.max_age), C_q less a share of their spread (bonus.spread), references
+  recent episodes alone (bonus.max_age), C_q less a share of their spread (bonus.spread), Q as the
+  mean of the code's states (bonus.baseline: code), a weight within 0..1 that falls as the returns
+  of paid steps show C_q to be too high (bonus.calibrated), references
   that must still visit the code (bonus.in_order), moving-average codes (bonus.codebook.codes: ema),
   dead codes drawn anew (bonus.codebook.revive_after).
 - drawing a trajectory: uniform, as C by default; C's other way takes raw priorities as weights,

@@ -34,6 +34,7 @@ from marl.config.schema import option
 from marl.errors import ConfigError
 from marl.intrinsic.config import BONUSES, BonusConfig
 from marl.intrinsic.lagma.arrays import restore, saved
+from marl.intrinsic.lagma.calibration import Calibration
 from marl.intrinsic.lagma.code_values import CodeValues, ReturnMemory
 from marl.intrinsic.lagma.explain import code_map, references
 from marl.intrinsic.lagma.trajectories import WalkRules, empty_lists, walk
@@ -71,6 +72,9 @@ class LagmaBonusConfig(BonusConfig):
     # What C_q is compared with: the state's own Q, or the mean Q of the batch's states of its code,
     # so that a state is not paid for being worth less than others of its code.
     baseline: Literal["state", "code"] = "state"
+    # What paid steps are paid less, as the batches' own returns show code values to be too high:
+    # the bonus times (returns - Q) / (C_q - Q), running sums over paid steps, within 0..1.
+    calibrated: bool = False
     k: int = option(30, low=1)  # trajectories kept per code
     resample_interval: int = option(5, low=1)  # n_freq, slots between references
     goal_only: bool = False  # keep trajectories of won episodes only
@@ -142,6 +146,7 @@ class LatentGoalBonus:
             dedup=config.dedup,
             in_order=config.in_order,
         )
+        self.calibration = Calibration()
         self.rng = torch.Generator().manual_seed(seed)
         self.has_returns = False  # whether the first ones are in
         self.vq_metrics: Metrics = {}  # of the last step of the quantiser
@@ -169,7 +174,12 @@ class LatentGoalBonus:
             value = torch.from_numpy(means[table[:, 1:]]).to(batch.reward)[..., None]  # [B,T,1]
             unpaid = ~torch.from_numpy(paid).to(batch.reward.device)[..., None]
             expected = self._expected(bootstrap, codes[:, 1:], batch.filled)
-            bonus = self.gamma * (value - expected).clamp(min=0.0).masked_fill(unpaid, 0.0)
+            gain = (value - expected).clamp(min=0.0).masked_fill(unpaid, 0.0)  # [B,T,G]
+            bonus = self.gamma * gain
+            if self.config.calibrated:
+                earned = torch.from_numpy(returns[:, 1:, None]).to(gain) - expected
+                self.calibration.add(gain, earned)
+                bonus = self.calibration.share * bonus
         else:
             bonus = torch.zeros_like(bootstrap)
         steps = batch.filled.sum()
@@ -178,6 +188,7 @@ class LatentGoalBonus:
             **_usage(codes[used], self.vq.quantizer.n_codes),
             "code_value_mean": batch.reward.new_tensor(_mean(means[self.values.known])),
             "trajectories_held": batch.reward.new_tensor(self.lists.size.sum()),
+            "intrinsic_weight": batch.reward.new_tensor(self.calibration.share),
             "intrinsic_mean": bonus.mean(-1).sum() / steps,
             "intrinsic_paid": (bonus > 0).any(-1).sum() / steps,
         }
@@ -357,6 +368,7 @@ class LatentGoalBonus:
             "value_schedule": self.value_schedule.state_dict(),
             "values": self.values.state_dict(),
             "memory": self.memory.state_dict(),
+            "calibration": self.calibration.state_dict(),
             "lists": saved(self.lists._asdict()),
             "rng": self.rng.get_state(),
             "has_returns": self.has_returns,
@@ -369,6 +381,7 @@ class LatentGoalBonus:
         self.value_schedule.load_state_dict(state["value_schedule"])
         self.values.load_state_dict(state["values"])
         self.memory.load_state_dict(state["memory"])
+        self.calibration.load_state_dict(state["calibration"])
         restore(self.lists._asdict(), state["lists"])
         self.rng.set_state(state["rng"].cpu())
         self.has_returns = state["has_returns"]

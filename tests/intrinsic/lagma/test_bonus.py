@@ -251,6 +251,7 @@ CHANGES: list[dict] = [  # of the options that `small_bonus` sets
     {"min_returns": 7},
     {"spread": 0.5},
     {"baseline": "code"},
+    {"calibrated": True},
     {"in_order": True},
     {"padding": "included"},
     {"coverage": "none"},
