@@ -26,7 +26,7 @@ Point = Mapping[str, float]
 Curve = dict[str, list[float | None]]
 
 DIGITS = 5
-TRAINING_POINTS = 40  # of the training metrics' curves
+TRAINING_POINTS = 20  # of the training metrics' curves
 PAUSE_SECONDS = 300.0  # a longer gap between two lines was no training
 TEST = "test_"
 TIME_PREFIX = "time"
