@@ -17,7 +17,7 @@ from marl.cli.main import main
 from marl.cli.resolve import make_plan
 from marl.config.files import ROOT
 from marl.config.schema import split_parse
-from marl.plots.command import PlotConfig
+from marl.plots.comparison import CurvesConfig
 from marl.plots.figures import MAX_PAIRS
 from marl.plots.style import KNOWN, looks
 
@@ -226,7 +226,7 @@ def test_the_example_of_the_readme_is_a_suite_and_two_commands(tmp_path):
     commands = re.findall(r"^python run\.py (.*compare\.yaml)$", text, re.M)
     parsed = [split(command.split()) for command in commands]
     assert [one.command for one in parsed] == ["reproduce", "plot"]
-    for one, kind in zip(parsed, (ReproduceConfig, PlotConfig), strict=True):
+    for one, kind in zip(parsed, (ReproduceConfig, CurvesConfig), strict=True):
         split_parse(one.updates, {"config": kind})
 
 
