@@ -232,4 +232,6 @@ def test_the_example_of_the_readme_is_a_suite_and_two_commands(tmp_path):
 
 def test_help_names_the_command(capsys):
     assert main(["--help"], lambda plan, options: None) == 0
-    assert "plot with runs=smoke" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "plot with runs=smoke" in out
+    assert "plot with kind=codebook run=" in out
