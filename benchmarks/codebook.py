@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import argparse
 import statistics
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,15 @@ import torch
 from torch import Tensor
 
 from marl.algos.qmix import QmixConfig
-from marl.batch import EpisodeBatch, joined
 from marl.envs.smac import Sc2Config
 from marl.protocols import Behaviour, Progress
+from marl.quantizers.alone import train_alone
 from marl.quantizers.upkeep import k_means
+from marl.quantizers.usage import perplexity, shares
 from marl.quantizers.vq import CodebookConfig, VectorQuantizer, nearest_codes
 from marl.quantizers.vq_learner import VqLearner
-from marl.returns import returns_to_go
+from marl.returns import explained_variance
+from marl.run.battles import Battles, play_battles
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.stopwatch import Stopwatch
 
@@ -64,23 +67,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-@dataclass(frozen=True)
-class Battles:
-    """States of all real slots of some battles, with what follows them."""
-
-    batch: EpisodeBatch
-    states: Tensor  # [N,S]
-    slot: Tensor  # [N]
-    battle: Tensor  # [N]
-    returns: Tensor  # [N]
-
-    def rows(self, chosen: Tensor) -> tuple[Tensor, Tensor, int]:
-        """States, their slots, and the number of slots of some battles."""
-        mask = torch.isin(self.battle, chosen)
-        slots = int(self.batch.lengths[chosen].max()) + 1
-        return self.states[mask], self.slot[mask], slots
-
-
 def play(map_name: str, count: int, first: int, checkpoint: str | None) -> Battles:
     """Battles of random agents, or of a run's policy with epsilon 0.05."""
     env = Sc2Config(map=map_name).build(BATCH, 1)
@@ -93,24 +79,11 @@ def play(map_name: str, count: int, first: int, checkpoint: str | None) -> Battl
         agent.learner.load_state_dict(checkpoints.load(folder, only=["learner"])["learner"])
         progress = Progress(t_env=10**9)
     runner = EpisodeRunner(env, agent.layout, CPU, Stopwatch())
-    rng = torch.Generator().manual_seed(first)
-    batches = []
-    for start in range(first, first + count, BATCH):
-        seeds = np.arange(start, min(start + BATCH, first + count), dtype=np.uint64)
-        behaviour = Behaviour(agent.actor, progress, rng)
-        batches.append(runner.play(behaviour, seeds).batch.map(torch.clone))
+    behaviour = Behaviour(agent.actor, progress, torch.Generator().manual_seed(first))
+    seeds = np.arange(first, first + count, dtype=np.uint64)
+    battles = play_battles(runner, behaviour, seeds, GAMMA)
     env.close()
-    return gathered(batches)
-
-
-def gathered(batches: list[EpisodeBatch]) -> Battles:
-    """All battles as one batch."""
-    whole = joined(batches)
-    battle, slot = whole.slots_filled.nonzero(as_tuple=True)
-    returns = returns_to_go(whole.reward[..., 0].numpy(), whole.filled[..., 0].numpy(), GAMMA)
-    return Battles(
-        whole, whole.state[battle, slot], slot, battle, torch.from_numpy(returns)[battle, slot]
-    )
+    return battles
 
 
 def r_squared(codes: Tensor, train: Battles, held_codes: Tensor, held: Battles) -> float:
@@ -119,20 +92,13 @@ def r_squared(codes: Tensor, train: Battles, held_codes: Tensor, held: Battles) 
     count = torch.bincount(codes, minlength=most)
     total = torch.zeros(most, dtype=torch.float64).index_add_(0, codes, train.returns)
     means = torch.where(count > 0, total / count.clamp(min=1), train.returns.mean())
-    error = (held.returns - means[held_codes]).square().mean()
-    return float(1 - error / held.returns.var(unbiased=False))
-
-
-def perplexity(codes: Tensor, count: int) -> float:
-    """Exp of the entropy of the codes' shares."""
-    share = torch.bincount(codes, minlength=count).double() / len(codes)
-    return float(torch.special.entr(share).sum().exp())
+    return float(explained_variance(held.returns, means[held_codes]))
 
 
 def changes(codes: Tensor, held: Battles) -> float:
     """Changes of the code in a mean battle."""
     same = held.battle[1:] == held.battle[:-1]
-    return float(((codes[1:] != codes[:-1]) & same).sum()) / held.batch.size
+    return float(((codes[1:] != codes[:-1]) & same).sum()) / held.count
 
 
 def train_one(
@@ -144,17 +110,16 @@ def train_one(
     coverage = options.pop("coverage", "timestep")
     config = replace(CodebookConfig(size=size), **{**PUBLISHED, **options})
     quantizer = VectorQuantizer(train.states.shape[1], size, config.dim, config.hidden_dim)
-    limit = max(train.batch.steps, held.batch.steps) + 1
+    limit = int(max(train.slot.max(), held.slot.max())) + 1
     learner = VqLearner(quantizer, config, coverage, limit, seed)
     found = []
-    for update in range(1, stops[-1] + 1):
-        states, slot, slots = train.rows(torch.randperm(TRAIN)[:BATCH])
-        learner.step(states, slot, slots)
-        if update in stops:
-            with torch.no_grad():
-                quantized, codes = quantizer.quantize(quantizer.encoder(held.states))
-                error = (quantizer.decoder(quantized) - held.states).square().mean()
-            found.append((perplexity(codes, size), float(error)))
+    for before, stop in pairwise([0, *stops]):
+        parts = train.states, train.slot, train.battle
+        train_alone(learner, *parts, stop - before, BATCH, torch.default_generator)
+        with torch.no_grad():
+            quantized, codes = quantizer.quantize(quantizer.encoder(held.states))
+            error = (quantizer.decoder(quantized) - held.states).square().mean()
+        found.append((float(perplexity(shares(codes, size))), float(error)))
     score = r_squared(quantizer.encode(train.states), train, codes, held)
     return found, score, changes(codes, held)
 

@@ -1,9 +1,11 @@
-"""Discounted rewards-to-go of whole episodes."""
+"""Discounted rewards-to-go of whole episodes, and how much of them an estimate explains."""
 
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from marl.compiled.jit import released
 
@@ -19,6 +21,16 @@ def returns_to_go(
     returns = np.zeros((reward.shape[0], reward.shape[1] + 1))
     _sum_back(np.ascontiguousarray(reward), np.ascontiguousarray(filled), gamma, returns)
     return returns
+
+
+def explained_variance(found: Tensor, expected: Tensor) -> Tensor:
+    """R^2: share of the variance of what was found that is explained; below 0 if worse than none.
+
+    found, expected: [N].
+    """
+    error = (found - expected).square().mean()
+    spread = found.var(unbiased=False).clamp(min=torch.finfo(found.dtype).tiny)
+    return 1.0 - error / spread
 
 
 @released

@@ -33,8 +33,7 @@ def main(argv: Sequence[str], execute: Callable[[Plan, Mapping[str, object]], No
         if arguments.command in TOOLS:
             return run_tool(arguments)
         plan = make_plan(arguments)
-        if plan.command != "print_config" and needs_compiling(plan):
-            print("compiling the battle engine: a few minutes, once on a machine", file=sys.stderr)
+        say_if_compiling(plan)
         execute(plan, arguments.options)
     except UserError as error:
         if {"-d", "--debug"} & set(argv):
@@ -69,10 +68,24 @@ def run_tool(arguments: Arguments) -> int:
     if arguments.command == "plot":
         from marl.plots import command as plots
 
-        return plots.run(arguments.updates)
+        return plots.run(arguments.updates, recorded)
     from marl.watch import command as watch
 
     return watch.run(arguments.updates)
+
+
+def recorded(folder: str) -> Plan:
+    """The plan to play what the run in that folder learnt, on the CPU."""
+    updates: dict[str, object] = {"checkpoint": folder, "device": "cpu"}
+    plan = make_plan(Arguments("evaluate", None, None, updates, {}))
+    say_if_compiling(plan)
+    return plan
+
+
+def say_if_compiling(plan: Plan) -> None:
+    """Announce minutes of silence, where they come."""
+    if plan.command != "print_config" and needs_compiling(plan):
+        print("compiling the battle engine: a few minutes, once on a machine", file=sys.stderr)
 
 
 def needs_compiling(plan: Plan) -> bool:
@@ -100,7 +113,8 @@ commands
   reproduce     run a campaign of trainings: `reproduce with suite=smoke` (configs/suites/); what is
                 finished keeps a summary in docs/results/, so that work adds up
   plot          learning curves of several seeds with intervals, and the statistics that compare
-                algorithms: `plot with runs=smoke` or runs=<results folder> (docs/plots.md)
+                algorithms: `plot with runs=smoke` or runs=<results folder> (docs/plots.md);
+                LAGMA's codes, their values and use: `plot with kind=codebook run=<run folder>`
   doctor        check this machine: list faults, missing packages and what to do;
                 `with install_engine_as_sc2=<folder>` lets the game's clients play on the engine
 

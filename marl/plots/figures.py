@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,17 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from marl.plots.results import Duel, Line
 from marl.plots.sections import Section
+from marl.plots.sheet import finish
 from marl.plots.statistics import Estimate
 from marl.plots.style import RC, Look
 from marl.plots.tables import TIMES, in_units
 
 COLUMNS = 3
 PANEL = (3.2, 2.5)  # inches
-LETTERS = 15  # of a caption, in an inch
 MARKS = 6  # on a line
 BAND = 0.18  # opacity
 ROW = 0.22  # inches, of a pair of groups
 MAX_PAIRS = 30  # of one panel
-NO_DATES: dict[str, dict[str, Any]] = {"png": {}, "pdf": {"CreationDate": None}}
 
 
 class Sheet:
@@ -50,15 +48,8 @@ class Sheet:
 
     def close(self, stem: Path, looks: dict[str, Look], caption: Sequence[str]) -> None:
         """Put legend and caption below, and write <stem>.png and <stem>.pdf."""
-        width = int(self.figure.get_figwidth() * LETTERS)
         handles = [_sample(label, look) for label, look in looks.items()]
-        columns = max(1, min(len(handles), width // (max(map(len, looks), default=0) + 8)))
-        text = "\n".join(textwrap.fill(line, width) for line in caption)
-        self.figure.legend(
-            handles=handles, loc="outside lower center", ncols=columns, title=text or None
-        )
-        for kind, metadata in NO_DATES.items():
-            self.figure.savefig(stem.with_suffix(f".{kind}"), metadata=metadata)
+        finish(self.figure, stem, handles, caption)
 
 
 def draw_curves(

@@ -51,10 +51,7 @@ def trial_of_run(folder: Path) -> Trial:
     if not (folder / CONFIG).is_file():
         raise UserError(f"{folder}: there is no {CONFIG} beside {METRICS}; leave this folder out")
     values, _ = read_config(folder)
-    try:
-        points = read_metrics(folder / METRICS) if (folder / METRICS).is_file() else []
-    except ValueError as error:
-        raise UserError(f"{folder / METRICS}: a line is no JSON ({error})") from None
+    points = points_of(folder)
     return _trial(
         str(folder),
         {
@@ -68,6 +65,15 @@ def trial_of_run(folder: Path) -> Trial:
             "tests": curves_of_tests(points),
         },
     )
+
+
+def points_of(folder: Path) -> list[dict[str, float]]:
+    """All that a run has logged, in order; nothing where it has not begun to."""
+    path = folder / METRICS
+    try:
+        return read_metrics(path) if path.is_file() else []
+    except ValueError as error:
+        raise UserError(f"{path}: a line is no JSON ({error})") from None
 
 
 def trial_of_summary(path: Path) -> Trial:

@@ -26,7 +26,16 @@ def play(
     The rollouts' batches are views of one memory: only the last one is still whole.
     keep: is given each one, and its seeds, while it is.
     """
-    behaviour = Behaviour(actor, greedy=True, clock=clock)
+    return play_as(player, Behaviour(actor, greedy=True, clock=clock), seeds, keep)
+
+
+def play_as(
+    player: EpisodePlayer,
+    behaviour: Behaviour,
+    seeds: NDArray[np.uint64],
+    keep: Keep | None = None,
+) -> list[Rollout]:
+    """One episode per seed, E at a time, greedy or exploring. keep: as in `play`."""
     rollouts, left, size = [], seeds, player.env.num_envs
     while len(left):
         some = left[:size]

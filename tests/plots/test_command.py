@@ -17,7 +17,7 @@ from marl.cli.main import main
 from marl.cli.resolve import make_plan
 from marl.config.files import ROOT
 from marl.config.schema import split_parse
-from marl.plots.command import PlotConfig
+from marl.plots.comparison import CurvesConfig
 from marl.plots.figures import MAX_PAIRS
 from marl.plots.style import KNOWN, looks
 
@@ -226,10 +226,12 @@ def test_the_example_of_the_readme_is_a_suite_and_two_commands(tmp_path):
     commands = re.findall(r"^python run\.py (.*compare\.yaml)$", text, re.M)
     parsed = [split(command.split()) for command in commands]
     assert [one.command for one in parsed] == ["reproduce", "plot"]
-    for one, kind in zip(parsed, (ReproduceConfig, PlotConfig), strict=True):
+    for one, kind in zip(parsed, (ReproduceConfig, CurvesConfig), strict=True):
         split_parse(one.updates, {"config": kind})
 
 
 def test_help_names_the_command(capsys):
     assert main(["--help"], lambda plan, options: None) == 0
-    assert "plot with runs=smoke" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "plot with runs=smoke" in out
+    assert "plot with kind=codebook run=" in out

@@ -41,9 +41,10 @@ from marl.intrinsic.lagma.trajectories import WalkRules, empty_lists, walk
 from marl.intrinsic.schedule import EpisodeInterval
 from marl.protocols import Channels, Metrics, Progress, State
 from marl.quantizers.coverage import Coverage
+from marl.quantizers.usage import perplexity, shares
 from marl.quantizers.vq import CodebookConfig, VectorQuantizer
 from marl.quantizers.vq_learner import VqLearner
-from marl.returns import returns_to_go
+from marl.returns import explained_variance, returns_to_go
 from marl.spec import EnvSpec
 
 Padding = Literal["masked", "included"]
@@ -183,9 +184,11 @@ class LatentGoalBonus:
         else:
             bonus = torch.zeros_like(bootstrap)
         steps = batch.filled.sum()
+        share = shares(codes[used], self.vq.quantizer.n_codes)  # [K]
         return bonus, {
             **self.vq_metrics,
-            **_usage(codes[used], self.vq.quantizer.n_codes),
+            "codebook_usage": (share > 0).float().mean(),
+            "codebook_perplexity": perplexity(share),
             "code_value_mean": batch.reward.new_tensor(_mean(means[self.values.known])),
             "trajectories_held": batch.reward.new_tensor(self.lists.size.sum()),
             "intrinsic_weight": batch.reward.new_tensor(self.calibration.share),
@@ -204,7 +207,7 @@ class LatentGoalBonus:
         """
         codes = self.vq.quantizer.encode(batch.state).cpu().numpy()  # [1,T+1]
         means = self.code_values()
-        code_values = np.where(self.values.known, means, np.nan)  # [K]
+        code_values = self.known_values()
         paid, uniforms = self._would_pay(batch, codes)
         after = torch.from_numpy(codes[:, 1:]).to(bootstrap.device)
         expected = self._expected(bootstrap, after, batch.filled)  # [1,T,G]
@@ -240,10 +243,7 @@ class LatentGoalBonus:
             metrics["paid_value"] = bootstrap.mean(-1)[paid].mean()
             metrics["paid_return"] = returns[:, 1:][paid].mean()
         if known.any():
-            found = returns[known]
-            error = (found - value[known]).square().mean()
-            spread = found.var(unbiased=False).clamp(min=torch.finfo(found.dtype).tiny)
-            metrics["code_return_r2"] = 1.0 - error / spread
+            metrics["code_return_r2"] = explained_variance(returns[known], value[known])
         return metrics
 
     def _would_pay(
@@ -280,6 +280,10 @@ class LatentGoalBonus:
         if self.config.spread == 0.0:
             return self.values.means()
         return self.values.means() - self.config.spread * self.values.deviations()
+
+    def known_values(self) -> NDArray[np.float64]:
+        """C_q of every code, [K]; NaN where nothing is known."""
+        return np.where(self.values.known, self.code_values(), np.nan)
 
     def _used_slots(self, batch: EpisodeBatch) -> Tensor:
         """Slots that anything is learnt from, [B,T+1] bool."""
@@ -386,15 +390,6 @@ class LatentGoalBonus:
         self.rng.set_state(state["rng"].cpu())
         self.has_returns = state["has_returns"]
         self.vq_metrics = dict(state["vq_metrics"])
-
-
-def _usage(codes: Tensor, n_codes: int) -> Metrics:
-    """Share of the codes that occur, and exp of the entropy of their shares. codes: [N]."""
-    share = torch.bincount(codes, minlength=n_codes).float() / max(1, codes.numel())  # [K]
-    return {
-        "codebook_usage": (share > 0).float().mean(),
-        "codebook_perplexity": torch.special.entr(share).sum().exp(),
-    }
 
 
 def _mean(values: NDArray[np.float64]) -> float:

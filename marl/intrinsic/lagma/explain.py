@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from marl.intrinsic.lagma.trajectories import Lists, WalkRules, draw
+from marl.quantizers.plane import main_plane
 
 
 def references(
@@ -34,8 +34,5 @@ def code_map(codebook: Tensor, code_values: NDArray[np.float64]) -> dict[str, ND
 
     codebook [K,D]; code_values [K].
     """
-    centred = (codebook - codebook.mean(0)).double().cpu()
-    axes = torch.linalg.svd(centred, full_matrices=False).Vh[:2]  # [2,D] or [1,D]
-    plane = (centred @ axes.T).numpy()
-    second = plane[:, 1] if plane.shape[1] > 1 else np.zeros(len(plane))
-    return {"code_x": plane[:, 0].copy(), "code_y": second.copy(), "code_value": code_values}
+    places = main_plane(codebook).project(codebook.detach().cpu()).numpy()  # [K,2]
+    return {"code_x": places[:, 0].copy(), "code_y": places[:, 1].copy(), "code_value": code_values}

@@ -1,0 +1,1 @@
+"""LAGMA's own pictures: the codebook of one run, its use, and what its codes are worth."""
