@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from marl.batch import EpisodeBatch
 from marl.compiled.jit import released
 
 
@@ -21,6 +22,12 @@ def returns_to_go(
     returns = np.zeros((reward.shape[0], reward.shape[1] + 1))
     _sum_back(np.ascontiguousarray(reward), np.ascontiguousarray(filled), gamma, returns)
     return returns
+
+
+def returns_of(batch: EpisodeBatch, gamma: float) -> NDArray[np.float64]:
+    """`returns_to_go` of a batch, [B,T+1], on the CPU."""
+    reward, filled = batch.reward[..., 0].cpu().numpy(), batch.filled[..., 0].cpu().numpy()
+    return returns_to_go(reward, filled, gamma)
 
 
 def explained_variance(found: Tensor, expected: Tensor) -> Tensor:

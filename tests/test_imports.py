@@ -31,9 +31,9 @@ ORDER = [
     {"intrinsic", "learners", "scripted"},
     {"buffers", "controllers", "envs", "log", "quantizers", "runners"},
     {"nets"},
-    {"protocols"},
+    {"protocols", "returns"},
     {"batch"},
-    {"config", "engine", "returns"},
+    {"config", "engine"},
     {"compiled"},
     {"errors", "seeding", "spec"},
 ]

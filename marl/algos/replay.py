@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from marl.algos.agent import Agent, Needed
 from marl.batch import layout_of
 from marl.buffers.episodes import BufferConfig
-from marl.buffers.kinds import ReplayConfig
-from marl.buffers.samplers import EpisodeSamplerConfig, SamplerConfig
+from marl.buffers.kinds import ReplayConfig, SamplerConfig
+from marl.buffers.samplers import EpisodeSamplerConfig
 from marl.intrinsic.config import BonusConfig
 from marl.intrinsic.none import NoBonusConfig
 from marl.protocols import Actor, IntrinsicReward, Learner

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from marl.batch import Column, EpisodeBatch, goal_columns
+from marl.buffers.samplers import StepsNeeded
 from marl.config.schema import option
 from marl.errors import ConfigError, UserError
 from marl.protocols import BATCH, Buffer, Samples
@@ -27,7 +28,7 @@ Strategy = Literal["future", "final"]
 
 
 @dataclass(frozen=True)
-class HindsightSamplerConfig:
+class HindsightSamplerConfig(StepsNeeded):
     """Single steps of whole episodes, most of them with a goal that was achieved later."""
 
     kind: ClassVar[str] = "hindsight"
@@ -37,16 +38,6 @@ class HindsightSamplerConfig:
     start: int = option(0, low=0)  # steps that must be stored before the first update
     future: float = option(4.0, low=0.0)  # k, steps with another goal for each that keeps its own
     strategy: Strategy = "future"  # the goal: of any later slot, or of the episode's final one
-
-    @property
-    def episodes_needed(self) -> int:
-        """Episodes that must be stored before the first update."""
-        return 1
-
-    @property
-    def steps_needed(self) -> int:
-        """Steps that must be stored before the first update."""
-        return max(self.start, self.batch_size)
 
     def check(self, spec: EnvSpec, whole: bool, kinds: str) -> None:
         """ConfigError where there are no goals, or none that come later. whole: rows are."""

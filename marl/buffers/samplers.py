@@ -9,7 +9,6 @@ from typing import ClassVar
 import torch
 
 from marl.batch import Column
-from marl.buffers.hindsight import HindsightSamplerConfig
 from marl.config.schema import option
 from marl.errors import ConfigError
 from marl.protocols import BATCH, Buffer, Sampler, Samples
@@ -48,15 +47,11 @@ class EpisodeSamplerConfig:
         return WholeEpisodes(self.batch_size, self.start)
 
 
-@dataclass(frozen=True)
-class SliceSamplerConfig:
-    """Slices of episodes, every stored step as often the first of one as any other."""
+class StepsNeeded:
+    """What a sampler of `batch_size` stored steps needs before the first update."""
 
-    kind: ClassVar[str] = "slices"
-    whole_episodes: ClassVar[bool] = False
-    batch_size: int = option(32, low=1)  # slices
-    length: int = option(1, low=1)  # steps of a slice; 1 = transitions
-    start: int = option(0, low=0)  # steps that must be stored before the first update
+    batch_size: int
+    start: int
 
     @property
     def episodes_needed(self) -> int:
@@ -67,6 +62,17 @@ class SliceSamplerConfig:
     def steps_needed(self) -> int:
         """Steps that must be stored before the first update."""
         return max(self.start, self.batch_size)
+
+
+@dataclass(frozen=True)
+class SliceSamplerConfig(StepsNeeded):
+    """Slices of episodes, every stored step as often the first of one as any other."""
+
+    kind: ClassVar[str] = "slices"
+    whole_episodes: ClassVar[bool] = False
+    batch_size: int = option(32, low=1)  # slices
+    length: int = option(1, low=1)  # steps of a slice; 1 = transitions
+    start: int = option(0, low=0)  # steps that must be stored before the first update
 
     @property
     def single_steps(self) -> bool:
@@ -83,9 +89,6 @@ class SliceSamplerConfig:
 
     def build(self, spec: EnvSpec) -> Slices:
         return Slices(self.batch_size, self.length, self.start)
-
-
-SamplerConfig = EpisodeSamplerConfig | SliceSamplerConfig | HindsightSamplerConfig
 
 
 class WholeEpisodes:

@@ -136,12 +136,15 @@ class Campaign:
                 self.finish(training.place)
         self.running.clear()
 
-    def speed(self) -> float:
-        """Environment steps a second of one process, as far as known."""
+    def speed(self, steps_now: Sequence[int]) -> float:
+        """Environment steps a second of one process, as far as known.
+
+        steps_now: of each running training.
+        """
         steps = sum(place.t_max for place in self.places if place.job.name in self.seconds)
         seconds = sum(self.seconds.values())
-        for training in self.running:
-            steps += max(0, training.place.steps() - training.first_step)
+        for training, now in zip(self.running, steps_now, strict=True):
+            steps += max(0, now - training.first_step)
             seconds += time.monotonic() - training.started
         return steps / seconds if steps and seconds else GUESSED_SPEED
 
@@ -153,7 +156,8 @@ class Campaign:
         missing = sum(place.t_max for place in left) + sum(
             place.t_max - steps for place, steps in now
         )
-        end = datetime.now() + timedelta(seconds=missing / self.speed() / processes)
+        speed = self.speed([steps for _, steps in now])
+        end = datetime.now() + timedelta(seconds=missing / speed / processes)
         line = f"{done} of {len(self.places)} done, {len(now)} running, {len(left)} left"
         if self.failed:
             line += f", {len(self.failed)} failed"
@@ -177,7 +181,6 @@ def differences(recorded: Mapping[str, object], present: Mapping[str, object]) -
 
     An option that came later is not one: its default is what there was before.
     """
-    assert isinstance(recorded, Mapping)
     found = [
         f"{key}: {recorded[key]} -> {value}"
         for key, value in present.items()

@@ -99,29 +99,34 @@ _add_tile, _add_row = _tile(ROWS, adds=True), _tile(1, adds=True)
 
 
 @released
+def _cover(left: Floats, start: int, rows: int, panels: Floats, out: Floats, adds: bool) -> None:
+    """All tiles of the product: whole ones, and single rows for what is left."""
+    for panel in range(len(panels)):
+        row = 0
+        while row + ROWS <= rows:
+            if adds:
+                _add_tile(left, start + row, panels, panel, out, row)
+            else:
+                _set_tile(left, start + row, panels, panel, out, row)
+            row += ROWS
+        while row < rows:
+            if adds:
+                _add_row(left, start + row, panels, panel, out, row)
+            else:
+                _set_row(left, start + row, panels, panel, out, row)
+            row += 1
+
+
+@released
 def product(left: Floats, start: int, rows: int, panels: Floats, out: Floats) -> None:
     """out[:rows] = left[start:start + rows] @ right.
 
     left [*,K], panels: of right [K,N], out [*,panels * PANEL].
     """
-    for panel in range(len(panels)):
-        row = 0
-        while row + ROWS <= rows:
-            _set_tile(left, start + row, panels, panel, out, row)
-            row += ROWS
-        while row < rows:
-            _set_row(left, start + row, panels, panel, out, row)
-            row += 1
+    _cover(left, start, rows, panels, out, False)
 
 
 @released
 def add_product(left: Floats, start: int, rows: int, panels: Floats, out: Floats) -> None:
     """out[:rows] += left[start:start + rows] @ right; shapes as in `product`."""
-    for panel in range(len(panels)):
-        row = 0
-        while row + ROWS <= rows:
-            _add_tile(left, start + row, panels, panel, out, row)
-            row += ROWS
-        while row < rows:
-            _add_row(left, start + row, panels, panel, out, row)
-            row += 1
+    _cover(left, start, rows, panels, out, True)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.config.schema import option
+from marl.envs.running import rows_to_start
 from marl.protocols import Observation, Step
 from marl.spec import Action, Continuous, Discrete, EnvSpec
 
@@ -98,10 +99,7 @@ class GoalTask:
         return self.achieves(achieved, goal)
 
     def reset(self, seeds: NDArray[np.uint64], rows: NDArray[np.int64] | None = None) -> None:
-        if rows is None:
-            rows = np.arange(len(seeds))
-            self._running[:] = False
-        self._running[rows] = True
+        rows = rows_to_start(self._running, seeds, rows)
         self._steps[rows] = 0
         self._success[rows] = 0.0
         for row, seed in zip(rows.tolist(), seeds, strict=True):

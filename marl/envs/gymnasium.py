@@ -20,6 +20,7 @@ from gymnasium.spaces import Box, Space
 from numpy.typing import NDArray
 
 from marl.config.schema import option
+from marl.envs.running import rows_to_start
 from marl.errors import EnvError
 from marl.protocols import Observation, Step, Table
 from marl.spec import Action, Continuous, Discrete, EnvSpec
@@ -100,10 +101,7 @@ class GymnasiumEnv:
         self._obs[i, 0] = self._encode(obs)
 
     def reset(self, seeds: NDArray[np.uint64], rows: NDArray[np.int64] | None = None) -> None:
-        if rows is None:
-            rows = np.arange(len(seeds))
-            self._running[:] = False
-        self._running[rows] = True
+        rows = rows_to_start(self._running, seeds, rows)
         self._over[rows] = False
         for i, seed in zip(rows.tolist(), seeds, strict=True):
             self._show(i, *self._envs[i].reset(seed=int(seed)))

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from marl.envs.running import rows_to_start
 from marl.protocols import Observation, Step, Table
 from marl.spec import Discrete, EnvSpec
 
@@ -89,10 +90,7 @@ class TableGame:
         self._avail = np.ones((num_envs, n_agents, n_actions), dtype=np.bool_)  # [E,A,U]
 
     def reset(self, seeds: NDArray[np.uint64], rows: NDArray[np.int64] | None = None) -> None:
-        if rows is None:
-            rows = np.arange(len(seeds))
-            self._running[:] = False
-        self._running[rows] = True
+        rows = rows_to_start(self._running, seeds, rows)
         self._table[rows] = 0
         self._returns[rows] = 0.0
 

@@ -17,6 +17,7 @@ from pettingzoo import ParallelEnv
 from marl.config.schema import option, parse
 from marl.engine.facts.scenario import load_scenario
 from marl.envs.gymnasium import discrete_actions, encoder
+from marl.envs.running import rows_to_start
 from marl.envs.smac import Sc2Config
 from marl.errors import EnvError
 from marl.protocols import Observation, Step, VecEnv
@@ -248,10 +249,7 @@ class PettingZooEnv:
         self._avail[..., 0] = True  # never started: as if all had left
 
     def reset(self, seeds: NDArray[np.uint64], rows: NDArray[np.int64] | None = None) -> None:
-        if rows is None:
-            rows = np.arange(len(seeds))
-            self._running[:] = False
-        self._running[rows] = True
+        rows = rows_to_start(self._running, seeds, rows)
         self._steps[rows] = 0
         for e, seed in zip(rows.tolist(), seeds, strict=True):
             observations, _ = self._envs[e].reset(seed=int(seed))

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from marl.batch import EpisodeBatch
 from marl.config.schema import option
 from marl.controllers.exploration import greedy_actions
-from marl.controllers.shared import SharedController
+from marl.controllers.shared import Reading, SharedController
 from marl.learners.optimizers import OptimizerConfig, RmspropConfig
 from marl.learners.targets import lambda_targets, masked_mean, taken
 from marl.nets.threads import shared
@@ -37,7 +37,7 @@ from marl.protocols import (
     Samples,
     State,
 )
-from marl.returns import returns_to_go
+from marl.returns import returns_of
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,13 @@ class QLearner:
         [B,T,G] each, zero in the padding, of which nothing is computed.
         """
         reading = self.controller.read(batch)
+        return self._estimate(batch, reading, self.controller.outputs_of(reading))
+
+    def _estimate(
+        self, batch: EpisodeBatch, reading: Reading, values: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """As `estimate`; values [P,A,U]: the online network's of all real slots."""
         steps = reading.packed.steps()  # N real ones
-        values = self.controller.outputs_of(reading)  # [P,A,U], of all real slots
         chosen = taken(steps.before(values), steps.pack(batch.actions))  # [N,A]
         joint = self.mixer(chosen, steps.pack(batch.state))  # [N,G]
         with torch.no_grad():
@@ -129,10 +134,11 @@ class QLearner:
         q [T+1,A,U], NaN where an action is not available; q_total [T], of the actions taken (with
         independent agents their mean).
         """
-        values = self.controller.unroll(batch)  # [1,T+1,A,U]
-        joint, bootstrap = self.estimate(batch)  # [1,T,G] each
+        reading = self.controller.read(batch)
+        values = self.controller.outputs_of(reading)  # [P,A,U]
+        joint, bootstrap = self._estimate(batch, reading, values)  # [1,T,G] each
         channels = {
-            "q": values.masked_fill(~batch.avail, torch.nan)[0],
+            "q": reading.packed.unpack(values).masked_fill(~batch.avail, torch.nan)[0],
             "q_total": joint.mean(-1)[0],
         }
         if isinstance(self.bonus, ExplainableBonus):
@@ -146,12 +152,7 @@ class QLearner:
         Of an episode that a limit cut off the rest is not known: counted as nothing.
         """
         joint, bootstrap = self.estimate(batch)  # [B,T,G] each
-        found = returns_to_go(
-            batch.reward[..., 0].cpu().numpy(),
-            batch.filled[..., 0].cpu().numpy(),
-            self.config.gamma,
-        )
-        returns = torch.from_numpy(found).to(joint)  # [B,T+1]
+        returns = torch.from_numpy(returns_of(batch, self.config.gamma)).to(joint)  # [B,T+1]
         error = joint - returns[:, :-1, None]
         metrics = {
             "value_bias": masked_mean(error, batch.filled),

@@ -8,10 +8,9 @@ sequence).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 
 class Packed:
@@ -25,7 +24,7 @@ class Packed:
         self.column, place = runs.nonzero(as_tuple=True)  # [P] each
         self.row = order[place]
         self._place = place
-        rows_at = runs.sum(1)
+        self._rows_at = rows_at = runs.sum(1)  # [T]
         self._starts = rows_at.cumsum(0) - rows_at  # [T], of each column's rows
         self.sizes = rows_at[rows_at > 0].cpu()  # [T'] rows at each column, up to the longest
 
@@ -41,13 +40,6 @@ class Packed:
         """The steps between slots, where the columns are slots."""
         return Steps(self)
 
-    def map(self, function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
-        """function(*tensors) at the real columns, zero elsewhere: [B,T,...].
-
-        tensors: [B,T,...] each; function sees [P,...] of them.
-        """
-        return self.unpack(function(*(self.pack(tensor) for tensor in tensors)))
-
 
 class Steps:
     """The real steps of packed slots, N of them, with the slots before and after each."""
@@ -56,10 +48,9 @@ class Steps:
         rows, columns = slots.shape
         self.shape = (rows, columns - 1)
         place, starts = slots._place, slots._starts
-        width = torch.zeros(columns + 1, dtype=torch.int64, device=place.device)
-        width[: len(slots.sizes)] = slots.sizes.to(place.device)
+        rows_after = pad(slots._rows_at[1:], (0, 1))  # [T], at the column after each
         # Slot t + 1 holds the first of slot t's rows, in the same order.
-        followed = place < width[slots.column + 1]
+        followed = place < rows_after[slots.column]
         self._before = followed.nonzero()[:, 0]  # [N], positions among the packed slots
         self.row, self.column = slots.row[self._before], slots.column[self._before]
         self._after = starts[self.column + 1] + place[self._before]

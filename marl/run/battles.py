@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from marl.protocols import Behaviour, EpisodePlayer, Rollout
-from marl.returns import returns_to_go
+from marl.returns import returns_of
 from marl.runners.evaluation import play_as
 
 
@@ -49,15 +49,12 @@ def _battles_of(rollout: Rollout, gamma: float) -> Battles:
     """Those of one rollout, copied."""
     batch = rollout.batch
     battle, slot = batch.slots_filled.nonzero(as_tuple=True)  # [N] each
-    found = returns_to_go(
-        batch.reward[..., 0].cpu().numpy(), batch.filled[..., 0].cpu().numpy(), gamma
-    )
     won = rollout.outcomes.get("battle_won", np.zeros(batch.size))
     return Battles(
         batch.state[battle, slot].cpu(),
         slot.cpu(),
         battle.cpu(),
-        torch.from_numpy(found)[battle, slot],
+        torch.from_numpy(returns_of(batch, gamma))[battle, slot],
         (slot == batch.lengths[battle]).cpu(),
         torch.from_numpy(won > 0),
     )

@@ -22,7 +22,8 @@ def test_columns_lie_by_time_and_the_longest_row_first():
 
 def test_function_is_applied_inside_and_zero_stands_outside():
     ones = torch.ones(2, 4, 3)
-    result = Packed(torch.tensor([1, 4]), 4).map(torch.add, ones, ones)
+    packed = Packed(torch.tensor([1, 4]), 4)
+    result = packed.unpack(packed.pack(ones) + packed.pack(ones))
     assert result[0].tolist() == [[2.0] * 3] + [[0.0] * 3] * 3
     assert result[1].tolist() == [[2.0] * 3] * 4
 
@@ -42,11 +43,12 @@ def scaled(values: Tensor, weights: Tensor) -> Tensor:
 
 @settings(deadline=None, max_examples=30, derandomize=True)
 @given(row_lengths)
-def test_map_is_the_loop_over_the_rows_gradients_too(lengths):
+def test_work_on_packed_columns_is_the_loop_over_the_rows_gradients_too(lengths):
     torch.manual_seed(0)
     values, weights = torch.rand(2, len(lengths), COLUMNS, 3, dtype=torch.float64)
     values.requires_grad_()
-    result = Packed(torch.tensor(lengths), COLUMNS).map(scaled, values, weights)
+    packed = Packed(torch.tensor(lengths), COLUMNS)
+    result = packed.unpack(scaled(packed.pack(values), packed.pack(weights)))
     expected = torch.zeros_like(result)
     for row, end in enumerate(lengths):
         expected[row, :end] = scaled(values[row, :end], weights[row, :end])

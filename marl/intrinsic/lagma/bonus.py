@@ -44,7 +44,7 @@ from marl.quantizers.coverage import Coverage
 from marl.quantizers.usage import perplexity, shares
 from marl.quantizers.vq import CodebookConfig, VectorQuantizer
 from marl.quantizers.vq_learner import VqLearner
-from marl.returns import explained_variance, returns_to_go
+from marl.returns import explained_variance, returns_of
 from marl.spec import EnvSpec
 
 Padding = Literal["masked", "included"]
@@ -162,9 +162,7 @@ class LatentGoalBonus:
         used = self._used_slots(batch)  # [B,T+1]
         codes = self._codes(batch, used, progress)  # [B,T+1]
         table = codes.cpu().numpy()
-        returns = returns_to_go(
-            batch.reward[..., 0].cpu().numpy(), batch.filled[..., 0].cpu().numpy(), self.gamma
-        )
+        returns = returns_of(batch, self.gamma)
         warm = self.vq.upkeep.steps >= self.config.warmup and progress.t_env >= self.config.start
         if self.value_schedule.due(progress) and warm:
             self._keep_returns(batch, used, table, returns, progress)

@@ -18,8 +18,8 @@ import torch
 
 from marl.algos.agent import Agent
 from marl.algos.replay import ReplayRecipeConfig
-from marl.buffers.kinds import ReplayConfig
-from marl.buffers.samplers import SamplerConfig, SliceSamplerConfig
+from marl.buffers.kinds import ReplayConfig, SamplerConfig
+from marl.buffers.samplers import SliceSamplerConfig
 from marl.buffers.transitions import TransitionBufferConfig
 from marl.controllers.noise import DeterministicPolicy, NoiseConfig, NoisyActor
 from marl.errors import ConfigError

@@ -26,8 +26,8 @@ from dataclasses import dataclass
 
 from marl.algos.iql import IqlConfig
 from marl.buffers.episodes import BufferConfig
-from marl.buffers.kinds import ReplayConfig
-from marl.buffers.samplers import SamplerConfig, SliceSamplerConfig
+from marl.buffers.kinds import ReplayConfig, SamplerConfig
+from marl.buffers.samplers import SliceSamplerConfig
 from marl.controllers.exploration import EpsilonConfig
 from marl.learners.optimizers import AdamConfig
 from marl.learners.q import QLearnerConfig
