@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from marl.compiled.jit import released
-from marl.compiled.lanes import LANES, VECTOR, WORD, Lanes, Row, ir
+from marl.compiled.lanes import LANES, VECTOR, WORD, Lanes, Row
 
 Floats = NDArray[np.float32]
 
@@ -45,6 +45,14 @@ def panels_of(right: Floats) -> Floats:
 def room_for(rows: int, panels: Floats) -> Floats:
     """Where a product of so many rows finds room, zeros [rows,C * panel]."""
     return np.zeros((rows, panels.shape[0] * panels.shape[2]), dtype=np.float32)
+
+
+def with_bias(weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
+    """Panels of weight [N,K] transposed, and bias [N] as `product` adds it: of a linear layer."""
+    panels = panels_of(weight.T)
+    padded = room_for(1, panels)
+    padded[0, : len(bias)] = bias
+    return panels, padded
 
 
 def _summed(builder: Any, first: Registers, depth: Any, term: Term) -> Registers:
@@ -165,9 +173,7 @@ _outer_narrow, _outer_narrow_row = _outer_tile(OUTER_ROWS, 1), _outer_tile(1, 1)
 
 
 @released
-def product(
-    left: Floats, start: int, rows: int, panels: Floats, bias: Floats, out: Floats
-) -> None:
+def product(left: Floats, start: int, rows: int, panels: Floats, bias: Floats, out: Floats) -> None:
     """out[:rows] = left[start:start + rows] @ right + bias.
 
     left [*,K], panels: of right [K,N], bias [1,W], out [*,W], W the width of all panels. The last
@@ -197,9 +203,7 @@ def product(
 
 
 @released
-def add_outer(
-    left: Floats, start: int, right: Floats, begin: int, rows: int, out: Floats
-) -> None:
+def add_outer(left: Floats, start: int, right: Floats, begin: int, rows: int, out: Floats) -> None:
     """out += left[start:start + rows]^T @ right[begin:begin + rows].
 
     left [*,>=M], right [*,>=N], out [M,N], N a multiple of LANES; rows at least 1.

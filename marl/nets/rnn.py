@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import config as numba_config
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from marl.compiled.lanes import LANES
-from marl.compiled.products import Floats, panels_of, room_for
+from marl.compiled.products import panels_of, room_for, with_bias
+from marl.nets.native import gradients_wanted, serves
 from marl.nets.rnn_kernel import (
     KEPT,
     BackRoom,
@@ -24,8 +23,6 @@ from marl.nets.rnn_kernel import (
     run_back,
 )
 
-WITHOUT_COMPILER = bool(getattr(numba_config, "DISABLE_JIT", 0))  # NUMBA_DISABLE_JIT
-
 
 def unrolled(
     encoder: nn.Linear, memory: nn.GRU, head: nn.Linear, inputs: Tensor, sizes: Tensor
@@ -34,32 +31,32 @@ def unrolled(
 
     inputs [P,I], by time as in marl/nets/packed.py; sizes [T] int64, rows at each slot, on the CPU.
     """
-    on_cpu = inputs.device.type == "cpu" and inputs.dtype == torch.float32
-    if not on_cpu or memory.hidden_size % LANES or WITHOUT_COMPILER:
+    if not serves(inputs, memory.hidden_size):
         encoded = torch.relu(encoder(inputs))
         packed: PackedSequence = memory(PackedSequence(encoded, sizes))[0]
         outputs: Tensor = head(packed.data)
         return outputs
     parameters = [*encoder.parameters(), *memory.parameters(), *head.parameters()]
-    wanted = any(tensor.requires_grad for tensor in (inputs, *parameters))
-    keeps = wanted and torch.is_grad_enabled()
-    outputs = _Unrolled.apply(inputs, sizes, keeps, *parameters)
-    return outputs
+    keeps = gradients_wanted(inputs, *parameters)
+    unrolled_rows: Tensor = _Unrolled.apply(inputs, sizes, keeps, *parameters)
+    return unrolled_rows
 
 
 class _Unrolled(torch.autograd.Function):
     """See rnn_kernel. keeps: what the gradients need. Parameters as `unrolled` lists them."""
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, sizes: Tensor, keeps: bool, *parameters: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, inputs: Tensor, sizes: Tensor, keeps: bool, *parameters: Tensor
+    ) -> Tensor:
         arrays = [parameter.detach().numpy() for parameter in parameters]
         encoder, encoder_bias, gates, hidden, gates_bias, hidden_bias, head, head_bias = arrays
         rows, size, most = len(inputs), hidden.shape[1], largest_block(sizes.numpy())
         weights = Weights(
-            *_with_bias(encoder, encoder_bias),
-            *_with_bias(gates, gates_bias),
-            *_with_bias(hidden, hidden_bias),
-            *_with_bias(head, head_bias),
+            *with_bias(encoder, encoder_bias),
+            *with_bias(gates, gates_bias),
+            *with_bias(hidden, hidden_bias),
+            *with_bias(head, head_bias),
         )
         room = Room(
             room_for(most, weights.encoder),
@@ -97,12 +94,14 @@ class _Unrolled(torch.autograd.Function):
         weights = BackWeights(
             panels_of(head), back, panels_of(gates), into, room_for(1, back), room_for(1, into)
         )
+        at_once = int(sizes[0])
         room = BackRoom(
             room_for(most, weights.head),
-            *np.zeros((2, most, 3 * size), dtype=np.float32),
-            np.zeros((most, size), dtype=np.float32),
-            np.zeros((int(sizes[0]), size), dtype=np.float32),
-            room_for(int(sizes[0]), back),
+            np.empty((most, 3 * size), dtype=np.float32),
+            np.empty((most, 3 * size), dtype=np.float32),
+            np.empty((most, size), dtype=np.float32),
+            np.zeros((at_once, size), dtype=np.float32),
+            room_for(at_once, back),
             room_for(most, weights.gates),
             room_for(most, into),
         )
@@ -110,7 +109,9 @@ class _Unrolled(torch.autograd.Function):
         sums = Gradients(
             *(
                 np.zeros(of, dtype=np.float32)
-                for shape, outputs in zip(shapes, (size, 3 * size, 3 * size, len(head)), strict=True)
+                for shape, outputs in zip(
+                    shapes, (size, 3 * size, 3 * size, len(head)), strict=True
+                )
                 for of in (shape, (1, outputs))
             )
         )
@@ -139,11 +140,3 @@ class _Unrolled(torch.autograd.Function):
             sums.head_bias[0],
         )
         return (grad_inputs if asked else None, None, None, *map(torch.from_numpy, found))
-
-
-def _with_bias(weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
-    """Panels of the factor that makes a row's product with weight [N,K], and the bias to it."""
-    panels = panels_of(weight.T)
-    padded = room_for(1, panels)
-    padded[0, : len(bias)] = bias
-    return panels, padded
