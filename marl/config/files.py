@@ -13,7 +13,7 @@ from marl.config.schema import TAGS, flatten, join
 from marl.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = ROOT / "configs"
+CONFIGS = (ROOT / "marl/data/configs").resolve()  # configs/ in a checkout
 FOLDERS = {"config": "algs", "env-config": "envs"}
 COMMAND_LINE = "command line"
 CODE = "default"  # not set anywhere: the dataclass's own default

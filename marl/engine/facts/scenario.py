@@ -19,7 +19,7 @@ from marl.engine.facts.yamlfile import YamlFile
 from marl.engine.ground.geometry import BLOCKED, CLIFF, CROSSES_NOTHING, DIAGONAL, OPEN, open_half
 from marl.errors import EnvError, nearest_or_all
 
-MAPS = Path(__file__).resolve().parents[3] / "maps"
+MAPS = (Path(__file__).resolve().parents[2] / "data/maps").resolve()  # maps/ in a checkout
 NOT_SCENARIOS = ("units", "terrains", "smacv2")
 SIDES = ("ally", "enemy")
 RACES = ("T", "P", "Z")
