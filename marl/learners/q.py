@@ -26,17 +26,9 @@ from marl.controllers.shared import Reading, SharedController
 from marl.learners.optimizers import OptimizerConfig, RmspropConfig
 from marl.learners.targets import lambda_targets, masked_mean, taken
 from marl.nets.threads import shared
-from marl.protocols import (
-    BATCH,
-    AssessableBonus,
-    Channels,
-    ExplainableBonus,
-    IntrinsicReward,
-    Metrics,
-    Progress,
-    Samples,
-    State,
-)
+from marl.protocols.experience import BATCH, Samples
+from marl.protocols.learning import AssessableBonus, Channels, ExplainableBonus, IntrinsicReward
+from marl.protocols.loop import Metrics, Progress, State
 from marl.returns import returns_of
 
 

@@ -15,7 +15,10 @@ from marl.errors import CheckpointError, ConfigError, EnvError
 from marl.log.log import Log, open_log
 from marl.log.summary import Summary
 from marl.nets.threads import set_learner_threads
-from marl.protocols import Behaviour, FromFile, MetricSink, Progress, Rollout, State
+from marl.protocols.acting import Behaviour
+from marl.protocols.collecting import Rollout
+from marl.protocols.experience import FromFile
+from marl.protocols.loop import MetricSink, Progress, State
 from marl.run import checkpoint
 from marl.run.folder import open_folder, write_dataset
 from marl.run.interrupts import StopRequest

@@ -17,7 +17,8 @@ from marl.algos.qmix import QmixConfig
 from marl.algos.vdn import VdnConfig
 from marl.controllers.exploration import greedy_actions
 from marl.learners.targets import lambda_targets, masked_mean, td_targets
-from marl.protocols import BATCH, Progress
+from marl.protocols.experience import BATCH
+from marl.protocols.loop import Progress
 
 CPU = torch.device("cpu")
 

@@ -39,7 +39,8 @@ from marl.intrinsic.lagma.code_values import CodeValues, ReturnMemory
 from marl.intrinsic.lagma.explain import code_map, references
 from marl.intrinsic.lagma.trajectories import WalkRules, empty_lists, walk
 from marl.intrinsic.schedule import EpisodeInterval
-from marl.protocols import Channels, Metrics, Progress, State
+from marl.protocols.learning import Channels
+from marl.protocols.loop import Metrics, Progress, State
 from marl.quantizers.coverage import Coverage
 from marl.quantizers.usage import perplexity, shares
 from marl.quantizers.vq import CodebookConfig, VectorQuantizer

@@ -9,7 +9,8 @@ from marl import seeding
 from marl.errors import ConfigError
 from marl.intrinsic.lagma.bonus import LagmaBonusConfig, LatentGoalBonus
 from marl.learners.q import QLearner
-from marl.protocols import Behaviour, Progress
+from marl.protocols.acting import Behaviour
+from marl.protocols.loop import Progress
 from marl.run.battles import Battles, play_battles
 from marl.run.plan import Plan
 from marl.run.policy import Policy, load_policy

@@ -16,7 +16,7 @@ from marl.batch import WON, EpisodeBatch, layout_of
 from marl.intrinsic.lagma.bonus import LagmaBonusConfig, LatentGoalBonus
 from marl.intrinsic.lagma.trajectories import push
 from marl.learners.targets import td_targets
-from marl.protocols import Progress
+from marl.protocols.loop import Progress
 from marl.quantizers.vq import CodebookConfig, VectorQuantizer
 from marl.quantizers.vq_learner import VqLearner
 from marl.spec import Discrete, EnvSpec

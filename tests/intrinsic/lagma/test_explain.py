@@ -9,7 +9,7 @@ from intrinsic.lagma.test_bonus import GAMMA, line_batch, line_bonus, visits
 
 from marl.intrinsic.lagma.explain import code_map
 from marl.intrinsic.lagma.trajectories import push
-from marl.protocols import Progress
+from marl.protocols.loop import Progress
 
 
 def known(bonus, *codes: int) -> None:
