@@ -19,7 +19,7 @@ def known(bonus, *codes: int) -> None:
 
 def reference(bonus, code: int, *members: int) -> None:
     """The one trajectory kept at a code, better than any other."""
-    push(bonus.lists, code, 1e9, visits(*members), (99, 7), False)
+    push(bonus.goals.lists, code, 1e9, visits(*members), (99, 7), False)
 
 
 def test_a_move_to_a_code_of_the_reference_is_paid_and_shown():
