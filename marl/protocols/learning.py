@@ -63,6 +63,21 @@ class Assessable(Protocol):
 
 
 @runtime_checkable
+class RowSharing(Protocol):
+    """A learner whose updates on the CPU `learner_threads` share.
+
+    Its `update` asks `marl.nets.threads.shared(self.estimate_rows, batch, parameters)`.
+    """
+
+    def estimate_rows(self, batch: EpisodeBatch) -> tuple[Tensor, Tensor]:
+        """Two tensors [B,T,...], zero in the padding; the first alone has gradients.
+
+        Threads call it at the same time, each with some rows: what it gives of a row must not
+        depend on the others, and it must change nothing.
+        """
+
+
+@runtime_checkable
 class AssessableBonus(Protocol):
     """A bonus that can compare what it would pay with what episodes really brought."""
 

@@ -150,7 +150,7 @@ def test_assessment_is_the_error_against_the_returns_of_real_steps():
     learner = qmix_learner()
     batch = random_batch(SMALL, 3, lengths=[9, 2, 5])
     found = learner.assess(batch)
-    joint, _ = learner.estimate(batch)
+    joint, _ = learner.estimate_rows(batch)
     errors = []
     for row, length in enumerate([9, 2, 5]):
         rest = 0.0
