@@ -17,7 +17,8 @@ from marl.batch import EpisodeBatch, Layout
 from marl.buffers.episodes import EpisodeBuffer
 from marl.buffers.transitions import TransitionBuffer
 from marl.errors import ConfigError
-from marl.protocols import Buffer, DataFile, State
+from marl.protocols.experience import Buffer, DataFile
+from marl.protocols.loop import State
 from marl.spec import EnvSpec
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from marl.batch import EpisodeBatch, Layout
 from marl.config.schema import option
 from marl.errors import ConfigError
-from marl.protocols import State
+from marl.protocols.loop import State
 from marl.spec import EnvSpec
 
 

@@ -12,7 +12,7 @@ from marl.batch import EpisodeBatch, Layout, single_steps
 from marl.buffers.episodes import refuse_other_columns
 from marl.config.schema import option
 from marl.errors import ConfigError
-from marl.protocols import State
+from marl.protocols.loop import State
 from marl.spec import EnvSpec
 
 

@@ -24,7 +24,7 @@ from marl.config.files import (
 from marl.config.hints import nearest_or_plugin
 from marl.config.schema import field_types, flatten, split_parse, to_mapping
 from marl.errors import ConfigError, nearest_or_all
-from marl.protocols import EnvConfig
+from marl.protocols.environments import EnvConfig
 from marl.run.folder import read_config, run_folder
 from marl.run.plan import Plan, RunConfig
 

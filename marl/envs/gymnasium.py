@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from marl.config.schema import option
 from marl.envs.running import rows_to_start
 from marl.errors import EnvError
-from marl.protocols import Observation, Step, Table
+from marl.protocols.environments import Observation, Step, Table
 from marl.spec import Action, Continuous, Discrete, EnvSpec
 
 Encode = Callable[[object], NDArray[np.float32]]

@@ -20,7 +20,7 @@ from marl.envs.gymnasium import discrete_actions, encoder
 from marl.envs.running import rows_to_start
 from marl.envs.smac import Sc2Config
 from marl.errors import EnvError
-from marl.protocols import Observation, Step, VecEnv
+from marl.protocols.environments import Observation, Step, VecEnv
 from marl.spec import Discrete, EnvSpec
 
 Seen = dict[str, NDArray[Any]]  # observation [O] float32, action_mask [U] int8

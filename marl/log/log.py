@@ -10,7 +10,7 @@ from marl.log.console import ConsoleSink
 from marl.log.jsonl import METRICS, JsonlSink
 from marl.log.summary import Summary
 from marl.log.tensorboard import TENSORBOARD, TensorBoardSink
-from marl.protocols import MetricSink
+from marl.protocols.loop import MetricSink
 
 
 class Log:

@@ -24,7 +24,7 @@ from marl.envs.smac import Sc2Config, SmacEnv
 from marl.envs.smac_options import ClientConfig
 from marl.envs.smacv2 import Smacv2Config
 from marl.errors import ConfigError
-from marl.protocols import EnvConfig
+from marl.protocols.environments import EnvConfig
 from marl.replay.camera import Camera
 from marl.replay.channels import ChannelArrays, pack_channels, unpack_channels
 from marl.replay.checks import check_facts, check_number, check_string

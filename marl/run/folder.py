@@ -22,7 +22,7 @@ from pathlib import Path
 
 from marl.config.files import dump, read, read_sources
 from marl.errors import ConfigError
-from marl.protocols import DataFile
+from marl.protocols.experience import DataFile
 from marl.run.plan import Plan
 
 CONFIG = "config.yaml"

@@ -10,7 +10,7 @@ import torch
 
 from marl.config.schema import option
 from marl.errors import ConfigError
-from marl.protocols import EnvConfig
+from marl.protocols.environments import EnvConfig
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from marl.algos.agent import Agent
 from marl.errors import EnvError
-from marl.protocols import Behaviour, Observation, Rollout, VecEnv
+from marl.protocols.acting import Behaviour
+from marl.protocols.collecting import Rollout
+from marl.protocols.environments import Observation, VecEnv
 from marl.run import checkpoint
 from marl.run.plan import Plan, pick_device
 from marl.runners.episodes import EpisodeRunner, ask, to_tensors

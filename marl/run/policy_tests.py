@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from marl.algos.agent import Agent
 from marl.batch import EpisodeBatch, joined
-from marl.protocols import Assessable, Rollout, Runner, VecEnv
+from marl.protocols.collecting import Rollout, Runner
+from marl.protocols.environments import VecEnv
+from marl.protocols.learning import Assessable
 from marl.replay.battles import TraceLog
 from marl.replay.film import Fact
 from marl.replay.folder import ReplayFolder

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from marl.errors import CheckpointError
 from marl.log.summary import Summary
-from marl.protocols import MetricSink
+from marl.protocols.loop import MetricSink
 from marl.run import checkpoint
 from marl.run.folder import write_config, write_dataset
 from marl.run.trainer import Trainer

@@ -15,7 +15,11 @@ from marl.errors import CheckpointError, ConfigError, EnvError
 from marl.log.log import Log, open_log
 from marl.log.summary import Summary
 from marl.nets.threads import set_learner_threads
-from marl.protocols import Behaviour, FromFile, MetricSink, Progress, Rollout, State
+from marl.protocols.acting import Behaviour
+from marl.protocols.collecting import Rollout
+from marl.protocols.experience import FromFile
+from marl.protocols.learning import RowSharing
+from marl.protocols.loop import MetricSink, Progress, State
 from marl.run import checkpoint
 from marl.run.folder import open_folder, write_dataset
 from marl.run.interrupts import StopRequest
@@ -97,11 +101,15 @@ class Trainer:
 
     def _check_threads(self) -> None:
         """ConfigError where no update would be shared."""
-        shared = getattr(self.agent.learner, "shares_rows", False) and self.device.type == "cpu"
-        if self.run.learner_threads > 1 and not shared:
+        if self.run.learner_threads == 1:
+            return
+        if not isinstance(self.agent.learner, RowSharing):
             raise ConfigError(
-                "learner_threads: only value learning on the CPU shares its updates; leave it at 1"
+                f"learner_threads: {type(self.agent.learner).__name__} does not share its updates, "
+                "as value learning does; leave it at 1"
             )
+        if self.device.type != "cpu":
+            raise ConfigError("learner_threads: updates are shared on the CPU alone; leave it at 1")
 
     @property
     def finished(self) -> bool:

@@ -12,7 +12,7 @@ from marl.batch import EpisodeBatch, layout_of
 from marl.buffers.episodes import EpisodeBuffer
 from marl.buffers.samplers import EpisodeSamplerConfig, Slices
 from marl.buffers.transitions import TransitionBuffer, TransitionBufferConfig
-from marl.protocols import BATCH
+from marl.protocols.experience import BATCH
 from marl.spec import EnvSpec
 
 
