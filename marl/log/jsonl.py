@@ -24,7 +24,7 @@ class JsonlSink:
 
     def write(self, metrics: Mapping[str, float], t_env: int) -> None:
         line = {"t_env": t_env, "time": round(time.time(), 3), **metrics}
-        self.file.write(json.dumps(line) + "\n")
+        self.file.write(json.dumps(line, allow_nan=False) + "\n")
         self.file.flush()
 
     def close(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
 from pathlib import Path
 
 from marl.log.console import ConsoleSink
@@ -19,20 +18,11 @@ class Log:
     def __init__(self, sinks: Sequence[MetricSink], console: ConsoleSink) -> None:
         self.sinks = sinks
         self.console = console
-        self.warned = False
 
     def write(self, metrics: Mapping[str, float], t_env: int) -> None:
-        """Send a point to every sink; the first with a NaN or an infinity is warned of."""
+        """Send a point to every sink. metrics: finite numbers."""
         for sink in (*self.sinks, self.console):
             sink.write(metrics, t_env)
-        wrong = [f"{name}={value}" for name, value in metrics.items() if not isfinite(value)]
-        if wrong and not self.warned:
-            self.warned = True
-            self.message(
-                f"warning: not finite at t_env={t_env:,}: {', '.join(wrong)}; training goes on, "
-                "but may be lost: a lower learning rate may help, and an older checkpoint "
-                "(resume=... load_step=...)"
-            )
 
     def progress(self, t_env: int, metrics: Mapping[str, float]) -> None:
         """Advance the progress bar alone; cheap enough for every round of the loop."""

@@ -14,6 +14,7 @@ from marl.protocols import Assessable, Rollout, Runner, VecEnv
 from marl.replay.battles import TraceLog
 from marl.replay.film import Fact
 from marl.replay.folder import ReplayFolder
+from marl.run.finite import FiniteWatch
 from marl.run.plan import Plan
 from marl.runners.evaluation import evaluation_seeds, play, statistics
 from marl.runners.stopwatch import Stopwatch
@@ -44,7 +45,7 @@ class PolicyTests:
         """Whether the last test was at t_env."""
         return bool(self.results) and self.results[-1]["t_env"] == t_env
 
-    def run(self, t_env: int, folder: Path) -> dict[str, float]:
+    def run(self, t_env: int, folder: Path, watch: FiniteWatch) -> dict[str, float]:
         """Play the test of t_env; its means. folder: the run's, for traces of its battles."""
         run = self.plan.run
         assert run.seed is not None
@@ -53,6 +54,7 @@ class PolicyTests:
         played: list[EpisodeBatch] = []
 
         def keep(rollout: Rollout, own: NDArray[np.uint64]) -> None:
+            watch.rollout(rollout, t_env, "a test")
             if isinstance(self.agent.learner, Assessable):
                 played.append(rollout.batch.map(torch.clone))
             if traces is not None:
