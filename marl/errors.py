@@ -33,6 +33,10 @@ class CheckpointError(UserError):
     """A checkpoint that is missing, damaged or does not fit, or that could not be written."""
 
 
+class UnreadableError(UserError):
+    """A file that is not what its kind may be: damaged, too large, or no regular file."""
+
+
 class NotFiniteError(UserError):
     """A training that met a number which is NaN or infinite."""
 
