@@ -46,6 +46,7 @@ def open_log(
     folder: Path,
     t_max: int,
     start: int = 0,
+    last_test: float = -1,
     sinks: Sequence[MetricSink] = (),
     tensorboard: bool = True,
     progress_bar: bool = True,
@@ -53,9 +54,14 @@ def open_log(
     """The log of a run folder.
 
     t_max: environment steps at which the training ends; start: those at which it begins.
-    sinks: further ones beside the folder's and the console.
+    last_test: t_env of the last test before it. sinks: further ones beside the folder's and the
+    console.
     """
-    everywhere: list[MetricSink] = [JsonlSink(folder / METRICS, start), *sinks]
+    lines = JsonlSink(folder / METRICS, start, last_test)
+    everywhere: list[MetricSink] = [lines, *sinks]
     if tensorboard:
         everywhere.append(TensorBoardSink(folder / TENSORBOARD, start))
-    return Log(everywhere, ConsoleSink(t_max, start, progress_bar))
+    log = Log(everywhere, ConsoleSink(t_max, start, progress_bar))
+    if lines.damaged:
+        log.message(f"note: {lines.damaged} damaged lines of {folder / METRICS} were left out")
+    return log

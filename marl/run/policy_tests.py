@@ -41,9 +41,14 @@ class PolicyTests:
         count = max(run.num_envs, min(TEST_ENVS, run.test_episodes))
         return self.plan.env.build(count, run.env_threads)
 
+    @property
+    def last(self) -> float:
+        """t_env of the last test, -1 before the first."""
+        return self.results[-1]["t_env"] if self.results else -1
+
     def done_at(self, t_env: int) -> bool:
         """Whether the last test was at t_env."""
-        return bool(self.results) and self.results[-1]["t_env"] == t_env
+        return self.last == t_env
 
     def run(self, t_env: int, folder: Path, watch: FiniteWatch) -> dict[str, float]:
         """Play the test of t_env; its means. folder: the run's, for traces of its battles."""

@@ -126,6 +126,7 @@ class Trainer:
             self.folder,
             self.run.t_max,
             self.counters.t_env,
+            self.tests.last,
             sinks,
             self.run.tensorboard,
             self.run.progress_bar,

@@ -16,7 +16,7 @@ JSON_BYTES = 4 * MIB  # manifests, summaries of campaigns
 
 METRICS_BYTES = 64 * MIB  # metrics.jsonl of 100 million steps has about 50
 LINE_BYTES = 64 * KIB
-METRICS_NUMBERS = 2_000_000  # in all its points together
+METRICS_NUMBERS = 1_000_000  # in all its points together
 
 # Checkpoints and replays may be large; what is read of them is never larger than the file.
 PICKLE_BYTES = 32 * MIB  # of the part without tensors

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from marl.errors import UnreadableError
 from marl.untrusted.bounds import FOLDER_ENTRIES, MIB
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """The file opened to be read; UnreadableError where it is a pipe, a device or a folder.
 
     OSError as `open` where it is not there, or may not be read.

@@ -39,6 +39,33 @@ def test_resuming_drops_the_lines_of_repeated_steps(tmp_path):
     assert [line["t_env"] for line in read_metrics(path)] == [10, 20, 25]
 
 
+def test_a_damaged_line_is_left_out_and_counted(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(
+        b'{"t_env": 10}\n{"t_env": 1\n\xff\n[]\n{"t_env": NaN}\n{"t_env": 20, "a": NaN}\n'
+    )
+    sink = JsonlSink(path, start=20)
+    sink.close()
+    assert sink.damaged == 4
+    assert [line["t_env"] for line in read_metrics(path)] == [10, 20]
+
+
+def test_a_test_that_the_checkpoint_does_not_know_is_not_written_twice(tmp_path):
+    """The run was killed between the test at 20 and the checkpoint with it."""
+    path = tmp_path / "metrics.jsonl"
+    lines = ['{"t_env": 10, "test_return_mean": 1}', '{"t_env": 20, "loss": 1}']
+    path.write_text("\n".join([*lines, '{"t_env": 20, "test_return_mean": 2}', ""]))
+    sink = JsonlSink(path, start=20, last_test=10)
+    sink.write({"test_return_mean": 2.0}, t_env=20)
+    sink.close()
+    tests = [line["t_env"] for line in read_metrics(path) if "test_return_mean" in line]
+    assert tests == [10, 20]
+    assert [line["t_env"] for line in read_metrics(path)] == [10, 20, 20]
+    sink = JsonlSink(path, start=20, last_test=20)
+    sink.close()
+    assert [line["t_env"] for line in read_metrics(path)] == [10, 20, 20]
+
+
 def test_tensorboard_has_the_metric_as_tag_and_t_env_as_step(tmp_path):
     sink = TensorBoardSink(tmp_path)
     sink.write({"loss": 0.5}, t_env=10)
