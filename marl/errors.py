@@ -1,13 +1,16 @@
-"""Errors that the user can fix: run.py prints their one line and exits with code 2."""
+"""Errors that the user can fix: run.py prints their one line and exits with their code."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import ClassVar
 
 
 class UserError(Exception):
     """An error whose one line names the fault, its place and the remedy."""
+
+    exit_code: ClassVar[int] = 2  # of run.py: what was asked for can't be done
 
 
 class ConfigError(UserError):
@@ -28,6 +31,16 @@ class EnvError(UserError):
 
 class CheckpointError(UserError):
     """A checkpoint that is missing, damaged or does not fit, or that could not be written."""
+
+
+class UnreadableError(UserError):
+    """A file that is not what its kind may be: damaged, too large, or no regular file."""
+
+
+class NotFiniteError(UserError):
+    """A training that met a number which is NaN or infinite."""
+
+    exit_code = 1  # what was asked for was begun, and failed
 
 
 def nearest_or_all(name: str, known: Iterable[str], lead: str = "there are") -> str:

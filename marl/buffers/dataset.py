@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from marl.batch import EpisodeBatch, Layout
@@ -20,6 +18,8 @@ from marl.errors import ConfigError
 from marl.protocols.experience import Buffer, DataFile
 from marl.protocols.loop import State
 from marl.spec import EnvSpec
+from marl.untrusted.files import open_regular
+from marl.untrusted.tensors import load_tensors
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,10 @@ class DatasetConfig:
             )
         file = max(found, key=lambda path: path.stat().st_mtime)
         try:
-            state = torch.load(file, map_location="cpu", weights_only=True)
-            buffer = _restored(layout, spec, state)
-        except (ValueError, KeyError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            buffer = _restored(layout, spec, load_tensors(file))
+        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
             raise ConfigError(f"buffer.path: {file} does not fit {spec.name}: {error}") from error
-        with open(file, "rb") as bytes_of_it:
+        with open_regular(file) as bytes_of_it:
             digest = hashlib.file_digest(bytes_of_it, "sha256").hexdigest()
         return buffer, DataFile(str(file.resolve()), digest)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from marl.campaign.suite import Job, load_suite, suite_names
 from marl.campaign.summary import read_summary
 from marl.campaign.workers import Place, Training, start
+from marl.config.code import code_named
 from marl.config.schema import option, split_parse
 from marl.errors import ConfigError
 from marl.run.folder import read_config
@@ -204,9 +205,10 @@ def open_campaign(config: ReproduceConfig, resolve: Resolve) -> Campaign:
     for job in jobs:
         plan = resolve(job.words())
         folder = Path(config.results_dir) / "reproduce" / job.suite / job.name
-        place = Place(job, folder, plan.run.t_max)
-        named = {name: plan.values[name] for name in NAMED}
-        settings[job.name] = named | learnt_settings(plan.values)
+        named = {**code_named(plan.env), **code_named(plan.recipe)}.values()
+        place = Place(job, folder, plan.run.t_max, (*plan.run.plugins, *named))
+        names = {name: plan.values[name] for name in NAMED}
+        settings[job.name] = names | learnt_settings(plan.values)
         _refuse_other_run(place, settings[job.name])
         places.append(place)
     return Campaign(config, places, settings)

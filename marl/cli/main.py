@@ -23,7 +23,8 @@ STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.E
 def main(argv: Sequence[str], execute: Callable[[Plan, Mapping[str, object]], None]) -> int:
     """Check everything, then `execute(plan, sacred's options)`. Returns the exit code.
 
-    0: done; 2: an error that the user can fix (one line on stderr); 130: interrupted.
+    0: done; 1: a training failed on the way; 2: an error that the user can fix; 130: interrupted.
+    Of 1 and 2 there is one line on stderr.
     """
     try:
         if any(word in ("-h", "--help", "help") for word in argv):
@@ -39,7 +40,7 @@ def main(argv: Sequence[str], execute: Callable[[Plan, Mapping[str, object]], No
         if {"-d", "--debug"} & set(argv):
             raise
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return error.exit_code
     except OSError as error:
         if error.errno not in STORAGE_ERRORS or {"-d", "--debug"} & set(argv):
             raise

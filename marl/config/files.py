@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,10 @@ import yaml
 
 from marl.config.hints import nearest_or_plugin
 from marl.config.schema import TAGS, flatten, join
-from marl.errors import ConfigError
+from marl.errors import ConfigError, UnreadableError
+from marl.untrusted.bounds import YAML_BYTES
+from marl.untrusted.files import read_text
+from marl.untrusted.yamltext import load_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = (ROOT / "marl/data/configs").resolve()  # configs/ in a checkout
@@ -56,37 +59,21 @@ def _changes_kind(under: Mapping[str, object], top: Mapping[str, object]) -> boo
     return any(tag in under and tag in top and under[tag] != top[tag] for tag in TAGS)
 
 
-class StrictLoader(yaml.SafeLoader):
-    """YAML that refuses a key given twice, where PyYAML keeps the last one silently."""
-
-    def construct_mapping(
-        self, node: yaml.MappingNode, deep: bool = False
-    ) -> dict[Hashable, object]:
-        seen = set()
-        for key_node, _ in node.value:
-            if key_node.value in seen:
-                mark, name = key_node.start_mark, key_node.value
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {name!r} stands here twice", mark
-                )
-            seen.add(key_node.value)
-        return super().construct_mapping(node, deep)
-
-
 def read(path: Path) -> dict[str, object]:
     """The mapping in a YAML file; ConfigError names the file and the line."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), StrictLoader)
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError(f"{display_path(path)}{line}: {error.problem}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"{display_path(path)}: cannot be read as YAML: {reason}") from None
+        return parse_text(read_text(path, YAML_BYTES), path)
+    except UnreadableError as error:
+        raise ConfigError(str(error)) from None
+
+
+def parse_text(text: str, path: Path) -> dict[str, object]:
+    """The mapping in the text of the YAML file `path`; UnreadableError otherwise."""
+    content = load_yaml(text, display_path(path))
     if content is None:
         return {}
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise ConfigError(f"{display_path(path)}: expects a mapping of keys to values")
+    if not isinstance(content, dict):
+        raise UnreadableError(f"{display_path(path)}: expects a mapping of keys to values")
     return content
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import Field, field, fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -29,9 +29,15 @@ def option(
     low: float | None = None,
     high: float | None = None,
     above: float | None = None,
+    code: Callable[[Any], bool] | None = None,
 ) -> Any:
-    """A dataclass field with bounds: low <= value <= high, value > above. `parse` checks them."""
-    return field(default=default, metadata={"low": low, "high": high, "above": above})
+    """A dataclass field with bounds: low <= value <= high, value > above. `parse` checks them.
+
+    code: whether a value names a program to start or a module to import. Such a value is taken
+    from the user, never from a run's folder (marl/run/trust.py).
+    """
+    metadata = {"low": low, "high": high, "above": above, "code": code}
+    return field(default=default, metadata=metadata)
 
 
 def parse(

@@ -187,7 +187,7 @@ class PettingZooConfig:
     """A module with `parallel_env()`, whose agents all have the same Discrete actions."""
 
     kind: ClassVar[str] = "pettingzoo"
-    module: str = "mpe2.simple_spread_v3"
+    module: str = option("mpe2.simple_spread_v3", code=bool)
     options: dict[str, object] = field(default_factory=dict)  # what parallel_env is called with
     reward: Literal["sum", "mean"] = "sum"  # of the agents that acted: the team's reward
     time_limit: int = option(100, low=1)  # steps; the environment may end sooner by itself

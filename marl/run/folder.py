@@ -20,10 +20,12 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
-from marl.config.files import dump, read, read_sources
+from marl.config.files import dump, parse_text, read_sources
 from marl.errors import ConfigError
 from marl.protocols.experience import DataFile
 from marl.run.plan import Plan
+from marl.untrusted.bounds import YAML_BYTES
+from marl.untrusted.files import read_text
 
 CONFIG = "config.yaml"
 DATASET = "dataset.json"
@@ -95,7 +97,8 @@ def _write(path: Path, text: str) -> None:
 def read_config(folder: Path) -> tuple[dict[str, object], dict[str, str]]:
     """The values of config.yaml, and where each came from."""
     path = folder / CONFIG
-    return read(path), read_sources(path.read_text(encoding="utf-8"))
+    text = read_text(path, YAML_BYTES)
+    return parse_text(text, path), read_sources(text)
 
 
 def run_folder(path: str | Path, key: str) -> Path:

@@ -87,7 +87,7 @@ def test_extending_an_unknown_file_is_refused_with_both_names(configs):
         ("s:\n  x: 1\n  x: 2\n", "bad.yaml:3: the key 'x' stands here twice"),
         ("- 1\n", "expects a mapping"),
         ("text\n", "expects a mapping"),
-        ("1: 2\n", "expects a mapping"),
+        ("1: 2\n", "the key 1 is no name"),
         ("a: !!python/object/apply:os.system [true]\n", "bad.yaml:1: "),
     ],
 )
