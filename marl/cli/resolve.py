@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marl.cli.arguments import COMMANDS, EXAMPLE, TOOLS, Arguments
 from marl.cli.plugins import Plugins
@@ -24,9 +25,14 @@ from marl.config.files import (
 from marl.config.hints import nearest_or_plugin
 from marl.config.schema import field_types, flatten, split_parse, to_mapping
 from marl.errors import ConfigError, nearest_or_all
-from marl.protocols import EnvConfig
 from marl.run.folder import read_config, run_folder
 from marl.run.plan import Plan, RunConfig
+
+if TYPE_CHECKING:
+    from marl.protocols import EnvConfig
+
+# What needs no environment and no algorithm is refused before the registries are imported: with
+# torch and numba they take seconds.
 
 # Keys of config.yaml that name what the run is made of, and the flag that chooses each.
 # Everything else is a setting.
@@ -36,6 +42,8 @@ NAMES = {
     "config": "--config",
     "env_config": "--env-config",
 }
+# Where parts register; what is in no file of configs/ can only be known if one was imported.
+REGISTRIES = ("marl.registry", "marl.envs.registry")
 # They ask for something once, so a recorded run's values are never taken over.
 ONCE = ("resume", "checkpoint", "load_step", "episodes", "max_seconds", "video")
 # They play what was learnt, from a checkpoint, or a scripted player.
@@ -57,14 +65,16 @@ class Draft:
 
 def make_plan(arguments: Arguments) -> Plan:
     """Everything merged and parsed; nothing is written."""
-    from marl.envs.registry import ENVS
-    from marl.registry import recipes
-
     _check_command(arguments)
     plugins = Plugins()
     draft = _recorded(arguments, plugins) or _fresh(arguments, plugins)
     layers = draft.layers
     layers.values["plugins"] = plugins.names
+    _check_run_options(layers)
+
+    from marl.envs.registry import ENVS
+    from marl.registry import recipes
+
     known = recipes()
     recipe_name = _registered(layers, "recipe", known, f"--config={draft.config}")
     _check_recipe(arguments, recipe_name)
@@ -142,6 +152,12 @@ def _check_command(arguments: Arguments) -> None:
         )
 
 
+def _check_run_options(layers: Layers) -> None:
+    """The values of the run's own keys fit."""
+    own = {key: layers.values[key] for key in field_types(RunConfig) if key in layers.values}
+    split_parse(own, {"run": RunConfig}, layers.sources)
+
+
 def _check_recipe(arguments: Arguments, recipe: str) -> None:
     """A learner is evaluated from a checkpoint; a scripted player has none and isn't trained."""
     from marl.registry import PLAYERS
@@ -186,10 +202,11 @@ def _fresh(arguments: Arguments, plugins: Plugins) -> Draft:
 
 def _lay_file(layers: Layers, plugins: Plugins, flag: str, name: str) -> None:
     """Lay the file of that name and load its plugins, or choose what a plugin registered by it."""
-    key, registered = _registry(flag)
-    if name in registered and name not in available(flag):
-        layers.lay({key: name}, COMMAND_LINE)
-        return
+    if name not in available(flag) and any(module in sys.modules for module in REGISTRIES):
+        key, registered = _registry(flag)
+        if name in registered:
+            layers.lay({key: name}, COMMAND_LINE)
+            return
     for path, content in chain(flag, find(flag, name)):
         plugins.add(content.get("plugins"))
         layers.lay(content, display_path(path))

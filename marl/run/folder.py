@@ -19,11 +19,14 @@ import re
 from datetime import datetime
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from marl.config.files import dump, read, read_sources
 from marl.errors import ConfigError
-from marl.protocols import DataFile
 from marl.run.plan import Plan
+
+if TYPE_CHECKING:  # a mistyped command line is refused without torch
+    from marl.protocols import DataFile
 
 CONFIG = "config.yaml"
 DATASET = "dataset.json"

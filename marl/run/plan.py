@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import torch
+from typing import TYPE_CHECKING, Any, Literal
 
 from marl.config.schema import option
-from marl.errors import ConfigError
-from marl.protocols import EnvConfig
+
+if TYPE_CHECKING:  # a mistyped command line is refused without torch
+    from marl.protocols import EnvConfig
 
 
 @dataclass(frozen=True)
@@ -57,13 +56,3 @@ class Plan:
     env_config_name: str  # configs/envs/<env_config_name>.yaml
     values: Mapping[str, object]  # nested, every key of the run, the environment and the recipe
     sources: Mapping[str, str]  # dotted key -> where its value was set
-
-
-def pick_device(name: str) -> torch.device:
-    """`auto` is CUDA where there is one."""
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise ConfigError("device: cuda is not available here; use device=auto or device=cpu")
-    if name == "auto":
-        name = "cuda" if available else "cpu"
-    return torch.device(name)

@@ -17,10 +17,11 @@ from marl.log.summary import Summary
 from marl.nets.threads import set_learner_threads
 from marl.protocols import Behaviour, FromFile, MetricSink, Progress, Rollout, State
 from marl.run import checkpoint
+from marl.run.device import pick_device
 from marl.run.folder import open_folder, write_dataset
 from marl.run.interrupts import StopRequest
 from marl.run.meter import Meter
-from marl.run.plan import Plan, pick_device
+from marl.run.plan import Plan
 from marl.run.policy_tests import PolicyTests
 from marl.run.states import refuse_unreadable
 from marl.runners.evaluation import statistics

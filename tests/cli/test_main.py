@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from marl.buffers.samplers import EpisodeSamplerConfig
+from marl.cli import sacred_flags
 from marl.cli.arguments import parse_updates, split
 from marl.cli.main import main
 from marl.cli.resolve import make_plan
@@ -47,6 +48,12 @@ def run(*words: object) -> int:
 
 def plan_of(*words: str) -> Plan:
     return make_plan(split(words))
+
+
+@pytest.fixture(autouse=True)
+def _no_packages_of_sacreds_observers(monkeypatch):
+    """Whatever is installed here."""
+    monkeypatch.setattr(sacred_flags, "find_spec", lambda module: None)
 
 
 def refused(*words: str) -> str:
@@ -88,6 +95,14 @@ def test_options_may_stand_anywhere(words):
     assert arguments.updates == {"a": 1}
 
 
+def test_sacreds_flags_go_to_sacred():
+    words = ["-F", "~/runs", *GAME, "--comment=a b", "with", "t_max=5", "-D"]
+    arguments = split(words)
+    home = str(Path("~/runs").expanduser())
+    assert arguments.options == {"--file_storage": home, "--comment": "a b", "--pdb": True}
+    assert arguments.updates == {"t_max": 5}
+
+
 def test_updates_are_literals_or_strings_and_dots_name_sections():
     words = ["a.b=1", "a.c=5e-4", "d=True", "e=[1, 2]", "f=3s_vs_5z", "g=None", "h={'x': 1}", "i="]
     assert parse_updates(words) == {
@@ -110,7 +125,30 @@ def test_updates_are_literals_or_strings_and_dots_name_sections():
         ([*GAME, "map=3m"], "map=3m: settings stand after the word 'with'"),
         ([*GAME, "with", "map"], "'map': expects key=value"),
         ([*GAME, "with", "a..b=1"], "expects key=value"),
-        ([*GAME, "--nonsense"], "cannot parse '--nonsense'"),
+        ([*GAME, "--nonsense"], "--nonsense: settings stand after the word 'with', without dashes"),
+        ([*GAME, "--seed=3"], "without dashes: with seed=3"),
+        ([*GAME, "with", "game=penalty", "--seed=3"], "without dashes: with seed=3"),
+        ([*GAME, "--save-replay"], "without dashes: with save_replay=..."),
+        (["--env_config=sc2"], "--env_config=sc2: did you mean --env-config=sc2?"),
+        ([*GAME, "-z", "1"], "-z: cannot be parsed; flags are --config, --env-config, -b --beat"),
+        ([*GAME, "with"], "'with': settings follow it, for example: with map=3m seed=1"),
+        ([*GAME, "train", "evaluate"], "'evaluate': one command is enough, and there is 'train'"),
+        ([*GAME, "train", "map=3m"], "map=3m: settings stand after the word 'with'"),
+        ([*GAME, "--config=vdn"], "--config: stands there twice; keep one"),
+        ([*GAME, "with", "t_max=1", "t_max=2"], "t_max: is given twice, as t_max=1 and t_max=2;"),
+        ([*GAME, "with", "a.b=1", "a={'b': 2}"], "a.b: is given twice, as a.b=1 and a={'b': 2};"),
+        ([*GAME, "-m", "localhost"], "--mongo_db: sacred needs a package for it: pip install pymo"),
+        (
+            [*GAME, "-s", "sqlite://"],
+            "--sql: sacred needs a package for it: pip install sqlal",
+        ),
+        ([*GAME, "-t", "x"], "pip install tinydb tinydb-serialization hashfs"),
+        ([*GAME, "--s3=s3://a/b"], "--s3: sacred needs a package for it: pip install boto3"),
+        ([*GAME, "-b", "often"], "--beat-interval: expects a number, got 'often'"),
+        ([*GAME, "-P", "high"], "--priority: expects a number, got 'high'"),
+        ([*GAME, "-l", "loud"], "--loglevel: 'loud' is neither a number nor one of ["),
+        ([*GAME, "-C", "all"], "--capture: 'all' is not one of ['no', 'sys', 'fd']"),
+        ([*GAME, "-e"], "--enforce_clean: run.py tells sacred of no repository; leave it out"),
         (["--config=qmix"], "--env-config=NAME is missing; there are: "),
         (["--env-config=matrix"], "--config=NAME is missing; there are: "),
         (["--config=qmx", "--env-config=matrix"], "no configs/algs/qmx.yaml; did you mean 'qmix'?"),
@@ -283,6 +321,35 @@ def test_errors_become_a_line_and_a_code(capsys, error, code, said):
 
     assert main(GAME, execute) == code
     assert capsys.readouterr().err.startswith(said)
+
+
+LOADED = f"""
+import runpy, sys
+sys.argv[0] = {str(ROOT / "run.py")!r}
+sys.path.insert(0, {str(ROOT)!r})
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+except SystemExit as end:
+    print(end.code, sorted({{"torch", "numba", "sacred"}} & sys.modules.keys()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--help"], 0),
+        (["trian"], 2),
+        (["--config=qmx", "--env-config=matrix"], 2),
+        ([*GAME, "with", "t_max=soon"], 2),
+        ([*GAME, "with", "t_max=1", "t_max=2"], 2),
+        (["with", "resume=/nowhere"], 2),
+    ],
+)
+def test_help_and_what_needs_no_recipe_to_be_refused_take_no_heavy_imports(words, code):
+    """torch, numba and sacred take seconds."""
+    command = [sys.executable, "-c", LOADED, *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines()[-1] == f"{code} []", done.stderr
 
 
 def test_a_bug_keeps_its_traceback():
