@@ -16,6 +16,7 @@ from torch import Tensor
 from marl.batch import EpisodeBatch, Layout
 from marl.buffers.episodes import EpisodeBuffer
 from marl.buffers.transitions import TransitionBuffer
+from marl.config.schema import option
 from marl.errors import ConfigError
 from marl.protocols import Buffer, DataFile, State
 from marl.spec import EnvSpec
@@ -27,7 +28,7 @@ class DatasetConfig:
 
     kind: ClassVar[str] = "dataset"
     whole_episodes: ClassVar[bool] = True  # unless it holds single steps, which is seen later
-    path: str = ""
+    path: str = option("", path=True)
 
     def __post_init__(self) -> None:
         if not self.path:

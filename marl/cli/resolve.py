@@ -23,7 +23,8 @@ from marl.config.files import (
     read,
 )
 from marl.config.hints import nearest_or_plugin
-from marl.config.schema import field_types, flatten, split_parse, to_mapping
+from marl.config.schema import field_types, flatten, to_mapping
+from marl.config.split import split_parse
 from marl.errors import ConfigError, nearest_or_all
 from marl.run.folder import read_config, run_folder
 from marl.run.plan import Plan, RunConfig

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from marl.config.hints import nearest_or_plugin
+from marl.config.hints import unknown_file
 from marl.config.schema import TAGS, flatten, join
 from marl.errors import ConfigError
 
@@ -103,12 +103,13 @@ def available(flag: str) -> list[str]:
 def find(flag: str, name: str) -> Path:
     """The file of --config=name or --env-config=name; a path to a .yaml file is taken as it is."""
     if name.endswith((".yaml", ".yml")):
-        if not Path(name).is_file():
+        file = Path(name).expanduser()
+        if not file.is_file():
             raise ConfigError(f"--{flag}: there is no file {name}")
-        return Path(name).resolve()
+        return file.resolve()
     path = CONFIGS / FOLDERS[flag] / f"{name}.yaml"
     if name not in available(flag):
-        hint = nearest_or_plugin(name, available(flag))
+        hint = unknown_file(flag, name, available(flag))
         raise ConfigError(f"--{flag}: no {display_path(path)}; {hint}")
     return path
 

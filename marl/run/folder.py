@@ -106,7 +106,9 @@ def run_folder(path: str | Path, key: str) -> Path:
 
     key: the option with the path, for the message.
     """
-    start = Path(path)
+    if not str(path).strip():
+        raise ConfigError(f"{key}: is empty; give the folder of a run")
+    start = Path(path).expanduser()
     if not start.exists():
         raise ConfigError(f"{key}: {start} does not exist; give the folder of a run")
     here = start.resolve()

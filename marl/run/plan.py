@@ -31,13 +31,14 @@ class RunConfig:
     save_replay_buffer: bool = True  # an exact resume needs it; only the newest one is kept
     save_replay: bool = False  # keep a trace of each evaluated battle, and a page of the first
     video: Literal["none", "gif", "mp4"] = "none"  # replay: beside each page
-    results_dir: str = "results"
+    results_dir: str = option("results", path=True)
     plugins: tuple[str, ...] = ()  # modules that register parts from outside the package
     label: str = ""  # a free word kept with the run, part of its folder's name
     progress_bar: bool = True  # on a terminal; elsewhere plain lines
     tensorboard: bool = True
-    resume: str | None = None  # train: run folder to go on with
-    checkpoint: str | None = None  # evaluate, replay: run folder or models/<t_env> folder
+    resume: str | None = option(None, path=True)  # train: run folder to go on with
+    # evaluate, replay: run folder or models/<t_env> folder
+    checkpoint: str | None = option(None, path=True)
     load_step: int = option(0, low=0)  # which checkpoint of a run; 0 = newest, else the nearest
     episodes: int = option(32, low=1)  # evaluate, replay: episodes to play
 

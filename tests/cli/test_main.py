@@ -158,14 +158,25 @@ def test_updates_are_literals_or_strings_and_dots_name_sections():
         ([*GAME, "with", "t_mx=5"], "t_mx: unknown key; did you mean 't_max'? [command line]"),
         ([*GAME, "with", "test_nepisode=5"], "PyMARL's 'test_nepisode' is here test_episodes"),
         ([*GAME, "with", "env_id=x"], "env_id: belongs to env gymnasium; this run has env matrix"),
-        ([*GAME, "with", "device=gpu"], "'gpu' is not one of ['auto', 'cpu', 'cuda']"),
+        ([*GAME, "with", "device=gpu"], "device: 'gpu' is not one of ['auto', 'cpu', 'cuda']; did"),
+        ([*GAME, "with", "device=gpu"], "did you mean 'cuda'?"),
+        ([*GAME, "with", "results_dir="], "results_dir: is empty; name a folder, or . for the wor"),
+        ([*GAME, "with", "name=qmix"], "PyMARL's 'name' is here --config=NAME, the algorithm"),
+        ([*GAME, "with", "mixer=vdn"], "mixer: is a section; say mixer.kind=vdn [command line]"),
+        ([*GAME, "with", "bonus=None"], "bonus: is a section; say bonus.kind=none"),
+        ([*GAME, "with", "optimizer=adam"], "did you mean 'learner.optimizer.kind=adam'?"),
+        ([*GAME, "with", "env_args.map_name=3m"], "env_args stand at the top here: map=3m"),
+        (["--config=maa2c", "--env-config=sc2"], "PyMARL's 'maa2c' is not here; the nearest is -"),
+        ([*GAME, "with", "foo=1", "bar=2"], "foo: unknown key, like none of "),
+        ([*GAME, "with", "foo=1", "bar=2"], " | bar: unknown key, like none of "),
+        ([*GAME, "with", "resume="], "resume: is empty; give the folder of a run"),
         ([*GAME, "with", "seed=-1"], "seed: -1 is too small"),
         ([*GAME, "with", "recipe=vdn"], "recipe: choose it with --config=NAME, before"),
         ([*GAME, "with", "config=vdn"], "config: choose it with --config=NAME, before"),
         ([*GAME, "with", "env=sc2"], "env: choose it with --env-config=NAME, before"),
         ([*GAME, "with", "env_config=sc2"], "env_config: choose it with --env-config=NAME"),
         ([*GAME, "with", "agent=mlp", "agent.agent_id=True"], "agent was already given the value"),
-        ([*GAME, "with", "agent=mlp"], "set a key inside it, for example agent.kind=..."),
+        ([*GAME, "with", "agent=5"], "set a key inside it, for example agent.kind=..."),
         ([*GAME, "with", "agent.hidden_dims=[8]"], "belongs to agent.kind=mlp, and this is rnn"),
         ([*GAME, "with", "sampler.length=2"], "belongs to sampler.kind=slices, and this is"),
         (
@@ -350,6 +361,30 @@ def test_help_and_what_needs_no_recipe_to_be_refused_take_no_heavy_imports(words
     command = [sys.executable, "-c", LOADED, *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.stdout.splitlines()[-1] == f"{code} []", done.stderr
+
+
+def test_each_unknown_key_has_its_own_line(capsys):
+    assert run(*GAME, "with", "t_mx=5", "learner.gama=0.9", "seed=1") == 2
+    assert capsys.readouterr().err == (
+        "error: t_mx: unknown key; did you mean 't_max'? [command line]\n"
+        "error: learner.gama: unknown key; did you mean 'learner.gamma'? [command line]\n"
+    )
+
+
+def test_a_tilde_in_quotes_is_the_home_folder(trained, monkeypatch):
+    monkeypatch.setenv("HOME", str(trained.parent))
+    assert plan_of(*GAME, "with", "results_dir=~/x").run.results_dir == str(trained.parent / "x")
+    assert plan_of("with", f"resume=~/{trained.name}").run.seed == 3
+
+
+def test_what_the_engine_refuses_names_the_key(capsys):
+    battle = ["--config=random", "--env-config=sc2", "with", "seed=1"]
+    assert run("evaluate", *battle, "map=3M") == 2
+    said = capsys.readouterr().err
+    assert "map '3M' is not in " in said
+    assert "did you mean '3m'? There are: 10m_vs_11m, " in said
+    assert run("evaluate", *battle, "map=3m", "env_threads=999") == 2
+    assert "env_threads=999 is not within 1.." in capsys.readouterr().err
 
 
 def test_a_bug_keeps_its_traceback():
