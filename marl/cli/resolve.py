@@ -23,7 +23,7 @@ from marl.config.files import (
     read,
 )
 from marl.config.hints import nearest_or_plugin
-from marl.config.schema import field_types, flatten, to_mapping
+from marl.config.schema import default_kinds, field_types, flatten, to_mapping
 from marl.config.split import split_parse
 from marl.errors import ConfigError, nearest_or_all
 from marl.run.folder import read_config, run_folder
@@ -62,6 +62,7 @@ class Draft:
     layers: Layers
     config: str
     env_config: str
+    is_recorded: bool = False  # by a run: then every section names its kind
 
 
 def make_plan(arguments: Arguments) -> Plan:
@@ -80,6 +81,10 @@ def make_plan(arguments: Arguments) -> Plan:
     recipe_name = _registered(layers, "recipe", known, f"--config={draft.config}")
     _check_recipe(arguments, recipe_name)
     env_name = _registered(layers, "env", ENVS, f"--env-config={draft.env_config}")
+    if not draft.is_recorded:
+        # So that a file or a flag that names another kind drops what was set for the default one.
+        layers.lay_below(default_kinds(ENVS[env_name]) | default_kinds(known[recipe_name]), CODE)
+        layers.values["plugins"] = plugins.names
     _draw_seed(layers)
     settings = {key: value for key, value in layers.values.items() if key not in NAMES}
     parts: dict[str, type] = {
@@ -240,7 +245,7 @@ def _recorded(arguments: Arguments, plugins: Plugins) -> Draft | None:
         env_config = Path(arguments.env_config).stem
         _replace_env(layers, plugins, arguments.env_config)
     layers.lay(arguments.updates, COMMAND_LINE)
-    return Draft(layers, config, env_config)
+    return Draft(layers, config, env_config, is_recorded=True)
 
 
 def _check_named(arguments: Arguments, folder: Path, config: str, env_config: str) -> None:

@@ -25,9 +25,17 @@ class Layers:
 
     values: dict[str, object] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)  # dotted leaf -> source
+    laid: list[tuple[Mapping[str, object], str]] = field(default_factory=list)  # with their sources
+
+    def lay_below(self, mapping: Mapping[str, object], source: str) -> None:
+        """Put `mapping` under all that was laid."""
+        above, self.laid, self.values, self.sources = self.laid, [], {}, {}
+        for one, where in [(mapping, source), *above]:
+            self.lay(one, where)
 
     def lay(self, mapping: Mapping[str, object], source: str) -> None:
         """Put `mapping` on top."""
+        self.laid.append((mapping, source))
         merge(self.values, mapping)
         leaves = flatten(self.values)
         sources = self.sources | dict.fromkeys(flatten(mapping), source)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Collection, Mapping
-from dataclasses import Field, field, fields, is_dataclass
+from dataclasses import MISSING, Field, field, fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from marl.config.hints import unknown_key, unknown_value
@@ -126,6 +126,28 @@ def dotted_keys(cls: type, path: str = "") -> list[str]:
         out += [dotted, *([join(dotted, tag_of(sections[0]))] if _is_tagged(kind) else [])]
         out += [key for section in sections for key in dotted_keys(section, dotted)]
     return list(dict.fromkeys(out))  # once each, though members of a union share keys
+
+
+def default_kinds(cls: type) -> dict[str, object]:
+    """The kinds of the sections in `cls` where nothing else is set: {"mixer": {"kind": "qmix"}}."""
+    defaults: dict[str, object] = {}
+    for item in fields(cls):
+        factory = item.default_factory
+        defaults[item.name] = item.default if factory is MISSING else factory()
+    return _kinds_in(cls, defaults)
+
+
+def _kinds_in(cls: type, values: Mapping[str, object]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, kind in field_types(cls).items():
+        value = values[name]
+        if not is_dataclass(value):
+            continue
+        section = type(value)
+        own = {tag_of(section): tag_value(section)} if _is_tagged(kind) else {}
+        inside = {item.name: getattr(value, item.name) for item in fields(value)}
+        found[name] = {**own, **_kinds_in(section, inside)}
+    return {name: section for name, section in found.items() if section}
 
 
 def tag_of(section: type) -> str:

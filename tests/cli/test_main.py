@@ -22,9 +22,11 @@ from marl.cli import sacred_flags
 from marl.cli.arguments import parse_updates, split
 from marl.cli.main import main
 from marl.cli.resolve import make_plan
+from marl.config import files as configfiles
 from marl.config.files import ROOT
 from marl.errors import ConfigError
 from marl.nets.agents import MlpConfig, RnnConfig
+from marl.nets.mixers import VdnMixerConfig
 from marl.run.folder import create_folder, open_folder, read_config, run_folder
 from marl.run.plan import Plan
 
@@ -264,6 +266,26 @@ def test_another_kind_on_the_command_line_starts_from_its_own_defaults():
     )
     dqn = plan_of("--config=dqn", "--env-config=gymnasium", "with", "sampler.kind=episodes")
     assert dqn.recipe.sampler == EpisodeSamplerConfig()  # 32 episodes, not 128
+
+
+@pytest.mark.parametrize("parent", ["mixer: {kind: qmix, embed_dim: 8}", "mixer: {embed_dim: 8}"])
+def test_a_child_that_names_another_kind_drops_what_its_parent_set_for_the_first(
+    tmp_path, monkeypatch, parent
+):
+    """Also where the parent leaves the kind to the recipe's default."""
+    monkeypatch.setattr(configfiles, "CONFIGS", tmp_path)
+    for folder in ("algs", "envs"):
+        shutil.copytree(ROOT / "configs" / folder, tmp_path / folder)
+    (tmp_path / "algs" / "mine.yaml").write_text(f"recipe: qmix\n{parent}\n")
+    (tmp_path / "algs" / "child.yaml").write_text("extends: mine\nmixer: {kind: vdn}\n")
+    child = plan_of("--config=child", "--env-config=matrix")
+    assert child.recipe.mixer == VdnMixerConfig()
+    assert child.sources["mixer.kind"].endswith("child.yaml")
+    mine = ["--config=mine", "--env-config=matrix", "with"]
+    assert plan_of(*mine, "mixer.kind=vdn").recipe.mixer == VdnMixerConfig()
+    assert plan_of(*mine, "mixer.kind=qmix").recipe.mixer.embed_dim == 8
+    said = refused("--config=child", "--env-config=matrix", "with", "mixer.embed_dim=3")
+    assert "mixer.embed_dim: belongs to mixer.kind=qmix, and this is vdn" in said
 
 
 PRESETS = [path.stem for path in sorted((ROOT / "configs" / "algs").glob("lagma_*.yaml"))]
