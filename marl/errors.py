@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 
@@ -25,6 +25,14 @@ class FieldError(ConfigError):
         self.path = path
 
 
+class SeveralKeysError(ConfigError):
+    """Several refused keys at once, a line for each."""
+
+    def __init__(self, messages: Sequence[str]) -> None:
+        super().__init__(" | ".join(messages))
+        self.messages = list(messages)
+
+
 class EnvError(UserError):
     """A map, an environment or a package it needs."""
 
@@ -43,8 +51,15 @@ class NotFiniteError(UserError):
     exit_code = 1  # what was asked for was begun, and failed
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is like `name`, whatever its case; None where none is."""
+    by_fold = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(name.casefold(), by_fold, n=1)
+    return by_fold[near[0]] if near else None
+
+
 def nearest_or_all(name: str, known: Iterable[str], lead: str = "there are") -> str:
     """Hint for an unknown name: the nearest known one, or all of them after `lead`."""
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"{lead}: {', '.join(names)}"
+    near = nearest(name, names)
+    return f"did you mean {near!r}?" if near else f"{lead}: {', '.join(names)}"

@@ -14,6 +14,7 @@ from torch import Tensor
 from marl.batch import EpisodeBatch, Layout
 from marl.buffers.episodes import EpisodeBuffer
 from marl.buffers.transitions import TransitionBuffer
+from marl.config.schema import option
 from marl.errors import ConfigError
 from marl.protocols.experience import Buffer, DataFile
 from marl.protocols.loop import State
@@ -28,7 +29,7 @@ class DatasetConfig:
 
     kind: ClassVar[str] = "dataset"
     whole_episodes: ClassVar[bool] = True  # unless it holds single steps, which is seen later
-    path: str = ""
+    path: str = option("", path=True)
 
     def __post_init__(self) -> None:
         if not self.path:

@@ -18,7 +18,8 @@ from marl.campaign.suite import Job, load_suite, suite_names
 from marl.campaign.summary import read_summary
 from marl.campaign.workers import Place, Training, start
 from marl.config.code import code_named
-from marl.config.schema import option, split_parse
+from marl.config.schema import option
+from marl.config.split import split_parse
 from marl.errors import ConfigError
 from marl.run.folder import read_config
 from marl.run.interrupts import StopRequest
@@ -41,8 +42,9 @@ class ReproduceConfig:
     suite: str = ""
     processes: int | None = option(None, low=1)  # at once; None: one for each core
     only: str = ""  # part of the names of the jobs to run, e.g. 3m or lagma-3m-s1
-    results_dir: str = "results"  # runs: <results_dir>/reproduce/<suite>/<job>/
-    summaries_dir: str = "docs/results"  # summaries: <summaries_dir>/<suite>/<job>.json
+    # Runs: <results_dir>/reproduce/<suite>/<job>/; summaries: <summaries_dir>/<suite>/<job>.json.
+    results_dir: str = option("results", path=True)
+    summaries_dir: str = option("docs/results", path=True)
     status: bool = False  # only show what is done and what is left
     max_seconds: float | None = option(None, above=0.0)  # stop then; all is saved
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,8 @@ from marl.errors import ConfigError
 from marl.run import trust
 from marl.run.folder import read_config, run_folder
 
+# Where parts register; what is in no file of configs/ can only be known if one was imported.
+REGISTRIES = ("marl.registry", "marl.envs.registry")
 # They ask for something once, so a recorded run's values are never taken over.
 ONCE = ("resume", "checkpoint", "load_step", "episodes", "max_seconds", "video")
 
@@ -35,7 +38,7 @@ class Draft:
     layers: Layers
     config: str
     env_config: str
-    folder: Path | None = None  # of the run that they are of
+    folder: Path | None = None  # of the run that they are of; then every section names its kind
     said: Mapping[str, object] = field(default_factory=dict)  # dotted key -> value, by the user
 
     def refuse_unsaid(self, named: Named) -> None:
@@ -67,10 +70,11 @@ def fresh(arguments: Arguments, plugins: Plugins) -> Draft:
 
 def lay_file(layers: Layers, plugins: Plugins, flag: str, name: str) -> None:
     """Lay the file of that name and load its plugins, or choose what a plugin registered by it."""
-    key, registered = registry(flag)
-    if name in registered and name not in available(flag):
-        layers.lay({key: name}, COMMAND_LINE)
-        return
+    if name not in available(flag) and any(module in sys.modules for module in REGISTRIES):
+        key, registered = registry(flag)
+        if name in registered:
+            layers.lay({key: name}, COMMAND_LINE)
+            return
     for path, content in chain(flag, find(flag, name)):
         plugins.add(content.get("plugins"))
         layers.lay(content, display_path(path))

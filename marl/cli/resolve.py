@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marl.cli.arguments import COMMANDS, TOOLS, Arguments
 from marl.cli.drafts import fresh, lay_file, recorded, registry
@@ -13,11 +13,17 @@ from marl.cli.plugins import Plugins
 from marl.config.code import code_named
 from marl.config.files import CODE, COMMAND_LINE, Layers
 from marl.config.hints import nearest_or_plugin
-from marl.config.schema import field_types, flatten, split_parse, to_mapping
+from marl.config.schema import default_kinds, field_types, flatten, to_mapping
+from marl.config.split import split_parse
 from marl.errors import ConfigError, nearest_or_all
-from marl.protocols.environments import EnvConfig
 from marl.run.folder import read_config, run_folder
 from marl.run.plan import Plan, RunConfig
+
+if TYPE_CHECKING:
+    from marl.protocols.environments import EnvConfig
+
+# What needs no environment and no algorithm is refused before the registries are imported: with
+# torch and numba they take seconds.
 
 # Keys of config.yaml that name what the run is made of, and the flag that chooses each.
 # Everything else is a setting.
@@ -37,18 +43,24 @@ MOVABLE = ("buffer.path",)
 
 def make_plan(arguments: Arguments) -> Plan:
     """Everything merged and parsed; nothing is written."""
-    from marl.envs.registry import ENVS
-    from marl.registry import recipes
-
     _check_command(arguments)
     plugins = Plugins()
     draft = recorded(arguments, plugins) or fresh(arguments, plugins)
     layers = draft.layers
     layers.values["plugins"] = plugins.names
+    _check_run_options(layers)
+
+    from marl.envs.registry import ENVS
+    from marl.registry import recipes
+
     known = recipes()
     recipe_name = _registered(layers, "recipe", known, f"--config={draft.config}")
     _check_recipe(arguments, recipe_name)
     env_name = _registered(layers, "env", ENVS, f"--env-config={draft.env_config}")
+    if draft.folder is None:
+        # So that a file or a flag that names another kind drops what was set for the default one.
+        layers.lay_below(default_kinds(ENVS[env_name]) | default_kinds(known[recipe_name]), CODE)
+        layers.values["plugins"] = plugins.names
     _draw_seed(layers)
     settings = {key: value for key, value in layers.values.items() if key not in NAMES}
     parts: dict[str, type] = {
@@ -121,6 +133,12 @@ def _check_command(arguments: Arguments) -> None:
             f"checkpoint: {command} needs one: with checkpoint=<run folder>; or a player that "
             "needs none, for example --config=heuristic --env-config=sc2"
         )
+
+
+def _check_run_options(layers: Layers) -> None:
+    """The values of the run's own keys fit."""
+    own = {key: layers.values[key] for key in field_types(RunConfig) if key in layers.values}
+    split_parse(own, {"run": RunConfig}, layers.sources)
 
 
 def _check_recipe(arguments: Arguments, recipe: str) -> None:

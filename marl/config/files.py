@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from marl.config.hints import nearest_or_plugin
+from marl.config.hints import unknown_file
 from marl.config.schema import TAGS, flatten, join
 from marl.errors import ConfigError, UnreadableError
 from marl.untrusted.bounds import YAML_BYTES
@@ -28,9 +28,17 @@ class Layers:
 
     values: dict[str, object] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)  # dotted leaf -> source
+    laid: list[tuple[Mapping[str, object], str]] = field(default_factory=list)  # with their sources
+
+    def lay_below(self, mapping: Mapping[str, object], source: str) -> None:
+        """Put `mapping` under all that was laid."""
+        above, self.laid, self.values, self.sources = self.laid, [], {}, {}
+        for one, where in [(mapping, source), *above]:
+            self.lay(one, where)
 
     def lay(self, mapping: Mapping[str, object], source: str) -> None:
         """Put `mapping` on top."""
+        self.laid.append((mapping, source))
         merge(self.values, mapping)
         leaves = flatten(self.values)
         sources = self.sources | dict.fromkeys(flatten(mapping), source)
@@ -90,12 +98,13 @@ def available(flag: str) -> list[str]:
 def find(flag: str, name: str) -> Path:
     """The file of --config=name or --env-config=name; a path to a .yaml file is taken as it is."""
     if name.endswith((".yaml", ".yml")):
-        if not Path(name).is_file():
+        file = Path(name).expanduser()
+        if not file.is_file():
             raise ConfigError(f"--{flag}: there is no file {name}")
-        return Path(name).resolve()
+        return file.resolve()
     path = CONFIGS / FOLDERS[flag] / f"{name}.yaml"
     if name not in available(flag):
-        hint = nearest_or_plugin(name, available(flag))
+        hint = unknown_file(flag, name, available(flag))
         raise ConfigError(f"--{flag}: no {display_path(path)}; {hint}")
     return path
 

@@ -59,7 +59,7 @@ class Battles:
     ) -> None:
         if not 1 <= threads <= MAX_THREADS:
             raise EnvError(
-                f"threads={threads} is not within 1..{MAX_THREADS}; the upper "
+                f"env_threads={threads} is not within 1..{MAX_THREADS}; the upper "
                 "bound is the number of cores, or NUMBA_NUM_THREADS where that is set"
             )
         self.scenario = scenario

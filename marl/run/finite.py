@@ -18,7 +18,9 @@ from torch import Tensor
 
 from marl.batch import EpisodeBatch
 from marl.errors import NotFiniteError
-from marl.protocols import Metrics, Progress, Rollout, Samples
+from marl.protocols.collecting import Rollout
+from marl.protocols.experience import Samples
+from marl.protocols.loop import Metrics, Progress
 from marl.run.checkpoint import MODELS, list_steps
 
 BATCH = "batch.pt"

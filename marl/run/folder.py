@@ -19,13 +19,16 @@ import re
 from datetime import datetime
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from marl.config.files import dump, parse_text, read_sources
 from marl.errors import ConfigError
-from marl.protocols.experience import DataFile
 from marl.run.plan import Plan
 from marl.untrusted.bounds import YAML_BYTES
 from marl.untrusted.files import read_text
+
+if TYPE_CHECKING:  # a mistyped command line is refused without torch
+    from marl.protocols.experience import DataFile
 
 CONFIG = "config.yaml"
 DATASET = "dataset.json"
@@ -106,7 +109,9 @@ def run_folder(path: str | Path, key: str) -> Path:
 
     key: the option with the path, for the message.
     """
-    start = Path(path)
+    if not str(path).strip():
+        raise ConfigError(f"{key}: is empty; give the folder of a run")
+    start = Path(path).expanduser()
     if not start.exists():
         raise ConfigError(f"{key}: {start} does not exist; give the folder of a run")
     here = start.resolve()

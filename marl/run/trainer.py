@@ -21,11 +21,12 @@ from marl.protocols.experience import FromFile
 from marl.protocols.learning import RowSharing
 from marl.protocols.loop import MetricSink, Progress, State
 from marl.run import checkpoint
+from marl.run.device import pick_device
 from marl.run.finite import FiniteWatch
 from marl.run.folder import open_folder, write_dataset
 from marl.run.interrupts import StopRequest
 from marl.run.meter import Meter
-from marl.run.plan import Plan, pick_device
+from marl.run.plan import Plan
 from marl.run.policy_tests import PolicyTests
 from marl.run.states import refuse_unreadable
 from marl.runners.evaluation import statistics

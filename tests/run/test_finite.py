@@ -20,7 +20,7 @@ from marl.config.files import ROOT
 from marl.envs.matrix import TableGame, TwoStepConfig
 from marl.errors import NotFiniteError
 from marl.log.jsonl import read_metrics
-from marl.protocols import Rollout
+from marl.protocols.collecting import Rollout
 from marl.run import checkpoint
 from marl.run.finite import FiniteWatch
 from marl.run.train import resume, train
