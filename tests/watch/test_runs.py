@@ -124,3 +124,17 @@ def test_a_run_without_a_configuration_is_a_line_of_its_own(tmp_path):
     (run / "config.yaml").unlink()
     (row,) = Runs(tmp_path).summaries()
     assert (row["line"], row["task"]) == ("a", "")
+
+
+@pytest.mark.parametrize(
+    ("bonus", "codes"),
+    [
+        ({"kind": "lagma", "codebook": {"size": 16}}, 16),  # before there were kinds of it
+        ({"kind": "lagma", "codebook": {"kind": "fsq", "levels": [4, 3, 2]}}, 24),
+        ({"kind": "none"}, None),
+    ],
+)
+def test_the_number_of_codes_is_that_of_the_runs_own_codebook(tmp_path, bonus, codes):
+    make_run(tmp_path / "run", bonus=bonus)
+    (run,) = Runs(tmp_path).scan()
+    assert run.settings()["codes"] == codes
