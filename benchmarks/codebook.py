@@ -28,8 +28,8 @@ from marl.protocols.loop import Progress
 from marl.quantizers.alone import train_alone
 from marl.quantizers.upkeep import k_means
 from marl.quantizers.usage import perplexity, shares
-from marl.quantizers.vq import CodebookConfig, VectorQuantizer, nearest_codes
-from marl.quantizers.vq_learner import VqLearner
+from marl.quantizers.vq import nearest_codes
+from marl.quantizers.vq_learner import VqConfig
 from marl.returns import explained_variance
 from marl.run.battles import Battles, play_battles
 from marl.runners.episodes import EpisodeRunner
@@ -109,18 +109,17 @@ def train_one(
     torch.manual_seed(seed)
     options = dict(options)
     coverage = options.pop("coverage", "timestep")
-    config = replace(CodebookConfig(size=size), **{**PUBLISHED, **options})
-    quantizer = VectorQuantizer(train.states.shape[1], size, config.dim, config.hidden_dim)
+    config = replace(VqConfig(size=size), **{**PUBLISHED, **options})
     limit = int(max(train.slot.max(), held.slot.max())) + 1
-    learner = VqLearner(quantizer, config, coverage, limit, seed)
+    learner = config.build(train.states.shape[1], coverage, limit, CPU, seed)
+    quantizer = learner.quantizer
     found = []
     for before, stop in pairwise([0, *stops]):
         parts = train.states, train.slot, train.battle
         train_alone(learner, *parts, stop - before, BATCH, torch.default_generator)
-        with torch.no_grad():
-            quantized, codes = quantizer.quantize(quantizer.encoder(held.states))
-            error = (quantizer.decoder(quantized) - held.states).square().mean()
-        found.append((float(perplexity(shares(codes, size))), float(error)))
+        codes = quantizer.encode(held.states)
+        error = (quantizer.reconstruct(held.states) - held.states).square().mean()
+        found.append((float(perplexity(shares(codes, quantizer.n_codes))), float(error)))
     score = r_squared(quantizer.encode(train.states), train, codes, held)
     return found, score, changes(codes, held)
 

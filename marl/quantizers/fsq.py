@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from marl.protocols.quantizing import Quantized
-from marl.quantizers.vq import straight_through
+from marl.quantizers.layers import straight_through
 
 SHRINK = 0.001  # share of the range by which it stays within the outer levels
 MOST_LEVELS = 1000  # with more the outer ones would be out of reach

@@ -19,7 +19,7 @@ from marl.intrinsic.lagma.bonus import LagmaBonusConfig
 from marl.intrinsic.none import NoBonus
 from marl.protocols.experience import BATCH
 from marl.protocols.loop import Progress
-from marl.quantizers.vq import CodebookConfig
+from marl.quantizers.vq_learner import VqConfig
 
 CPU = torch.device("cpu")
 
@@ -58,7 +58,7 @@ def test_preset_holds_the_published_values(name, values):
 def test_default_is_the_recommended_resolution():
     bonus = preset("lagma").bonus
     assert bonus == LagmaBonusConfig()
-    assert bonus.codebook == CodebookConfig()
+    assert bonus.codebook == VqConfig()
     assert (bonus.coverage, bonus.padding) == ("timestep", "masked")
     assert (bonus.start, bonus.window, bonus.k) == (50_000, 100, 30)
     assert (bonus.update_interval, bonus.resample_interval) == (40, 5)
@@ -152,7 +152,7 @@ def test_before_the_start_lagma_is_qmix_bit_for_bit():
 
 
 def test_past_the_start_the_bonus_moves_the_target():
-    book = CodebookConfig(lr=0.05, update_interval=1)  # soon more than one code is in use
+    book = VqConfig(lr=0.05, update_interval=1)  # soon more than one code is in use
     active = LagmaConfig(
         bonus=LagmaBonusConfig(start=0, warmup=0, update_interval=1, codebook=book)
     )
