@@ -56,7 +56,7 @@ class LagmaOptions(BonusConfig):
     # The codes that each slot pulls: its own J(t) (timestep) | all | none. auto: timestep, or none
     # where no loss moves the codes.
     coverage: CoverageChoice = "auto"
-    codebook: CodebookConfig = VqConfig()
+    codebook: CodebookConfig = VqConfig()  # vq: learnt codes; fsq: a grid of rounded numbers
 
     def __post_init__(self) -> None:
         """Settle `auto`; refuse what would do nothing, or what nothing could be paid with."""
