@@ -156,9 +156,13 @@ def _is_plain(value: object) -> bool:
 
 
 def _number_of_codes(values: Mapping[str, object]) -> object:
-    """K, the size of the run's codebook; None without one."""
-    codebook = values.get("codebook")
-    return codebook.get("size") if isinstance(codebook, Mapping) else None
+    """K, the size of LAGMA's codebook in the run; None without one."""
+    bonus = values.get("bonus")
+    codebook = bonus.get("codebook") if isinstance(bonus, Mapping) else None
+    if not isinstance(codebook, Mapping):
+        return None
+    levels = codebook.get("levels")  # of kind fsq
+    return math.prod(levels) if isinstance(levels, list) else codebook.get("size")
 
 
 def _configuration(values: Mapping[str, object]) -> Configuration | None:

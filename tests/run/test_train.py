@@ -38,6 +38,7 @@ SETTINGS = {
 }
 VALUES = {"sampler.batch_size": 4, "epsilon.anneal": 500, "learner.target_update_interval": 10}
 LAGMA = {"bonus.start": 200, "bonus.update_interval": 8, "bonus.codebook.size": 16}
+FSQ = {"bonus.start": 200, "bonus.update_interval": 8, "bonus.codebook.kind": "fsq"}
 OFF_POLICY = {
     "sampler.start": 100,
     "sampler.batch_size": 32,
@@ -97,6 +98,7 @@ def assert_same(one, two):
     ("config", "env", "settings"),
     [
         ("lagma", "sc2", {"map": "3m", **LAGMA}),
+        ("lagma", "sc2", {"map": "3m", **FSQ}),
         ("qmix", "sc2", {"map": "2s3z"}),
         ("dqn", "gymnasium", {"sampler.start": 50, "buffer.steps": 1000}),
         ("dqn", "gymnasium", {"sampler.start": 50, **STEPS}),

@@ -218,3 +218,17 @@ def test_a_run_that_is_mended_is_shown_again(tmp_path):
     (run / "metrics.jsonl").unlink()
     make_run(run)
     assert runs.summaries()[0]["state"] == "training"
+
+
+@pytest.mark.parametrize(
+    ("bonus", "codes"),
+    [
+        ({"kind": "lagma", "codebook": {"size": 16}}, 16),  # before there were kinds of it
+        ({"kind": "lagma", "codebook": {"kind": "fsq", "levels": [4, 3, 2]}}, 24),
+        ({"kind": "none"}, None),
+    ],
+)
+def test_the_number_of_codes_is_that_of_the_runs_own_codebook(tmp_path, bonus, codes):
+    make_run(tmp_path / "run", bonus=bonus)
+    (run,) = Runs(tmp_path).scan()
+    assert run.settings()["codes"] == codes
