@@ -20,6 +20,7 @@ from marl.run import checkpoint
 from marl.run.device import pick_device
 from marl.run.folder import open_folder, write_dataset
 from marl.run.interrupts import StopRequest
+from marl.run.labels import name_of
 from marl.run.meter import Meter
 from marl.run.plan import Plan
 from marl.run.policy_tests import PolicyTests
@@ -112,9 +113,10 @@ class Trainer:
 
     def introduction(self) -> str:
         """What is about to be trained, in one line."""
+        name = name_of(self.plan.values, self.plan.sources)
         size = sum(parameter.numel() for parameter in self.agent.learner.parameters)
         return (
-            f"{self.plan.config_name} on {self.env.spec.name}, seed {self.seed}: "
+            f"{name} on {self.env.spec.name}, seed {self.seed}: "
             f"{self.run.num_envs} environments, {size:,} parameters on {self.device.type}; "
             f"results in {self.folder}"
         )

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from marl.config.files import read
 from marl.errors import ConfigError
 from marl.log.jsonl import METRICS
-from marl.run.folder import CONFIG
-from marl.run.labels import Configuration, full_labels, learnt_settings, task_of
+from marl.run.folder import CONFIG, read_config
+from marl.run.labels import Configuration, full_labels, learnt_settings, name_of, task_of
 from marl.watch.follow import MetricsFile
 
 MAX_DEPTH = 6  # of a run below the watched folder; results/ has its runs at 4
@@ -44,15 +43,17 @@ class Run:
         self.metrics = MetricsFile(self.folder / METRICS)
 
     def settings(self) -> dict[str, object]:
-        """SETTINGS in config.yaml, and `codes`; {} where it can't be read (yet)."""
+        """SETTINGS in config.yaml, `name` and `codes`; {} where it can't be read (yet)."""
         path = self.folder / CONFIG
         try:
             changed = path.stat().st_mtime_ns
             if changed != self._settings_time:
-                values = read(path)
+                values, sources = read_config(self.folder)
                 self._settings = {key: values[key] for key in SETTINGS if key in values}
                 self._settings["codes"] = _number_of_codes(values)
-                self._configuration = _configuration(values)
+                self._configuration = _configuration(values, sources)
+                if self._configuration is not None:
+                    self._settings["name"] = self._configuration.label
                 self._settings_time = changed
         except (OSError, ConfigError):
             return {}
@@ -122,15 +123,18 @@ def _pages(folder: Path) -> Iterator[Path]:
 
 def _number_of_codes(values: Mapping[str, object]) -> object:
     """K, the size of the run's codebook; None without one."""
-    codebook = values.get("codebook")
+    bonus = values.get("bonus")
+    codebook = bonus.get("codebook") if isinstance(bonus, Mapping) else None
     return codebook.get("size") if isinstance(codebook, Mapping) else None
 
 
-def _configuration(values: Mapping[str, object]) -> Configuration | None:
+def _configuration(
+    values: Mapping[str, object], sources: Mapping[str, str]
+) -> Configuration | None:
     """None where the file lacks what a training writes into it."""
     if not {"config", "env_config"} <= values.keys():
         return None
-    return Configuration(str(values["config"]), task_of(values), learnt_settings(values))
+    return Configuration(name_of(values, sources), task_of(values), learnt_settings(values))
 
 
 class Runs:

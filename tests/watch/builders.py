@@ -39,7 +39,8 @@ def make_run(folder: Path, points: int = 30, **config: object) -> Path:
         **config,
     }
     lines = [f"{key}: {json.dumps(value)}  # command line" for key, value in values.items()]
-    (folder / "config.yaml").write_text("\n".join([*lines, "codebook:", "  size: 64", ""]))
+    codes = ["bonus:", "  codebook:", "    size: 64", ""]
+    (folder / "config.yaml").write_text("\n".join([*lines, *codes]))
     (folder / "metrics.jsonl").write_text("".join(point_lines(0, points)))
     return folder
 
