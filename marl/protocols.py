@@ -351,6 +351,15 @@ class ExplainableBonus(Protocol):
         """Series of one episode (B = 1, no padding), without learning from it."""
 
 
+@runtime_checkable
+class TrainedBonus(Protocol):
+    """A bonus that has networks of its own."""
+
+    @property
+    def parameters(self) -> Sequence[nn.Parameter]:
+        """All that it trains."""
+
+
 class Quantized(NamedTuple):
     """Vectors replaced by codes."""
 

@@ -27,7 +27,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from marl.batch import WON, Column, EpisodeBatch
 from marl.config.schema import option
@@ -151,6 +151,11 @@ class LatentGoalBonus:
         self.rng = torch.Generator().manual_seed(seed)
         self.has_returns = False  # whether the first ones are in
         self.vq_metrics: Metrics = {}  # of the last step of the quantiser
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """Of the VQ-VAE: encoder, decoder and codes."""
+        return [*self.vq.quantizer.parameters()]
 
     def __call__(
         self, batch: EpisodeBatch, bootstrap: Tensor, progress: Progress
