@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from marl.protocols.loop import Metrics, State
 
@@ -33,6 +34,9 @@ class Quantizer(Protocol):
 
 class StateQuantizer(Quantizer, Protocol):
     """A Quantizer of states with its own encoder and decoder; these calls give no gradient."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """All that is trained."""
 
     def place(self, states: Tensor) -> Tensor:
         """Where states [...,S] lie among the codes' vectors before they are replaced, [...,D]."""

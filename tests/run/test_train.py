@@ -141,6 +141,44 @@ def test_metrics_go_on_without_gap_or_repeat(tmp_path):
     assert min(steps) < 400 < max(steps)
 
 
+def test_the_last_interval_of_a_training_is_logged(tmp_path):
+    """A run shorter than log_interval showed no loss, and a longer one an old epsilon."""
+    settings = {"log_interval": 300, "epsilon.anneal": 800}
+    summary = train(plan_for(tmp_path, "qmix", "two_step", t_max=400, **settings))
+    lines = [json.loads(line) for line in (summary.folder / "metrics.jsonl").open()]
+    trained = [line for line in lines if "loss" in line]
+    assert [line["t_env"] for line in trained] == [8, 312, summary.t_env]
+    # Of the collection that began 8 steps before the end: 1 - 0.95 * 392 / 800.
+    assert trained[-1]["epsilon"] == pytest.approx(0.5345)
+    assert trained[-1]["updates"] > trained[-2]["updates"]
+    # To go on is as if there had been no stop: the next line is of the whole interval.
+    train(resume_plan(summary.folder, t_max=800))
+    straight = train(plan_for(tmp_path / "b", "qmix", "two_step", t_max=800, **settings))
+    both = [
+        {line["t_env"]: line["loss"] for line in map(json.loads, path.open()) if "loss" in line}
+        for path in (summary.folder / "metrics.jsonl", straight.folder / "metrics.jsonl")
+    ]
+    assert both[0].pop(400)
+    assert both[0] == both[1]
+
+
+def test_an_interval_that_is_logged_is_not_logged_again(tmp_path):
+    summary = train(plan_for(tmp_path, "qmix", "two_step", t_max=400, log_interval=1))
+    lines = [json.loads(line) for line in (summary.folder / "metrics.jsonl").open()]
+    steps = [line["t_env"] for line in lines if "episode" in line]
+    assert steps == sorted(set(steps))
+
+
+def test_the_introduction_counts_the_codebook_too(tmp_path):
+    plain = Trainer(plan_for(tmp_path, "qmix", "two_step"))
+    size = sum(one.numel() for one in plain.agent.learner.parameters)
+    assert f" {size:,} parameters on cpu;" in plain.introduction()
+    paid = Trainer(plan_for(tmp_path, "lagma", "two_step"))
+    codes = sum(one.numel() for one in paid.agent.learner.bonus.vq.quantizer.parameters())
+    assert codes > 64 * 8
+    assert f" {size + codes:,} parameters ({codes:,} of the bonus) on cpu;" in paid.introduction()
+
+
 @pytest.mark.parametrize("per_episode", [1.0, 0.5])
 def test_updates_per_environment_step_do_not_depend_on_the_number_of_environments(
     tmp_path, per_episode

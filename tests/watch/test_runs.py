@@ -123,6 +123,17 @@ def test_seeds_of_one_configuration_have_one_name_and_others_say_what_differs(tm
     assert rows["c"]["line"] == rows["d"]["line"] == "lagma t_max=200000"
 
 
+def test_a_changed_key_is_part_of_the_name_on_the_page(tmp_path):
+    for name, size in (("a", "64  # configs/algs/lagma.yaml"), ("b", "128  # command line")):
+        folder = make_run(tmp_path / name)
+        text = (folder / "config.yaml").read_text()
+        (folder / "config.yaml").write_text(text.replace("size: 64", f"size: {size}"))
+    rows = {row["name"]: row for row in Runs(tmp_path).summaries()}
+    assert (rows["a"]["line"], rows["b"]["line"]) == ("lagma", "lagma codebook.size=128")
+    assert rows["b"]["settings"]["name"] == "lagma codebook.size=128"
+    assert rows["b"]["settings"]["codes"] == 128
+
+
 def test_a_run_without_a_configuration_is_a_line_of_its_own(tmp_path):
     run = make_run(tmp_path / "a")
     (run / "config.yaml").unlink()

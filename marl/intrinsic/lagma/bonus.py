@@ -27,7 +27,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from marl.batch import WON, Column, EpisodeBatch
 from marl.intrinsic.config import BONUSES
@@ -73,6 +73,11 @@ class LatentGoalBonus:
         self.calibration = Calibration()
         self.has_returns = False  # whether the first ones are in
         self.codebook_metrics: Metrics = {}  # of the last step of the quantiser
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """Of the VQ-VAE: encoder, decoder and codes."""
+        return [*self.codebook.quantizer.parameters()]
 
     def __call__(
         self, batch: EpisodeBatch, bootstrap: Tensor, progress: Progress
