@@ -30,6 +30,10 @@ class CheckpointError(UserError):
     """A checkpoint that is missing, damaged or does not fit, or that could not be written."""
 
 
+class MemoryShortError(UserError):
+    """A replay that takes more memory than there is."""
+
+
 def nearest_or_all(name: str, known: Iterable[str], lead: str = "there are") -> str:
     """Hint for an unknown name: the nearest known one, or all of them after `lead`."""
     names = list(known)

@@ -53,7 +53,8 @@ class DatasetConfig:
             )
         file = max(found, key=lambda path: path.stat().st_mtime)
         try:
-            state = torch.load(file, map_location="cpu", weights_only=True)
+            # Mapped: the replay copies what it holds, so nothing is there twice.
+            state = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
             buffer = _restored(layout, spec, state)
         except (ValueError, KeyError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
             raise ConfigError(f"buffer.path: {file} does not fit {spec.name}: {error}") from error

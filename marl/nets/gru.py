@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from numba import config as numba_config
 from torch import Tensor, nn
 from torch.nn.functional import linear, pad
 from torch.nn.utils.rnn import PackedSequence
 
+from marl.compiled.jit import WITHOUT_COMPILER
 from marl.compiled.lanes import LANES
 from marl.compiled.products import PANEL, panels_of
 from marl.nets.gru_kernel import KEPT, run, run_back
-
-WITHOUT_COMPILER = bool(getattr(numba_config, "DISABLE_JIT", 0))  # NUMBA_DISABLE_JIT
 
 
 def gru(memory: nn.GRU, inputs: Tensor, sizes: Tensor) -> Tensor:
