@@ -26,7 +26,7 @@ from marl.config.schema import field_types, flatten, split_parse, to_mapping
 from marl.errors import ConfigError, nearest_or_all
 from marl.protocols import EnvConfig
 from marl.run.folder import read_config, run_folder
-from marl.run.plan import Plan, RunConfig
+from marl.run.plan import REPLAY_SIZE, Plan, RunConfig
 
 # Keys of config.yaml that name what the run is made of, and the flag that chooses each.
 # Everything else is a setting.
@@ -42,8 +42,9 @@ ONCE = ("resume", "checkpoint", "load_step", "episodes", "max_seconds", "video")
 PLAYS = ("evaluate", "replay")
 # A resumed run must stay the run that it was.
 FIXED = ("seed", "num_envs", "results_dir", "label")
-# A resumed run may be told where its data is now; whether it is the same shows when it is read.
-MOVABLE = ("buffer.path",)
+# A resumed run may be told where its data is now; whether it is the same shows when it is read. And
+# how much its replay holds from now on: another machine has more or less memory.
+MOVABLE = ("buffer.path", *REPLAY_SIZE)
 
 
 @dataclass

@@ -59,6 +59,10 @@ class Plan:
     sources: Mapping[str, str]  # dotted key -> where its value was set
 
 
+# Options that say how much a replay holds.
+REPLAY_SIZE = ("buffer.episodes", "buffer.steps")
+
+
 def pick_device(name: str) -> torch.device:
     """`auto` is CUDA where there is one."""
     available = torch.cuda.is_available()

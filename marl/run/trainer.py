@@ -19,6 +19,7 @@ from marl.protocols import Behaviour, FromFile, MetricSink, Progress, Rollout, S
 from marl.run import checkpoint
 from marl.run.folder import open_folder, write_dataset
 from marl.run.interrupts import StopRequest
+from marl.run.memory import MemoryWatch
 from marl.run.meter import Meter
 from marl.run.plan import Plan, pick_device
 from marl.run.policy_tests import PolicyTests
@@ -83,6 +84,7 @@ class Trainer:
         self.sampling_rng = seeding.generator(self.seed, seeding.SAMPLING)
         self.counters = Counters()
         self.meter = Meter()
+        self.memory = MemoryWatch(self.agent.buffer)
         self.owed: list[int] = []  # the episodes just played that an update is due for
         self.stop_reason = ""
         self.saved_at: int | None = None  # t_env of the newest checkpoint
@@ -141,6 +143,7 @@ class Trainer:
                 if count.t_env >= count.next_test:
                     self._evaluate(log)
                     count.next_test = count.t_env + self.run.test_interval
+                self.memory.look(self.run.t_max - count.t_env, log.message, self.save)
                 self._collect()
                 self._learn()
                 log.progress(count.t_env, self.meter.latest)
