@@ -14,17 +14,17 @@ if sys.argv[1:2] == ["doctor"] and __name__ == "__main__":
 
 import warnings
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 warnings.filterwarnings("ignore", message="pkg_resources is deprecated")  # sacred imports it
 
-from sacred import Experiment  # noqa: E402
-from sacred.run import Run  # noqa: E402
-
 from marl.cli.main import main  # noqa: E402
 from marl.config.files import dump  # noqa: E402
-from marl.log.sacred_sink import SacredSink, prepare, run_command  # noqa: E402
 from marl.run.folder import SACRED  # noqa: E402
 from marl.run.plan import Plan  # noqa: E402
+
+if TYPE_CHECKING:  # sacred and torch take seconds, which help and refusals need not
+    from sacred import Experiment
 
 
 def execute(plan: Plan, options: Mapping[str, object]) -> None:
@@ -32,6 +32,8 @@ def execute(plan: Plan, options: Mapping[str, object]) -> None:
     if plan.command == "train":
         _train(plan, options)
         return
+    from marl.log.sacred_sink import run_command
+
     experiment = _experiment(plan)
 
     @experiment.command(unobserved=True)
@@ -65,6 +67,9 @@ def execute(plan: Plan, options: Mapping[str, object]) -> None:
 
 def _train(plan: Plan, options: Mapping[str, object]) -> None:
     """Train as a sacred command, with sacred's record in the run folder."""
+    from sacred.run import Run
+
+    from marl.log.sacred_sink import SacredSink, run_command
     from marl.run.train import train as run_training
     from marl.run.trainer import INTERRUPTED, Trainer
 
@@ -84,6 +89,10 @@ def _train(plan: Plan, options: Mapping[str, object]) -> None:
 
 def _experiment(plan: Plan) -> Experiment:
     """sacred's experiment with the plan's values."""
+    from sacred import Experiment
+
+    from marl.log.sacred_sink import prepare
+
     prepare()
     experiment = Experiment("marl", save_git_info=False)
     experiment.add_config(dict(plan.values))

@@ -23,7 +23,8 @@ from torch import Tensor
 
 from marl.algos.qmix import QmixConfig
 from marl.envs.smac import Sc2Config
-from marl.protocols import Behaviour, Progress
+from marl.protocols.acting import Behaviour
+from marl.protocols.loop import Progress
 from marl.quantizers.alone import train_alone
 from marl.quantizers.upkeep import k_means
 from marl.quantizers.usage import perplexity, shares

@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 FILE = Path(__file__).resolve()
@@ -64,22 +65,19 @@ def fill(env: Any, buffer: Any, episodes: int) -> float:
     import numpy as np
     import torch
 
-    from marl.protocols import Acted, Behaviour
     from marl.runners.episodes import EpisodeRunner
     from marl.runners.stopwatch import Stopwatch
 
-    class Random:
-        columns = ()
-
-        def initial_carry(self, batch: int) -> dict[str, Any]:
-            return {}
-
-        def act(self, observation: Any, carry: Any, progress: Any, rng: Any, greedy: bool) -> Acted:
-            drawn = torch.rand(observation.avail.shape, generator=rng)
-            return Acted((drawn * observation.avail).argmax(-1), carry, {})
+    def act(observation: Any, carry: Any, progress: Any, rng: Any, greedy: bool) -> Any:
+        drawn = torch.rand(observation.avail.shape, generator=rng)
+        actions = (drawn * observation.avail).argmax(-1)
+        return SimpleNamespace(actions=actions, carry=carry, extras={})
 
     runner = EpisodeRunner(env, buffer.layout, torch.device("cpu"), Stopwatch())
-    behaviour = Behaviour(Random(), rng=torch.Generator().manual_seed(0))
+    # No classes of the package: their places differ from checkout to checkout.
+    actor = SimpleNamespace(initial_carry=lambda batch: {}, act=act, columns=())
+    rng = torch.Generator().manual_seed(0)
+    behaviour = SimpleNamespace(actor=actor, progress=None, rng=rng, greedy=False, clock="")
     seconds, first = 0.0, 0
     while len(buffer) < episodes:
         batch = runner.play(behaviour, np.arange(first, first + NUM_ENVS, dtype=np.uint64)).batch

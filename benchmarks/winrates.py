@@ -32,7 +32,7 @@ from marl.config.files import available  # noqa: E402
 from marl.engine.facts.scenario import scenario_names  # noqa: E402
 from marl.errors import UserError  # noqa: E402
 from marl.log.intervals import wilson  # noqa: E402
-from marl.protocols import Episodes  # noqa: E402
+from marl.protocols.collecting import Episodes  # noqa: E402
 from marl.runners.evaluation import evaluation_seeds, play_script  # noqa: E402
 
 V1, V2 = "sc2", "sc2v2"  # names of configs/envs/*.yaml

@@ -14,7 +14,7 @@ from marl.config.files import merge
 from marl.envs import contract
 from marl.errors import ConfigError
 from marl.log.summary import Summary
-from marl.protocols import EnvConfig
+from marl.protocols.environments import EnvConfig
 from marl.run import evaluate as evaluation
 from marl.run import policy as policies
 from marl.run import train as training

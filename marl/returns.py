@@ -33,11 +33,13 @@ def returns_of(batch: EpisodeBatch, gamma: float) -> NDArray[np.float64]:
 def explained_variance(found: Tensor, expected: Tensor) -> Tensor:
     """R^2: share of the variance of what was found that is explained; below 0 if worse than none.
 
-    found, expected: [N].
+    0 where all that was found is the same, within a millionth or rounding: there is nothing to
+    explain. found, expected: [N].
     """
     error = (found - expected).square().mean()
-    spread = found.var(unbiased=False).clamp(min=torch.finfo(found.dtype).tiny)
-    return 1.0 - error / spread
+    spread = found.var(unbiased=False)
+    rounding = (4 * torch.finfo(found.dtype).eps * found.abs().max()).square()
+    return torch.where(spread > rounding.clamp(min=1e-12), 1.0 - error / spread, 0.0)
 
 
 @released

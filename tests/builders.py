@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from marl.batch import WON, EpisodeBatch, Layout, layout_of
-from marl.protocols import Observation, Step
+from marl.protocols.environments import Observation, Step
 from marl.spec import Continuous, Discrete, EnvSpec
 
 SMALL = EnvSpec(

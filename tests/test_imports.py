@@ -34,7 +34,7 @@ ORDER = [
     {"protocols", "returns"},
     {"batch"},
     {"config", "engine"},
-    {"compiled"},
+    {"compiled", "untrusted"},
     {"errors", "seeding", "spec"},
 ]
 

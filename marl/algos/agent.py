@@ -8,7 +8,11 @@ from typing import ClassVar, Protocol, runtime_checkable
 import torch
 
 from marl.batch import Layout
-from marl.protocols import Actor, Buffer, Learner, Runner, Sampler, Schedule, VecEnv
+from marl.protocols.acting import Actor
+from marl.protocols.collecting import Runner, Schedule
+from marl.protocols.environments import VecEnv
+from marl.protocols.experience import Buffer, Sampler
+from marl.protocols.learning import Learner
 from marl.runners.stopwatch import Stopwatch
 from marl.spec import EnvSpec
 

@@ -11,7 +11,8 @@ from marl.buffers.kinds import ReplayConfig, SamplerConfig
 from marl.buffers.samplers import EpisodeSamplerConfig
 from marl.intrinsic.config import BonusConfig
 from marl.intrinsic.none import NoBonusConfig
-from marl.protocols import Actor, IntrinsicReward, Learner
+from marl.protocols.acting import Actor
+from marl.protocols.learning import IntrinsicReward, Learner
 from marl.runners.episodes import EpisodeRolloutConfig
 from marl.runners.kinds import RolloutConfig, UpdatesConfig
 from marl.runners.updates import ReplayUpdatesConfig

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from marl.batch import EpisodeBatch, Layout
 from marl.buffers.episodes import EpisodeBuffer
 from marl.buffers.transitions import TransitionBuffer
+from marl.config.schema import option
 from marl.errors import ConfigError
-from marl.protocols import Buffer, DataFile, State
+from marl.protocols.experience import Buffer, DataFile
+from marl.protocols.loop import State
 from marl.spec import EnvSpec
+from marl.untrusted.files import open_regular
+from marl.untrusted.tensors import load_tensors
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class DatasetConfig:
 
     kind: ClassVar[str] = "dataset"
     whole_episodes: ClassVar[bool] = True  # unless it holds single steps, which is seen later
-    path: str = ""
+    path: str = option("", path=True)
 
     def __post_init__(self) -> None:
         if not self.path:
@@ -53,12 +55,10 @@ class DatasetConfig:
             )
         file = max(found, key=lambda path: path.stat().st_mtime)
         try:
-            # Mapped: the replay copies what it holds, so nothing is there twice.
-            state = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-            buffer = _restored(layout, spec, state)
-        except (ValueError, KeyError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            buffer = _restored(layout, spec, load_tensors(file))
+        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
             raise ConfigError(f"buffer.path: {file} does not fit {spec.name}: {error}") from error
-        with open(file, "rb") as bytes_of_it:
+        with open_regular(file) as bytes_of_it:
             digest = hashlib.file_digest(bytes_of_it, "sha256").hexdigest()
         return buffer, DataFile(str(file.resolve()), digest)
 

@@ -17,7 +17,7 @@ from marl.buffers.saved import SavedEpisodes, plain_rows, refuse_other_columns
 from marl.buffers.segments import Segments
 from marl.config.schema import option
 from marl.errors import ConfigError, MemoryShortError
-from marl.protocols import State
+from marl.protocols.loop import State
 from marl.spec import EnvSpec
 
 

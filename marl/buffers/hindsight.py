@@ -21,7 +21,7 @@ from marl.batch import Column, EpisodeBatch, goal_columns
 from marl.buffers.samplers import StepsNeeded
 from marl.config.schema import option
 from marl.errors import ConfigError, UserError
-from marl.protocols import BATCH, Buffer, Samples
+from marl.protocols.experience import BATCH, Buffer, Samples
 from marl.spec import EnvSpec, Goals
 
 Strategy = Literal["future", "final"]

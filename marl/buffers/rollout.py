@@ -7,7 +7,7 @@ from torch import Tensor
 
 from marl.batch import EpisodeBatch, Layout
 from marl.buffers.episodes import EpisodeBuffer
-from marl.protocols import State
+from marl.protocols.loop import State
 
 
 class RolloutBuffer:

@@ -11,7 +11,7 @@ import torch
 from marl.batch import Column
 from marl.config.schema import option
 from marl.errors import ConfigError
-from marl.protocols import BATCH, Buffer, Sampler, Samples
+from marl.protocols.experience import BATCH, Buffer, Sampler, Samples
 from marl.spec import EnvSpec
 
 

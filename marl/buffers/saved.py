@@ -16,7 +16,7 @@ from torch import Tensor
 from marl.batch import Column, EpisodeBatch, Layout
 from marl.buffers.packing import Packing
 from marl.compiled.memory import WORD_BYTES
-from marl.protocols import State
+from marl.protocols.loop import State
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,14 @@ class SavedEpisodes:
     def check(self, packing: Packing) -> None:
         """ValueError where a packed episode is not whole: nothing checks that when it is read."""
         count = len(self.lengths)
+        numbers = [(self.lengths, torch.int64), (self.starts, torch.int64)]
+        numbers += [(words, torch.int32) for words in self.segments]
+        if any(tensor.dtype != kind or tensor.dim() != 1 for tensor, kind in numbers):
+            raise ValueError("the replay's index or its words are no integers")
+        shapes = [(count, *column.shape) for column in self.columns if column.level == "episode"]
         whole = len(self.starts) == sum(self.entries) == count and min(self.entries, default=1) > 0
-        if not whole or any(len(values) != count for values in self.values.values()):
+        whole &= len(self.segments) == len(self.entries)
+        if not whole or [tuple(values.shape) for values in self.values.values()] != shapes:
             raise ValueError("the replay's index does not fit its episodes")
         segments = [words.numpy().view(np.uint32) for words in self.segments]
         which = np.repeat(np.arange(len(segments)), self.entries)

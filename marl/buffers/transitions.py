@@ -13,7 +13,7 @@ from marl.buffers.memory import free_memory, in_gib
 from marl.buffers.saved import plain_shapes, refuse_other_columns
 from marl.config.schema import option
 from marl.errors import ConfigError
-from marl.protocols import State
+from marl.protocols.loop import State
 from marl.spec import EnvSpec
 
 

@@ -17,7 +17,9 @@ from pathlib import Path
 from marl.campaign.suite import Job, load_suite, suite_names
 from marl.campaign.summary import read_summary
 from marl.campaign.workers import Place, Training, start
-from marl.config.schema import option, split_parse
+from marl.config.code import code_named
+from marl.config.schema import option
+from marl.config.split import split_parse
 from marl.errors import ConfigError
 from marl.run.folder import read_config
 from marl.run.interrupts import StopRequest
@@ -40,8 +42,9 @@ class ReproduceConfig:
     suite: str = ""
     processes: int | None = option(None, low=1)  # at once; None: one for each core
     only: str = ""  # part of the names of the jobs to run, e.g. 3m or lagma-3m-s1
-    results_dir: str = "results"  # runs: <results_dir>/reproduce/<suite>/<job>/
-    summaries_dir: str = "docs/results"  # summaries: <summaries_dir>/<suite>/<job>.json
+    # Runs: <results_dir>/reproduce/<suite>/<job>/; summaries: <summaries_dir>/<suite>/<job>.json.
+    results_dir: str = option("results", path=True)
+    summaries_dir: str = option("docs/results", path=True)
     status: bool = False  # only show what is done and what is left
     max_seconds: float | None = option(None, above=0.0)  # stop then; all is saved
 
@@ -204,9 +207,10 @@ def open_campaign(config: ReproduceConfig, resolve: Resolve) -> Campaign:
     for job in jobs:
         plan = resolve(job.words())
         folder = Path(config.results_dir) / "reproduce" / job.suite / job.name
-        place = Place(job, folder, plan.run.t_max)
-        named = {name: plan.values[name] for name in NAMED}
-        settings[job.name] = named | learnt_settings(plan.values)
+        named = {**code_named(plan.env), **code_named(plan.recipe)}.values()
+        place = Place(job, folder, plan.run.t_max, (*plan.run.plugins, *named))
+        names = {name: plan.values[name] for name in NAMED}
+        settings[job.name] = names | learnt_settings(plan.values)
         _refuse_other_run(place, settings[job.name])
         places.append(place)
     return Campaign(config, places, settings)

@@ -88,7 +88,7 @@ def suite_names() -> list[str]:
 
 def load_suite(name: str) -> list[Job]:
     """The jobs of configs/suites/<name>.yaml, or of a file that `name` is the path of."""
-    path = Path(name) if name.endswith((".yaml", ".yml")) else SUITES / f"{name}.yaml"
+    path = Path(name).expanduser() if name.endswith((".yaml", ".yml")) else SUITES / f"{name}.yaml"
     if not path.is_file():
         if path.parent != SUITES:
             raise ConfigError(f"suite: there is no file {name}")

@@ -85,7 +85,9 @@ def _short(value: float) -> float:
 
 def training_seconds(points: Iterable[Point]) -> list[float]:
     """Seconds of training from the first line to each line, pauses left out."""
-    times = [point["time"] for point in points]
+    times: list[float] = []
+    for point in points:
+        times.append(point.get("time", times[-1] if times else 0.0))
     gaps = [after - before for before, after in pairwise(times)]
     return list(accumulate((gap if 0 < gap < PAUSE_SECONDS else 0.0 for gap in gaps), initial=0.0))
 

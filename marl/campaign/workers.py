@@ -21,6 +21,7 @@ from marl.campaign.suite import Job
 from marl.campaign.summary import commit_of, summary_of, write_summary
 from marl.config.files import ROOT
 from marl.log.jsonl import METRICS, read_metrics
+from marl.run import trust
 from marl.run.checkpoint import MODELS, list_steps
 from marl.watch.runs import find
 
@@ -38,6 +39,7 @@ class Place:
     job: Job
     folder: Path
     t_max: int
+    names: tuple[str, ...] = ()  # programs and modules that the suite names, see marl/run/trust.py
 
     def run(self) -> Path | None:
         """The run that got farthest of those with a checkpoint."""
@@ -133,7 +135,11 @@ def start(place: Place) -> Training | None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **dict.fromkeys(THREADS, "1")},
+            env={
+                **os.environ,
+                **dict.fromkeys(THREADS, "1"),
+                trust.VARIABLE: ",".join([*trust.trusted(), *place.names]),
+            },
             pass_fds=[lock.fileno()],
             start_new_session=True,  # Ctrl-C is ours to pass on
         )

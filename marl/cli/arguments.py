@@ -1,16 +1,13 @@
-"""The command line, parsed in sacred's grammar."""
+"""The command line, parsed in sacred's grammar: [COMMAND] [flags] [with KEY=VALUE ...]."""
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from docopt import DocoptExit, docopt
-from sacred.arg_parser import format_usage, get_config_updates
-from sacred.experiment import gather_command_line_options
 
 from marl.config.files import merge
+from marl.config.schema import flatten
 from marl.errors import ConfigError
 
 EXAMPLE = {"config": "lagma", "env-config": "sc2"}
@@ -21,6 +18,7 @@ USAGE = (
     "python run.py [train|evaluate|replay|bench|print_config] "
     "--config=NAME --env-config=NAME [with key=value ...]"
 )
+WITH = "with"
 
 
 @dataclass(frozen=True)
@@ -42,39 +40,74 @@ def split(argv: Sequence[str]) -> Arguments:
     while words:
         word = words.pop(0)
         flag, equals, value = word.removeprefix("--").partition("=")
-        if not word.startswith("--") or flag not in ("config", "env-config"):
+        if not word.startswith("--") or flag not in EXAMPLE:
             rest.append(word)
-        elif equals or (words and words[0] != "with" and not words[0].startswith("-")):
+        elif flag in names:
+            raise ConfigError(f"--{flag}: stands there twice; keep one")
+        elif equals or (words and words[0] != WITH and not words[0].startswith("-")):
             names[flag] = value if equals else words.pop(0)
         else:
             raise ConfigError(f"--{flag}: needs a name, for example --{flag}={EXAMPLE[flag]}")
-    options = _sacred_options(rest)
-    command = str(options["COMMAND"] or "train")
-    if "=" in command:
-        raise ConfigError(f"{command}: settings stand after the word 'with': {USAGE}")
-    updates = parse_updates(list(options["UPDATE"]))
+    commands, settings, options = _parsed(rest)
+    command = commands[0] if commands else "train"
+    setting = next((word for word in commands if "=" in word), None)
+    if setting is not None:
+        raise ConfigError(f"{setting}: settings stand after the word 'with': {USAGE}")
+    if len(commands) > 1:
+        raise ConfigError(f"{commands[1]!r}: one command is enough, and there is {command!r}")
+    updates = parse_updates(settings)
     return Arguments(command, names.get("config"), names.get("env-config"), updates, options)
 
 
-def _sacred_options(words: list[str]) -> dict[str, Any]:
-    """The command line as sacred parses it: COMMAND, UPDATE, and its own options."""
-    usage = format_usage("dummy", "", {}, gather_command_line_options())
-    try:
-        return dict(docopt(usage, words, default_help=False))
-    except DocoptExit:
-        raise ConfigError(f"cannot parse {' '.join(words)!r}: {USAGE}") from None
+def _parsed(words: list[str]) -> tuple[list[str], list[str], dict[str, object]]:
+    """The words before `with`, those after it, and sacred's flags."""
+    options: dict[str, object] = {}
+    if any(word.startswith("-") for word in words):
+        from marl.cli.sacred_flags import take_flags  # a third of a second, for those who need it
+
+        words, options = take_flags(words)
+    if WITH not in words:
+        return words, [], options
+    at = words.index(WITH)
+    if at == len(words) - 1:
+        raise ConfigError("'with': settings follow it, for example: with map=3m seed=1")
+    return words[:at], words[at + 1 :], options
 
 
 def parse_updates(words: Sequence[str]) -> dict[str, object]:
-    """`["a.b=1", "c=x"]` -> `{"a": {"b": 1}, "c": "x"}`, in sacred's grammar."""
+    """`["a.b=1", "c=x"]` -> `{"a": {"b": 1}, "c": "x"}`: Python's literals, or else strings."""
     updates: dict[str, object] = {}
+    said: dict[str, str] = {}  # dotted key -> the word that gave it
     for word in words:
-        key, equals, _ = word.partition("=")
-        if not equals or not all(part.isidentifier() for part in key.strip().split(".")):
+        key, equals, text = (part.strip() for part in word.partition("="))
+        if not equals or not all(part.isidentifier() for part in key.split(".")):
             raise ConfigError(f"{word!r}: expects key=value after 'with', for example t_max=200000")
-        _check_section(updates, key.strip(), word)
-        merge(updates, get_config_updates([word])[0])
+        _check_section(updates, key, word)
+        update = _nested(key, _value(text))
+        for leaf in flatten(update):
+            if leaf in said:
+                raise ConfigError(f"{leaf}: is given twice, as {said[leaf]} and {word}; keep one")
+            said[leaf] = word
+        merge(updates, update)
     return updates
+
+
+def _value(text: str) -> object:
+    """Python's literal, or the text itself where it is none."""
+    try:
+        value: object = ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError):
+        return text
+    return value
+
+
+def _nested(key: str, value: object) -> dict[str, object]:
+    """`a.b` and 1 -> `{"a": {"b": 1}}`."""
+    *parents, last = key.split(".")
+    update = {last: value}
+    for name in reversed(parents):
+        update = {name: update}
+    return update
 
 
 def _check_section(updates: Mapping[str, object], key: str, word: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from marl.cli.arguments import TOOLS, USAGE, Arguments, split
 from marl.cli.resolve import make_plan
 from marl.config.files import available
-from marl.errors import ConfigError, UserError
+from marl.errors import ConfigError, SeveralKeysError, UserError
 from marl.run.plan import Plan
 
 # Errors of storage: they keep a run from writing its results, and the user can fix them.
@@ -23,7 +23,8 @@ STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.E
 def main(argv: Sequence[str], execute: Callable[[Plan, Mapping[str, object]], None]) -> int:
     """Check everything, then `execute(plan, sacred's options)`. Returns the exit code.
 
-    0: done; 2: an error that the user can fix (one line on stderr); 130: interrupted.
+    0: done; 1: a training failed on the way; 2: an error that the user can fix; 130: interrupted.
+    Of 1 and 2 there is one line on stderr.
     """
     try:
         if any(word in ("-h", "--help", "help") for word in argv):
@@ -38,8 +39,9 @@ def main(argv: Sequence[str], execute: Callable[[Plan, Mapping[str, object]], No
     except UserError as error:
         if {"-d", "--debug"} & set(argv):
             raise
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        for message in error.messages if isinstance(error, SeveralKeysError) else [str(error)]:
+            print(f"error: {' '.join(message.split())}", file=sys.stderr)
+        return error.exit_code
     except OSError as error:
         if error.errno not in STORAGE_ERRORS or {"-d", "--debug"} & set(argv):
             raise

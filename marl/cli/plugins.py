@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 
 from marl.errors import ConfigError, UserError
+from marl.run import trust
 
 GROUP = "marl.plugins"
 
@@ -20,7 +21,8 @@ GROUP = "marl.plugins"
 class Plugins:
     """The modules that one command loads: installed packages', and those named, each once.
 
-    What several files and the command line name under `plugins` adds up.
+    What several files and the command line name under `plugins` adds up. What a run's folder names
+    is added only where the user has named it too: marl/run/trust.py.
     """
 
     def __init__(self) -> None:
@@ -36,6 +38,7 @@ class Plugins:
         """
         here = os.getcwd()
         for name in listed(value):
+            trust.say({"plugins": name})
             if name not in self.names:
                 if here not in sys.path:
                     sys.path.append(here)

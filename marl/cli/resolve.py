@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from marl.cli.arguments import COMMANDS, EXAMPLE, TOOLS, Arguments
+from marl.cli.arguments import COMMANDS, TOOLS, Arguments
+from marl.cli.drafts import fresh, lay_file, recorded, registry
 from marl.cli.plugins import Plugins
-from marl.config.files import (
-    CODE,
-    COMMAND_LINE,
-    CONFIGS,
-    Layers,
-    available,
-    chain,
-    display_path,
-    find,
-    read,
-)
+from marl.config.code import code_named
+from marl.config.files import CODE, COMMAND_LINE, Layers
 from marl.config.hints import nearest_or_plugin
-from marl.config.schema import field_types, flatten, split_parse, to_mapping
+from marl.config.schema import default_kinds, field_types, flatten, to_mapping
+from marl.config.split import split_parse
 from marl.errors import ConfigError, nearest_or_all
-from marl.protocols import EnvConfig
 from marl.run.folder import read_config, run_folder
 from marl.run.plan import REPLAY_SIZE, Plan, RunConfig
+
+if TYPE_CHECKING:
+    from marl.protocols.environments import EnvConfig
+
+# What needs no environment and no algorithm is refused before the registries are imported: with
+# torch and numba they take seconds.
 
 # Keys of config.yaml that name what the run is made of, and the flag that chooses each.
 # Everything else is a setting.
@@ -36,8 +33,6 @@ NAMES = {
     "config": "--config",
     "env_config": "--env-config",
 }
-# They ask for something once, so a recorded run's values are never taken over.
-ONCE = ("resume", "checkpoint", "load_step", "episodes", "max_seconds", "video")
 # They play what was learnt, from a checkpoint, or a scripted player.
 PLAYS = ("evaluate", "replay")
 # A resumed run must stay the run that it was.
@@ -47,29 +42,26 @@ FIXED = ("seed", "num_envs", "results_dir", "label")
 MOVABLE = ("buffer.path", *REPLAY_SIZE)
 
 
-@dataclass
-class Draft:
-    """The layers so far, and the names of the files that they came from."""
-
-    layers: Layers
-    config: str
-    env_config: str
-
-
 def make_plan(arguments: Arguments) -> Plan:
     """Everything merged and parsed; nothing is written."""
+    _check_command(arguments)
+    plugins = Plugins()
+    draft = recorded(arguments, plugins) or fresh(arguments, plugins)
+    layers = draft.layers
+    layers.values["plugins"] = plugins.names
+    _check_run_options(layers)
+
     from marl.envs.registry import ENVS
     from marl.registry import recipes
 
-    _check_command(arguments)
-    plugins = Plugins()
-    draft = _recorded(arguments, plugins) or _fresh(arguments, plugins)
-    layers = draft.layers
-    layers.values["plugins"] = plugins.names
     known = recipes()
     recipe_name = _registered(layers, "recipe", known, f"--config={draft.config}")
     _check_recipe(arguments, recipe_name)
     env_name = _registered(layers, "env", ENVS, f"--env-config={draft.env_config}")
+    if draft.folder is None:
+        # So that a file or a flag that names another kind drops what was set for the default one.
+        layers.lay_below(default_kinds(ENVS[env_name]) | default_kinds(known[recipe_name]), CODE)
+        layers.values["plugins"] = plugins.names
     _draw_seed(layers)
     settings = {key: value for key, value in layers.values.items() if key not in NAMES}
     parts: dict[str, type] = {
@@ -78,6 +70,7 @@ def make_plan(arguments: Arguments) -> Plan:
         "recipe": known[recipe_name],
     }
     parsed = split_parse(settings, parts, layers.sources, _elsewhere(env_name, recipe_name))
+    draft.refuse_unsaid({**code_named(parsed["env"]), **code_named(parsed["recipe"])})
     names = {
         "recipe": recipe_name,
         "env": env_name,
@@ -110,10 +103,10 @@ def make_env_config(name: str, updates: Mapping[str, object]) -> EnvConfig:
     """The options of an environment alone, as `--env-config=name with ...` would have them."""
     plugins, layers = Plugins(), Layers()
     plugins.add(updates.get("plugins"))
-    _lay_file(layers, plugins, "env-config", name)
+    lay_file(layers, plugins, "env-config", name)
     layers.lay(updates, COMMAND_LINE)
     layers.values["plugins"] = plugins.names
-    _, known = _registry("env-config")
+    _, known = registry("env-config")
     env_name = _registered(layers, "env", known, f"--env-config={name}")
     settings = {key: value for key, value in layers.values.items() if key not in NAMES}
     config: EnvConfig = split_parse(
@@ -143,6 +136,12 @@ def _check_command(arguments: Arguments) -> None:
         )
 
 
+def _check_run_options(layers: Layers) -> None:
+    """The values of the run's own keys fit."""
+    own = {key: layers.values[key] for key in field_types(RunConfig) if key in layers.values}
+    split_parse(own, {"run": RunConfig}, layers.sources)
+
+
 def _check_recipe(arguments: Arguments, recipe: str) -> None:
     """A learner is evaluated from a checkpoint; a scripted player has none and isn't trained."""
     from marl.registry import PLAYERS
@@ -164,89 +163,6 @@ def _check_recipe(arguments: Arguments, recipe: str) -> None:
             f"checkpoint: {arguments.command} needs one for {flag}: with checkpoint=<run folder>; "
             f"players that need none: {', '.join(PLAYERS)}"
         )
-
-
-def _fresh(arguments: Arguments, plugins: Plugins) -> Draft:
-    """default <- environment <- algorithm <- command line."""
-    config, env_config = arguments.config, arguments.env_config
-    if arguments.command == "bench":  # it measures the main job unless told otherwise
-        config, env_config = config or EXAMPLE["config"], env_config or EXAMPLE["env-config"]
-    for flag, name in {"config": config, "env-config": env_config}.items():
-        if name is None:
-            raise ConfigError(f"--{flag}=NAME is missing; there are: {', '.join(available(flag))}")
-    assert config is not None
-    assert env_config is not None
-    layers = Layers()
-    layers.lay(read(CONFIGS / "default.yaml"), "configs/default.yaml")
-    plugins.add(arguments.updates.get("plugins"))  # --config may name what they register
-    _lay_file(layers, plugins, "env-config", env_config)
-    _lay_file(layers, plugins, "config", config)
-    layers.lay(arguments.updates, COMMAND_LINE)
-    return Draft(layers, Path(config).stem, Path(env_config).stem)
-
-
-def _lay_file(layers: Layers, plugins: Plugins, flag: str, name: str) -> None:
-    """Lay the file of that name and load its plugins, or choose what a plugin registered by it."""
-    key, registered = _registry(flag)
-    if name in registered and name not in available(flag):
-        layers.lay({key: name}, COMMAND_LINE)
-        return
-    for path, content in chain(flag, find(flag, name)):
-        plugins.add(content.get("plugins"))
-        layers.lay(content, display_path(path))
-
-
-def _registry(flag: str) -> tuple[str, Mapping[str, type]]:
-    """What --config or --env-config chooses: its key in a file, and all of them by name."""
-    from marl.envs.registry import ENVS
-    from marl.registry import recipes
-
-    return ("recipe", recipes()) if flag == "config" else ("env", ENVS)
-
-
-def _recorded(arguments: Arguments, plugins: Plugins) -> Draft | None:
-    """The configuration of the run to resume or evaluate, and the command line over it."""
-    key = "resume" if arguments.command == "train" else "checkpoint"
-    path = arguments.updates.get(key)
-    if path is None:
-        return None
-    folder = run_folder(str(path), key)
-    values, sources = read_config(folder)
-    config, env_config = str(values.get("config")), str(values.get("env_config"))
-    layers = Layers()
-    layers.values = {k: v for k, v in values.items() if k not in ONCE}
-    layers.sources = sources
-    for source in (values, arguments.updates):
-        plugins.add(source.get("plugins"))
-    _check_named(arguments, folder, config, env_config)
-    if arguments.env_config is not None and Path(arguments.env_config).stem != env_config:
-        env_config = Path(arguments.env_config).stem
-        _replace_env(layers, plugins, arguments.env_config)
-    layers.lay(arguments.updates, COMMAND_LINE)
-    return Draft(layers, config, env_config)
-
-
-def _check_named(arguments: Arguments, folder: Path, config: str, env_config: str) -> None:
-    """--config, if given, names the run's own; on resuming --env-config too."""
-    given, env_given = arguments.config, arguments.env_config
-    if given is not None and Path(given).stem != config:
-        raise ConfigError(f"--config={given}: {folder} was trained with --config={config}")
-    if arguments.command != "train" or env_given is None:
-        return
-    if Path(env_given).stem != env_config:
-        raise ConfigError(
-            f"--env-config={env_given}: {folder} was trained with --env-config={env_config}"
-        )
-
-
-def _replace_env(layers: Layers, plugins: Plugins, name: str) -> None:
-    """Another environment instead of the recorded one, for an evaluation elsewhere."""
-    from marl.envs.registry import ENVS
-
-    old = ENVS.get(str(layers.values.get("env")))
-    gone = {"env", *field_types(old)} if old is not None else {"env"}
-    layers.values = {k: v for k, v in layers.values.items() if k not in gone}
-    _lay_file(layers, plugins, "env-config", name)
 
 
 def _check_unchanged(values: Mapping[str, object], folder: Path) -> None:

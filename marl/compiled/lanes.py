@@ -80,6 +80,11 @@ class Lanes:
         beyond = self.builder.fcmp_ordered(comparison, self.value, self._operand(bound))
         return Lanes(self.builder, self.builder.select(beyond, self._operand(bound), self.value))
 
+    def where_above_zero(self, this: Lanes, other: Lanes) -> Lanes:
+        """`this` where self > 0, else `other`; so also where self is not a number."""
+        above = self.builder.fcmp_ordered(">", self.value, self._operand(0.0))
+        return Lanes(self.builder, self.builder.select(above, this.value, other.value))
+
     def floor(self) -> Lanes:
         """The greatest whole numbers that are not above."""
         return self._call("floor")

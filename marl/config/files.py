@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
-from marl.config.hints import nearest_or_plugin
+from marl.config.hints import unknown_file
 from marl.config.schema import TAGS, flatten, join
-from marl.errors import ConfigError
+from marl.errors import ConfigError, UnreadableError
+from marl.untrusted.bounds import YAML_BYTES
+from marl.untrusted.files import read_text
+from marl.untrusted.yamltext import load_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = ROOT / "configs"
+CONFIGS = (ROOT / "marl/data/configs").resolve()  # configs/ in a checkout
 FOLDERS = {"config": "algs", "env-config": "envs"}
 COMMAND_LINE = "command line"
 CODE = "default"  # not set anywhere: the dataclass's own default
@@ -25,9 +28,17 @@ class Layers:
 
     values: dict[str, object] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)  # dotted leaf -> source
+    laid: list[tuple[Mapping[str, object], str]] = field(default_factory=list)  # with their sources
+
+    def lay_below(self, mapping: Mapping[str, object], source: str) -> None:
+        """Put `mapping` under all that was laid."""
+        above, self.laid, self.values, self.sources = self.laid, [], {}, {}
+        for one, where in [(mapping, source), *above]:
+            self.lay(one, where)
 
     def lay(self, mapping: Mapping[str, object], source: str) -> None:
         """Put `mapping` on top."""
+        self.laid.append((mapping, source))
         merge(self.values, mapping)
         leaves = flatten(self.values)
         sources = self.sources | dict.fromkeys(flatten(mapping), source)
@@ -56,37 +67,21 @@ def _changes_kind(under: Mapping[str, object], top: Mapping[str, object]) -> boo
     return any(tag in under and tag in top and under[tag] != top[tag] for tag in TAGS)
 
 
-class StrictLoader(yaml.SafeLoader):
-    """YAML that refuses a key given twice, where PyYAML keeps the last one silently."""
-
-    def construct_mapping(
-        self, node: yaml.MappingNode, deep: bool = False
-    ) -> dict[Hashable, object]:
-        seen = set()
-        for key_node, _ in node.value:
-            if key_node.value in seen:
-                mark, name = key_node.start_mark, key_node.value
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {name!r} stands here twice", mark
-                )
-            seen.add(key_node.value)
-        return super().construct_mapping(node, deep)
-
-
 def read(path: Path) -> dict[str, object]:
     """The mapping in a YAML file; ConfigError names the file and the line."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), StrictLoader)
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError(f"{display_path(path)}{line}: {error.problem}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"{display_path(path)}: cannot be read as YAML: {reason}") from None
+        return parse_text(read_text(path, YAML_BYTES), path)
+    except UnreadableError as error:
+        raise ConfigError(str(error)) from None
+
+
+def parse_text(text: str, path: Path) -> dict[str, object]:
+    """The mapping in the text of the YAML file `path`; UnreadableError otherwise."""
+    content = load_yaml(text, display_path(path))
     if content is None:
         return {}
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise ConfigError(f"{display_path(path)}: expects a mapping of keys to values")
+    if not isinstance(content, dict):
+        raise UnreadableError(f"{display_path(path)}: expects a mapping of keys to values")
     return content
 
 
@@ -103,12 +98,13 @@ def available(flag: str) -> list[str]:
 def find(flag: str, name: str) -> Path:
     """The file of --config=name or --env-config=name; a path to a .yaml file is taken as it is."""
     if name.endswith((".yaml", ".yml")):
-        if not Path(name).is_file():
+        file = Path(name).expanduser()
+        if not file.is_file():
             raise ConfigError(f"--{flag}: there is no file {name}")
-        return Path(name).resolve()
+        return file.resolve()
     path = CONFIGS / FOLDERS[flag] / f"{name}.yaml"
     if name not in available(flag):
-        hint = nearest_or_plugin(name, available(flag))
+        hint = unknown_file(flag, name, available(flag))
         raise ConfigError(f"--{flag}: no {display_path(path)}; {hint}")
     return path
 

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Collection, Mapping
-from dataclasses import Field, field, fields, is_dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import MISSING, Field, field, fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from marl.config.hints import unknown_key, unknown_value
 from marl.config.kinds import Kinds, kinds_of
-from marl.config.values import check_bounds, described, literal, scalar
-from marl.errors import ConfigError, FieldError
+from marl.config.values import check_bounds, checked_path, described, literal, scalar
+from marl.errors import FieldError
 
 Config = TypeVar("Config")
+
+
+class UnknownKeyError(FieldError):
+    """A key that does not exist; the others can be read without it."""
+
 
 # The keys that choose between the dataclasses of a union; dist_type is the SMACv2 client's.
 TAGS = ("kind", "dist_type")
@@ -29,9 +34,17 @@ def option(
     low: float | None = None,
     high: float | None = None,
     above: float | None = None,
+    code: Callable[[Any], bool] | None = None,
+    path: bool = False,
 ) -> Any:
-    """A dataclass field with bounds: low <= value <= high, value > above. `parse` checks them."""
-    return field(default=default, metadata={"low": low, "high": high, "above": above})
+    """A dataclass field with bounds: low <= value <= high, value > above. `parse` checks them.
+
+    code: whether a value names a program to start or a module to import. Such a value is taken
+    from the user, never from a run's folder (marl/run/trust.py). path: of a file or folder; `parse`
+    puts the home folder for a ~ and refuses an empty one.
+    """
+    metadata = {"low": low, "high": high, "above": above, "code": code, "path": path}
+    return field(default=default, metadata=metadata)
 
 
 def parse(
@@ -61,53 +74,13 @@ def parse(
         raise FieldError(path, str(error)) from None
 
 
-def split_parse(
-    mapping: Mapping[str, object],
-    parts: Mapping[str, type],
-    sources: Mapping[str, str] | None = None,
-    elsewhere: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """One mapping parsed into several dataclasses with disjoint fields, one per part.
-
-    sources: dotted key -> where it was set, for the message about a refused value.
-    elsewhere: top-level keys of other parts -> the name of that part, for the message.
-    """
-    owner = _owners(parts)
-    sections: dict[str, dict[str, object]] = {part: {} for part in parts}
-    try:
-        for key, value in mapping.items():
-            if key not in owner:
-                raise FieldError(key, _unknown_top_key(key, parts, owner, elsewhere or {}))
-            sections[owner[key]][key] = value
-        return {part: parse(cls, sections[part]) for part, cls in parts.items()}
-    except FieldError as problem:
-        where = source_of(problem.path, sources or {})
-        raise ConfigError(f"{problem} [{where}]" if where else str(problem)) from None
-
-
-def _unknown_top_key(
-    key: str, parts: Mapping[str, type], known: Mapping[str, str], elsewhere: Mapping[str, str]
-) -> str:
-    if key in elsewhere:
-        return f"belongs to {elsewhere[key]}"
-    inside = [dotted for cls in parts.values() for dotted in dotted_keys(cls)]
-    return unknown_key(key, known, inside, "")
-
-
 def _check_known(
     mapping: Mapping[str, object], known: Collection[str], inside: list[str], path: str
 ) -> None:
-    for key in mapping:
+    for key, value in mapping.items():
         if key not in known:
-            raise FieldError(join(path, str(key)), unknown_key(str(key), known, inside, path))
-
-
-def source_of(path: str, sources: Mapping[str, str]) -> str | None:
-    """Where `path` was set, or else a key inside it or the section around it."""
-    inside = [source for key, source in sources.items() if key.startswith(f"{path}.")]
-    while path and path not in sources and not inside:
-        path = path.rpartition(".")[0]
-    return sources.get(path, inside[0] if inside else None)
+            hint = unknown_key(str(key), value, known, inside, path)
+            raise UnknownKeyError(join(path, str(key)), hint)
 
 
 def to_mapping(config: object) -> dict[str, object]:
@@ -158,6 +131,28 @@ def dotted_keys(cls: type, path: str = "") -> list[str]:
     return list(dict.fromkeys(out))  # once each, though members of a union share keys
 
 
+def default_kinds(cls: type) -> dict[str, object]:
+    """The kinds of the sections in `cls` where nothing else is set: {"mixer": {"kind": "qmix"}}."""
+    defaults: dict[str, object] = {}
+    for item in fields(cls):
+        factory = item.default_factory
+        defaults[item.name] = item.default if factory is MISSING else factory()
+    return _kinds_in(cls, defaults)
+
+
+def _kinds_in(cls: type, values: Mapping[str, object]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, kind in field_types(cls).items():
+        value = values[name]
+        if not is_dataclass(value):
+            continue
+        section = type(value)
+        own = {tag_of(section): tag_value(section)} if _is_tagged(kind) else {}
+        inside = {item.name: getattr(value, item.name) for item in fields(value)}
+        found[name] = {**own, **_kinds_in(section, inside)}
+    return {name: section for name, section in found.items() if section}
+
+
 def tag_of(section: type) -> str:
     """The one of TAGS that `section` has."""
     return next(tag for tag in TAGS if hasattr(section, tag))
@@ -166,17 +161,6 @@ def tag_of(section: type) -> str:
 def tag_value(section: type) -> str:
     """The value of its tag."""
     return str(getattr(section, tag_of(section)))
-
-
-def _owners(parts: Mapping[str, type]) -> dict[str, str]:
-    """Key -> its part; TypeError for a key in two parts, a bug of the caller."""
-    owner: dict[str, str] = {}
-    for part, cls in parts.items():
-        for key in field_types(cls):
-            if key in owner:
-                raise ConfigError(f"{key}: is a key of both {owner[key]} and {part}; rename one")
-            owner[key] = part
-    return owner
 
 
 def _plain(value: object) -> object:
@@ -192,6 +176,8 @@ def _plain(value: object) -> object:
 def _field(item: Field[Any], kind: Any, value: object, path: str, default: object) -> object:
     path = join(path, item.name)
     converted = _convert(kind, value, path, default)
+    if item.metadata.get("path") and isinstance(converted, str):
+        return checked_path(converted, path)
     for number in converted if isinstance(converted, tuple | list) else [converted]:
         if isinstance(number, int | float) and not isinstance(number, bool):
             check_bounds(number, item.metadata, path)
@@ -266,6 +252,11 @@ def _convert_kind(
     """
     tag = tag_of(sections[0])
     by_kind = {tag_value(section): section for section in sections}
+    if isinstance(value, str) or value is None:
+        meant = "none" if value is None else value
+        if meant not in by_kind:
+            raise FieldError(path, unknown_value(meant, list(by_kind), registered))
+        raise FieldError(path, f"is a section; say {path}.{tag}={meant}")
     given = _section([tag, *field_types(sections[0])], value, path)
     name = given.get(tag, getattr(default, tag, next(iter(by_kind))))
     if not isinstance(name, str) or name not in by_kind:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,6 +69,16 @@ def _number(kind: type, value: object, path: str) -> object:
     if number != int(number):
         raise FieldError(path, f"expects a whole number, got {described(value)}")
     return int(number)
+
+
+def checked_path(text: str, path: str) -> str:
+    """A path with the home folder for a leading ~, which a shell leaves alone in quotes.
+
+    FieldError where it is empty: that would be the working directory.
+    """
+    if not text.strip():
+        raise FieldError(path, "is empty; name a folder, or . for the working directory")
+    return os.path.expanduser(text)
 
 
 def described(value: object) -> str:

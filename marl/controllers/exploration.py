@@ -9,7 +9,8 @@ from torch import Tensor
 
 from marl.batch import Column
 from marl.config.schema import option
-from marl.protocols import Acted, Carry, Controller, ObservationTensors, Progress
+from marl.protocols.acting import Acted, Carry, Controller, ObservationTensors
+from marl.protocols.loop import Progress
 
 
 @dataclass(frozen=True)

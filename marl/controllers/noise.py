@@ -11,7 +11,8 @@ from marl.batch import Column, EpisodeBatch
 from marl.config.schema import option
 from marl.controllers.shared import ALL, SharedController
 from marl.nets.agents import AgentConfig
-from marl.protocols import Acted, Carry, ObservationTensors, Progress
+from marl.protocols.acting import Acted, Carry, ObservationTensors
+from marl.protocols.loop import Progress
 from marl.spec import Continuous, EnvSpec
 
 

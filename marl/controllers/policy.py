@@ -12,7 +12,8 @@ from marl.batch import Column, EpisodeBatch
 from marl.controllers.shared import ALL, SharedController
 from marl.nets.agents import AgentConfig, MlpConfig, make_orthogonal
 from marl.nets.distributions import distribution_of
-from marl.protocols import Acted, Carry, ObservationTensors, Progress
+from marl.protocols.acting import Acted, Carry, ObservationTensors
+from marl.protocols.loop import Progress
 from marl.spec import Discrete, EnvSpec
 
 LOG_PROB = "log_prob"  # the column of an actor's extras: [B,T,A], of the actions taken

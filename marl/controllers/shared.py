@@ -11,7 +11,7 @@ from torch.nn.functional import one_hot
 from marl.batch import EpisodeBatch
 from marl.nets.agents import AgentConfig
 from marl.nets.packed import Packed
-from marl.protocols import Carry
+from marl.protocols.acting import Carry
 from marl.spec import Discrete, EnvSpec
 
 ALL = slice(None)

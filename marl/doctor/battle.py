@@ -13,7 +13,7 @@ from marl.doctor.finding import Finding, State
 from marl.doctor.probe import Probe, run_python
 
 if TYPE_CHECKING:
-    from marl.protocols import VecEnv
+    from marl.protocols.environments import VecEnv
 
 MAP = "3m"
 STEPS = 5

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
+from typing import NoReturn
 
 import numba as nb
 import numpy as np
@@ -19,22 +21,24 @@ from marl.engine.facts.scenario import MAPS, Scenario
 from marl.engine.facts.units import load_unit_types
 from marl.engine.field import make_field
 from marl.engine.ground.paths import make_paths
-from marl.engine.smac.layout import empty_traits, make_layout
+from marl.engine.smac.layout import Traits, empty_traits, make_layout
 from marl.engine.smac.options import Options, kill_step_mul
 from marl.engine.smac.reward import make_reward_rules
-from marl.engine.smac.visibility import empty_memory
+from marl.engine.smac.visibility import Memory, empty_memory
 from marl.engine.step import (
     ALL_LEGAL,
     BattleArrays,
     Record,
     Rules,
+    first_illegal_of,
     open_step,
+    rehearse,
     reset_rows,
     serve_steps,
     step_all,
     step_shared,
 )
-from marl.engine.world import UnitTypes, empty_world
+from marl.engine.world import Units, UnitTypes, empty_world
 from marl.errors import EnvError
 
 # With fewer battles, threads cost more time than they save.
@@ -55,7 +59,7 @@ class Battles:
     ) -> None:
         if not 1 <= threads <= MAX_THREADS:
             raise EnvError(
-                f"threads={threads} is not within 1..{MAX_THREADS}; the upper "
+                f"env_threads={threads} is not within 1..{MAX_THREADS}; the upper "
                 "bound is the number of cores, or NUMBA_NUM_THREADS where that is set"
             )
         self.scenario = scenario
@@ -101,6 +105,8 @@ class Battles:
         """
         if len(seeds) > self.num_envs:
             raise ValueError(f"got {len(seeds)} seeds for {self.num_envs} battles")
+        if rows is not None and not ((rows >= 0) & (rows < self.num_envs)).all():
+            raise ValueError(f"got rows {rows.tolist()} of {self.num_envs} battles")
         if rows is None:
             rows = np.arange(self.num_envs)
             self.world.health[len(seeds) :] = 0.0
@@ -121,18 +127,50 @@ class Battles:
         ignores_mask: actions outside the mask are ordered too and none fails, as with SMAC's
         scripted agents; only numbers that are no action are refused.
         """
-        if actions.shape != self._actions.shape:
-            raise ValueError(f"actions have shape {actions.shape}, need {self._actions.shape}")
+        self._require_whole(actions, self._actions.shape)
         self._actions[:] = actions
         self._ignores_mask[0] = ignores_mask
         illegal = self._step_shared() if self.parallel else self._step_all()
         if illegal != ALL_LEGAL:
             e, agent = divmod(illegal, self.rules.layout.n_agents)
-            legal = np.flatnonzero(self.record.avail[e, agent]).tolist()
-            raise EnvError(
-                f"environment {e}, agent {agent}: action {self._actions[e, agent]} is not "
-                f"available; available: {legal}"
-            )
+            self._refuse(e, agent, self._actions[e])
+
+    def loops(
+        self, e: int, actions: NDArray[np.int64], ignores_mask: bool = False
+    ) -> Iterator[tuple[int, Units]]:
+        """The next step of running battle e on a copy: its clock and units [N] after each loop.
+
+        Actions [A] are checked as by `step`, before the first loop; the battle itself stays as it
+        is. The units are views that the next loop overwrites.
+        """
+        self._require_whole(actions, self._actions.shape[1:])
+        own = np.array(actions, dtype=np.int64)
+        illegal = first_illegal_of(self.record, e, own, ignores_mask)
+        if illegal != ALL_LEGAL:
+            self._refuse(e, illegal, own)
+        copy = reference(_one_battle(self._arrays, e))
+        copy.ignores_mask[0] = ignores_mask
+        return self._loops(copy, own)
+
+    def _loops(self, copy: BattleArrays, actions: NDArray[np.int64]) -> Iterator[tuple[int, Units]]:
+        for n in range(self.rules.step_mul):
+            rehearse(self.rules, copy, actions, n)
+            yield int(copy.clock[0, 0]), copy.units[0]
+
+    def _require_whole(self, actions: NDArray[np.int64], shape: tuple[int, ...]) -> None:
+        """Refuse what is no array of whole numbers of this shape."""
+        if actions.shape != shape:
+            raise ValueError(f"actions have shape {actions.shape}, need {shape}")
+        if actions.dtype.kind not in "iu":
+            raise ValueError(f"actions are {actions.dtype}, need whole numbers")
+
+    def _refuse(self, e: int, agent: int, actions: NDArray[np.int64]) -> NoReturn:
+        """Raise an EnvError for an agent's action. actions: [A] of battle e."""
+        legal = np.flatnonzero(self.record.avail[e, agent]).tolist()
+        raise EnvError(
+            f"environment {e}, agent {agent}: action {actions[agent]} is not "
+            f"available; available: {legal}"
+        )
 
     def _step_shared(self) -> int:
         """One step on all threads, with the results of `step_all`."""
@@ -159,6 +197,20 @@ def make_rules(scenario: Scenario, types: UnitTypes, options: Options, choices: 
             step_mul=options.step_mul,
             kill_step_mul=kill_step_mul(options),
         )
+    )
+
+
+def _one_battle(arrays: BattleArrays, e: int) -> BattleArrays:
+    """Copies of battle e's arrays, those of E = 1."""
+    row = slice(e, e + 1)
+    return BattleArrays(
+        units=arrays.units[row].copy(),
+        rng=arrays.rng[row].copy(),
+        clock=arrays.clock[row].copy(),
+        traits=Traits._make(array[row].copy() for array in arrays.traits),
+        memory=Memory._make(array[row].copy() for array in arrays.memory),
+        scratch=arrays.scratch[row].copy(),
+        ignores_mask=arrays.ignores_mask.copy(),
     )
 
 

@@ -161,15 +161,25 @@ def first_illegal(record: Record, actions: Ints, ignores_mask: bool) -> int:
 
     ignores_mask: only a number that is no action is illegal.
     """
-    n_envs, n_agents, n_actions = record.avail.shape
+    n_envs, n_agents, _ = record.avail.shape
     for e in range(n_envs):
         if record.terminated[e] or record.truncated[e]:
             continue
-        for a in range(n_agents):
-            action = actions[e, a]
-            exists = 0 <= action < n_actions
-            if not exists or not (ignores_mask or record.avail[e, a, action]):
-                return e * n_agents + a
+        illegal = first_illegal_of(record, e, actions[e], ignores_mask)
+        if illegal != ALL_LEGAL:
+            return e * n_agents + illegal
+    return ALL_LEGAL
+
+
+@compiled
+def first_illegal_of(record: Record, e: int, actions: Ints, ignores_mask: bool) -> int:
+    """The first agent of battle e whose action is illegal, or ALL_LEGAL. actions: [A]."""
+    _, n_agents, n_actions = record.avail.shape
+    for a in range(n_agents):
+        action = actions[a]
+        exists = 0 <= action < n_actions
+        if not exists or not (ignores_mask or record.avail[e, a, action]):
+            return a
     return ALL_LEGAL
 
 
@@ -184,9 +194,7 @@ def _step_one(rules: Rules, battles: BattleArrays, record: Record, e: int, actio
         record.last_actions[e, a] = actions[a]
     client_units = _client_units(units, battles.traits, e)
     memory = visibility.memory_of(battles.memory, e)
-    marked = battles.scratch[e]
-    order_agents(rules, client_units, memory, units, rng, actions, battles.ignores_mask[0], marked)
-    run_part(rules, units, rng, battles.clock[e], marked, 0, rules.step_mul)
+    _advance(rules, battles, e, actions, 0, rules.step_mul)
     record.steps[e] += 1
     code = outcome(rules.reward, client_units.kind, client_units.health)
     record.reward[e] = step_reward(rules.reward, client_units, record.vitality[e], code)
@@ -198,36 +206,36 @@ def _step_one(rules: Rules, battles: BattleArrays, record: Record, e: int, actio
 
 
 @compiled
-def order_agents(
-    rules: Rules,
-    client_units: ClientUnits,
-    memory: Memory,
-    units: Units,
-    rng: Rng,
-    actions: Ints,
-    ignores_mask: bool,
-    marked: Ints,
-) -> None:
-    """The first part of a step: order the agents, and mark the weak ones for `run_part`.
+def rehearse(rules: Rules, copy: BattleArrays, actions: Ints, n: int) -> None:
+    """Game loop n of a step on a copy of one battle, E = 1; loops are run in order from 0 on.
 
-    An agent is weak by its health at the last observation, as in the client. actions: [A];
-    marked: [A], written.
+    actions: [A], legal ones.
     """
-    layout = rules.layout
-    apply_actions(
-        rules.field, layout, client_units, memory, units, rng, actions, ignores_mask, marked
-    )
-    if rules.kill_step_mul > 0:
-        mark_weak(layout, client_units, marked)
+    _advance(rules, copy, 0, actions, n, n + 1)
 
 
 @compiled
-def run_part(
-    rules: Rules, units: Units, rng: Rng, clock: Ints, marked: Ints, first: int, last: int
+def _advance(
+    rules: Rules, battles: BattleArrays, e: int, actions: Ints, first: int, last: int
 ) -> None:
-    """Game loops first..last-1 of a step; marked agents die kill_step_mul loops before its end."""
+    """Game loops first..last-1 of a step of battle e, before the first one the agents' orders.
+
+    actions: [A], legal ones: they become indices. Agents that are weak, by their health at the last
+    observation as in the client, die kill_step_mul loops before the step's end.
+    """
+    units, rng, layout, marked = battles.units[e], battles.rng[e], rules.layout, battles.scratch[e]
+    if first == 0:
+        client_units = _client_units(units, battles.traits, e)
+        memory = visibility.memory_of(battles.memory, e)
+        ignores_mask = battles.ignores_mask[0]
+        apply_actions(
+            rules.field, layout, client_units, memory, units, rng, actions, ignores_mask, marked
+        )
+        if rules.kill_step_mul > 0:
+            mark_weak(layout, client_units, marked)
     kill_after = rules.step_mul - rules.kill_step_mul - first
-    run_loops(rules.field, rules.enemy_script, units, rng, clock, last - first, marked, kill_after)
+    clock, script = battles.clock[e], rules.enemy_script
+    run_loops(rules.field, script, units, rng, clock, last - first, marked, kill_after)
 
 
 @compiled

@@ -25,7 +25,7 @@ from marl.envs.probing import (
     shown_by,
 )
 from marl.errors import EnvError
-from marl.protocols import Breakable, GoalEnv, Step, VecEnv
+from marl.protocols.environments import Breakable, GoalEnv, Step, VecEnv
 from marl.spec import Continuous
 
 NUM_ENVS = 3

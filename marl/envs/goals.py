@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from marl.config.schema import option
 from marl.envs.running import rows_to_start
-from marl.protocols import Observation, Step
+from marl.protocols.environments import Observation, Step
 from marl.spec import Action, Continuous, Discrete, EnvSpec
 
 DAMPING = np.float32(0.8)  # share of the velocity that a step keeps

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from marl.config.schema import option
 from marl.envs.running import rows_to_start
 from marl.errors import EnvError
-from marl.protocols import Observation, Step, Table
+from marl.protocols.environments import Observation, Step, Table
 from marl.spec import Action, Continuous, Discrete, EnvSpec
 
 Encode = Callable[[object], NDArray[np.float32]]
@@ -36,7 +36,7 @@ class GymnasiumConfig:
     """Any registered environment whose actions are Discrete, or a Box with bounds."""
 
     kind: ClassVar[str] = "gymnasium"
-    env_id: str = "CartPole-v1"
+    env_id: str = option("CartPole-v1", code=lambda env_id: ":" in env_id)  # module:Name imports it
     time_limit: int = option(0, low=0)  # steps; 0 = the limit the environment is registered with
 
     def build(self, num_envs: int, threads: int) -> GymnasiumEnv:

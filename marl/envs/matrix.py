@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.envs.running import rows_to_start
-from marl.protocols import Observation, Step, Table
+from marl.protocols.environments import Observation, Step, Table
 from marl.spec import Discrete, EnvSpec
 
 END = -1  # successor of a joint action after which nothing follows

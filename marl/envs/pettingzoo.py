@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
 from marl.config.schema import option, parse
-from marl.engine.facts.scenario import load_scenario
+from marl.engine.facts.scenario import Scenario, load_scenario
 from marl.envs.gymnasium import discrete_actions, encoder
 from marl.envs.running import rows_to_start
 from marl.envs.smac import Sc2Config
 from marl.errors import EnvError
-from marl.protocols import Observation, Step, VecEnv
+from marl.protocols.environments import Observation, Step, VecEnv
 from marl.spec import Discrete, EnvSpec
 
 Seen = dict[str, NDArray[Any]]  # observation [O] float32, action_mask [U] int8
@@ -173,10 +173,13 @@ def parallel_env(map: str = "3m", **options: object) -> ParallelView:
     options: the other keys of Sc2Config, for example reward_sparse=True.
     """
     env = parse(Sc2Config, {"map": map, **options}).build(num_envs=1, threads=1)
-    groups = [group for group in load_scenario(map).groups if group.side == "ally"]
-    # SMAC's agents stand in the order of their unit types' names.
-    kinds = sorted(group.unit.lower() for group in groups for _ in range(group.count))
-    return ParallelView(env, numbered(kinds), living)
+    return ParallelView(env, battle_names(load_scenario(map)), living)
+
+
+def battle_names(scenario: Scenario) -> list[str]:
+    """A scenario's agents, named after their units, in SMAC's order: by the types' names."""
+    allies = [group for group in scenario.groups if group.side == "ally"]
+    return numbered(sorted(group.unit.lower() for group in allies for _ in range(group.count)))
 
 
 @dataclass(frozen=True)
@@ -184,7 +187,7 @@ class PettingZooConfig:
     """A module with `parallel_env()`, whose agents all have the same Discrete actions."""
 
     kind: ClassVar[str] = "pettingzoo"
-    module: str = "mpe2.simple_spread_v3"
+    module: str = option("mpe2.simple_spread_v3", code=bool)
     options: dict[str, object] = field(default_factory=dict)  # what parallel_env is called with
     reward: Literal["sum", "mean"] = "sum"  # of the agents that acted: the team's reward
     time_limit: int = option(100, low=1)  # steps; the environment may end sooner by itself

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.errors import EnvError
-from marl.protocols import Step, VecEnv
+from marl.protocols.environments import Step, VecEnv
 from marl.spec import Continuous
 
 Build = Callable[[int, int], VecEnv]  # num_envs, threads

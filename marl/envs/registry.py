@@ -10,7 +10,7 @@ from marl.envs.pettingzoo import PettingZooConfig
 from marl.envs.smac import Sc2Config
 from marl.envs.smacv2 import Smacv2Config
 from marl.errors import ConfigError
-from marl.protocols import EnvConfig
+from marl.protocols.environments import EnvConfig
 
 ENVS: dict[str, type[EnvConfig]] = {
     "sc2": Sc2Config,

@@ -14,7 +14,7 @@ from marl.engine.scripts.heuristic import Scene
 from marl.engine.smacv2.generation import OPEN_SIZED, SIZED
 from marl.envs.smac_options import ClientConfig
 from marl.errors import EnvError
-from marl.protocols import Observation, Step, VecEnv
+from marl.protocols.environments import Observation, Step, VecEnv
 from marl.spec import Discrete, EnvSpec
 
 

@@ -1,6 +1,8 @@
 """oxwhirl/smac's StarCraft2Env on our own engine: for code that was written for that class.
 
     from marl.envs.smac_api import StarCraft2Env    # instead of: from smac.env import StarCraft2Env
+    from marl.envs.smac_api import get_map_params   # of smac.env.starcraft2.maps
+    from marl.envs import smac_pettingzoo           # of smac.env.pettingzoo, StarCraft2PZEnv
 
 One battle at a time; for training, `Sc2Config` runs many at once. The constructor's keywords and
 their defaults are the client's @d6aab33, and so are the methods' arguments, results, sizes and
@@ -28,10 +30,11 @@ from marl.config.schema import parse
 from marl.engine.facts.scenario import load_scenario
 from marl.engine.smac.options import Options
 from marl.envs.drop_in.keywords import bind, engine_values, signature_of, with_truncation
+from marl.envs.drop_in.map_params import get_map_params, map_param_registry
 from marl.envs.drop_in.multiagentenv import MultiAgentEnv
 from marl.envs.smac import Sc2Config, SmacEnv
 
-__all__ = ["MultiAgentEnv", "StarCraft2Env"]
+__all__ = ["MultiAgentEnv", "StarCraft2Env", "get_map_params", "map_param_registry"]
 
 
 class StarCraft2Env(MultiAgentEnv):

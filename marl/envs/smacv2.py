@@ -11,7 +11,7 @@ from marl.engine.smacv2.generation import make_generation
 from marl.envs.smac import SmacEnv
 from marl.envs.smac_options import ClientConfig
 from marl.errors import EnvError
-from marl.protocols import VecEnv
+from marl.protocols.environments import VecEnv
 
 
 @dataclass(frozen=True)

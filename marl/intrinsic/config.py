@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 
 from marl.config.kinds import Kinds
-from marl.protocols import IntrinsicReward
+from marl.protocols.learning import IntrinsicReward
 from marl.spec import EnvSpec
 
 

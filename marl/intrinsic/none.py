@@ -10,7 +10,7 @@ from torch import Tensor
 
 from marl.batch import Column, EpisodeBatch
 from marl.intrinsic.config import BONUSES, BonusConfig
-from marl.protocols import Metrics, Progress, State
+from marl.protocols.loop import Metrics, Progress, State
 from marl.spec import EnvSpec
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marl.protocols import Progress, State
+from marl.protocols.loop import Progress, State
 
 
 class EpisodeInterval:

@@ -25,7 +25,9 @@ from marl.controllers.noise import DeterministicPolicy
 from marl.learners.optimizers import AdamConfig, OptimizerConfig
 from marl.learners.targets import masked_mean, td_targets
 from marl.nets.critics import QEnsemble
-from marl.protocols import BATCH, IntrinsicReward, Metrics, Progress, Samples, State
+from marl.protocols.experience import BATCH, Samples
+from marl.protocols.learning import IntrinsicReward
+from marl.protocols.loop import Metrics, Progress, State
 
 AFTER, BEFORE = slice(1, None), slice(0, -1)  # the slots after and before each step
 

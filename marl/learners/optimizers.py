@@ -21,7 +21,9 @@ class RmspropConfig:
     eps: float = option(0.00001, above=0.0)
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.RMSprop(parameters, lr=self.lr, alpha=self.alpha, eps=self.eps)
+        return torch.optim.RMSprop(
+            parameters, lr=self.lr, alpha=self.alpha, eps=self.eps, foreach=True
+        )
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class AdamConfig:
     eps: float = option(0.00001, above=0.0)
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.Adam(parameters, lr=self.lr, eps=self.eps)
+        return torch.optim.Adam(parameters, lr=self.lr, eps=self.eps, foreach=True)
 
 
 OptimizerConfig = RmspropConfig | AdamConfig

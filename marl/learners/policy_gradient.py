@@ -28,7 +28,9 @@ from marl.learners.advantages import gae, normalised
 from marl.learners.optimizers import AdamConfig, OptimizerConfig
 from marl.learners.targets import masked_mean
 from marl.learners.value_norm import NoValueNorm, ValueNorm
-from marl.protocols import BATCH, Channels, Metrics, Progress, Samples, State
+from marl.protocols.experience import BATCH, Samples
+from marl.protocols.learning import Channels
+from marl.protocols.loop import Metrics, Progress, State
 
 STEPS = slice(0, -1)  # the slots before the steps
 

@@ -26,17 +26,9 @@ from marl.controllers.shared import Reading, SharedController
 from marl.learners.optimizers import OptimizerConfig, RmspropConfig
 from marl.learners.targets import lambda_targets, masked_mean, taken
 from marl.nets.threads import shared
-from marl.protocols import (
-    BATCH,
-    AssessableBonus,
-    Channels,
-    ExplainableBonus,
-    IntrinsicReward,
-    Metrics,
-    Progress,
-    Samples,
-    State,
-)
+from marl.protocols.experience import BATCH, Samples
+from marl.protocols.learning import AssessableBonus, Channels, ExplainableBonus, IntrinsicReward
+from marl.protocols.loop import Metrics, Progress, State
 from marl.returns import returns_of
 
 
@@ -55,8 +47,6 @@ class QLearnerConfig:
 
 class QLearner:
     """Learns a controller and a mixer from batches; keeps their target copies."""
-
-    shares_rows = True  # among learner_threads
 
     def __init__(
         self,
@@ -88,7 +78,7 @@ class QLearner:
 
     def loss(self, batch: EpisodeBatch, progress: Progress) -> tuple[Tensor, Metrics]:
         """Mean squared TD error over the real steps, and what it is made of."""
-        joint, bootstrap = shared(self.estimate, batch, self.parameters)  # [B,T,G] each
+        joint, bootstrap = shared(self.estimate_rows, batch, self.parameters)  # [B,T,G] each
         bonus, bonus_metrics = self.bonus(batch, bootstrap, progress)
         gamma, weight = self.config.gamma, self.config.td_lambda
         targets = lambda_targets(
@@ -105,7 +95,7 @@ class QLearner:
             }
         return loss, {**metrics, **bonus_metrics}
 
-    def estimate(self, batch: EpisodeBatch) -> tuple[Tensor, Tensor]:
+    def estimate_rows(self, batch: EpisodeBatch) -> tuple[Tensor, Tensor]:
         """mix(Q(s, a), s) of each step, and the target networks' bootstrap value.
 
         [B,T,G] each, zero in the padding, of which nothing is computed.
@@ -116,7 +106,7 @@ class QLearner:
     def _estimate(
         self, batch: EpisodeBatch, reading: Reading, values: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """As `estimate`; values [P,A,U]: the online network's of all real slots."""
+        """As `estimate_rows`; values [P,A,U]: the online network's of all real slots."""
         steps = reading.packed.steps()  # N real ones
         chosen = taken(steps.before(values), steps.pack(batch.actions))  # [N,A]
         joint = self.mixer(chosen, steps.pack(batch.state))  # [N,G]
@@ -151,7 +141,7 @@ class QLearner:
 
         Of an episode that a limit cut off the rest is not known: counted as nothing.
         """
-        joint, bootstrap = self.estimate(batch)  # [B,T,G] each
+        joint, bootstrap = self.estimate_rows(batch)  # [B,T,G] each
         returns = torch.from_numpy(returns_of(batch, self.config.gamma)).to(joint)  # [B,T+1]
         error = joint - returns[:, :-1, None]
         metrics = {

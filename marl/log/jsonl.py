@@ -7,38 +7,48 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from marl.untrusted.points import Point, lines_of, point_of, read_points
+
 METRICS = "metrics.jsonl"
+TEST = "test_"  # begins the names of a test's metrics
 
 
 class JsonlSink:
     """Appends `{"t_env": ..., "time": ..., <metric>: ...}` lines; time in seconds since 1970.
 
     start: t_env at which the run starts or resumes. Lines beyond it, of steps that a resumed run
-    repeats, are removed first, and so is an incomplete last line.
+    repeats, are removed first, and so are damaged lines and an incomplete last one. last_test:
+    t_env of the last test that the run remembers; later ones are repeated too.
     """
 
-    def __init__(self, path: Path, start: int = 0) -> None:
-        if path.exists():
-            _keep_until(path, start)
+    def __init__(self, path: Path, start: int = 0, last_test: float = -1) -> None:
+        self.damaged = _keep_until(path, start, last_test) if path.exists() else 0  # lines removed
         self.file = open(path, "a", encoding="utf-8")  # noqa: SIM115 - closed by close()
 
     def write(self, metrics: Mapping[str, float], t_env: int) -> None:
         line = {"t_env": t_env, "time": round(time.time(), 3), **metrics}
-        self.file.write(json.dumps(line) + "\n")
+        self.file.write(json.dumps(line, allow_nan=False) + "\n")
         self.file.flush()
 
     def close(self) -> None:
         self.file.close()
 
 
-def read_metrics(path: Path) -> list[dict[str, float]]:
-    """All complete lines of a metrics.jsonl."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+def read_metrics(path: Path) -> list[Point]:
+    """All complete lines of a metrics.jsonl that are points."""
+    return read_points(path)[0]
 
 
-def _keep_until(path: Path, t_env: int) -> None:
-    kept = [line for line in read_metrics(path) if line["t_env"] <= t_env]
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+def _keep_until(path: Path, t_env: int, last_test: float) -> int:
+    """Keep the points up to t_env, of tests those up to last_test; gives how many are damaged."""
+    temporary, damaged = path.with_suffix(".tmp"), 0
+    with open(temporary, "wb") as kept:
+        for line in lines_of(path):
+            point = point_of(line)
+            damaged += point is None and bool(line.strip())
+            if point is not None and point["t_env"] <= t_env:
+                is_test = any(name.startswith(TEST) for name in point)
+                if not is_test or point["t_env"] <= last_test:
+                    kept.write(line)
     temporary.replace(path)
+    return damaged

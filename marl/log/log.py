@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
 from pathlib import Path
 
 from marl.log.console import ConsoleSink
 from marl.log.jsonl import METRICS, JsonlSink
 from marl.log.summary import Summary
 from marl.log.tensorboard import TENSORBOARD, TensorBoardSink
-from marl.protocols import MetricSink
+from marl.protocols.loop import MetricSink
 
 
 class Log:
@@ -19,20 +18,11 @@ class Log:
     def __init__(self, sinks: Sequence[MetricSink], console: ConsoleSink) -> None:
         self.sinks = sinks
         self.console = console
-        self.warned = False
 
     def write(self, metrics: Mapping[str, float], t_env: int) -> None:
-        """Send a point to every sink; the first with a NaN or an infinity is warned of."""
+        """Send a point to every sink. metrics: finite numbers."""
         for sink in (*self.sinks, self.console):
             sink.write(metrics, t_env)
-        wrong = [f"{name}={value}" for name, value in metrics.items() if not isfinite(value)]
-        if wrong and not self.warned:
-            self.warned = True
-            self.message(
-                f"warning: not finite at t_env={t_env:,}: {', '.join(wrong)}; training goes on, "
-                "but may be lost: a lower learning rate may help, and an older checkpoint "
-                "(resume=... load_step=...)"
-            )
 
     def progress(self, t_env: int, metrics: Mapping[str, float]) -> None:
         """Advance the progress bar alone; cheap enough for every round of the loop."""
@@ -56,6 +46,7 @@ def open_log(
     folder: Path,
     t_max: int,
     start: int = 0,
+    last_test: float = -1,
     sinks: Sequence[MetricSink] = (),
     tensorboard: bool = True,
     progress_bar: bool = True,
@@ -63,9 +54,14 @@ def open_log(
     """The log of a run folder.
 
     t_max: environment steps at which the training ends; start: those at which it begins.
-    sinks: further ones beside the folder's and the console.
+    last_test: t_env of the last test before it. sinks: further ones beside the folder's and the
+    console.
     """
-    everywhere: list[MetricSink] = [JsonlSink(folder / METRICS, start), *sinks]
+    lines = JsonlSink(folder / METRICS, start, last_test)
+    everywhere: list[MetricSink] = [lines, *sinks]
     if tensorboard:
         everywhere.append(TensorBoardSink(folder / TENSORBOARD, start))
-    return Log(everywhere, ConsoleSink(t_max, start, progress_bar))
+    log = Log(everywhere, ConsoleSink(t_max, start, progress_bar))
+    if lines.damaged:
+        log.message(f"note: {lines.damaged} damaged lines of {folder / METRICS} were left out")
+    return log

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from marl.config.schema import option
-from marl.nets.gru import gru
+from marl.nets.rnn import unrolled
 
 Activation = Literal["relu", "tanh"]
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
@@ -48,7 +48,7 @@ class RnnAgent(nn.Module):
         return self.head(hidden), hidden
 
     def unroll(self, inputs: Tensor, sizes: Tensor) -> Tensor:
-        return self.head(gru(self.memory, torch.relu(self.encoder(inputs)), sizes))
+        return unrolled(self.encoder, self.memory, self.head, inputs, sizes)
 
 
 class MlpAgent(nn.Module):

@@ -6,7 +6,7 @@ G is A when agents learn alone and 1 when their values are mixed into one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,8 @@ from torch.nn.functional import elu, linear
 
 from marl.config.kinds import Kinds
 from marl.config.schema import option
+from marl.nets.native import serves
+from marl.nets.qmix import mixed
 from marl.spec import EnvSpec
 
 
@@ -51,32 +53,33 @@ class Qmix(nn.Module):
 
     def forward(self, values: Tensor, state: Tensor) -> Tensor:
         """values [...,A], state [...,S] -> [...,1]."""
-        first_1, bias_1, first_2, first_value = self._first_layers(state)
-        weights_1 = self.weights_1[1:](first_1).abs()
-        weights_1 = weights_1.view(*values.shape, self.embed_dim)  # [...,A,M]
+        nets = (self.weights_1, self.weights_2, self.value)
+        (first_1, one), (first_2, two), (first_value, value) = map(_layers, nets)
+        firsts = (first_1, self.bias_1, first_2, first_value)
+        weight = torch.cat([layer.weight for layer in firsts])  # one product makes all four
+        bias = torch.cat([layer.bias for layer in firsts])
+        if serves(values, self.embed_dim, first_1.out_features) and not state.requires_grad:
+            seconds = [part for layer in (one, two, value) for part in (layer.weight, layer.bias)]
+            rows = values.reshape(-1, self.n_agents)
+            joint = mixed(rows, state.reshape(len(rows), -1), weight, bias, *seconds)
+            return joint.view(*values.shape[:-1], 1)
+        widths = [layer.out_features for layer in firsts]
+        in_1, bias_1, in_2, in_value = linear(state, weight, bias).split(widths, dim=-1)
+        weights_1 = one(torch.relu(in_1)).abs().view(*values.shape, self.embed_dim)  # [...,A,M]
         hidden = elu((values[..., None] * weights_1).sum(-2) + bias_1)  # [...,M]
-        weights_2 = self.weights_2[1:](first_2).abs()  # [...,M]
-        return (hidden * weights_2).sum(-1, keepdim=True) + self.value[1:](first_value)
-
-    def _first_layers(self, state: Tensor) -> tuple[Tensor, ...]:
-        """What the four layers make of the state, in one product: [...,*] each."""
-        nets: tuple[nn.Module, ...] = (
-            self.weights_1[0],
-            self.bias_1,
-            self.weights_2[0],
-            self.value[0],
-        )
-        layers = [net for net in nets if isinstance(net, nn.Linear)]
-        weight = torch.cat([layer.weight for layer in layers])
-        bias = torch.cat([layer.bias for layer in layers])
-        widths = [len(layer.bias) for layer in layers]
-        return linear(state, weight, bias).split(widths, dim=-1)
+        weights_2 = two(torch.relu(in_2)).abs()  # [...,M]
+        return (hidden * weights_2).sum(-1, keepdim=True) + value(torch.relu(in_value))
 
 
 def _hypernet(state_dim: int, hidden_dim: int, out_dim: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(state_dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, out_dim)
     )
+
+
+def _layers(hypernet: nn.Sequential) -> tuple[nn.Linear, nn.Linear]:
+    first, _, second = hypernet
+    return cast(nn.Linear, first), cast(nn.Linear, second)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from marl.config.schema import field_types, split_parse
+from marl.config.schema import field_types
+from marl.config.split import split_parse
 from marl.config.values import literal
 from marl.plots import comparison
 from marl.plots.codebook import command as codebook

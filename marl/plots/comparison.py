@@ -39,13 +39,13 @@ class CurvesConfig:
     runs: str = ""  # folders with runs or summaries, and suites, comma separated
     metric: str = ""  # of the tests; "": the win rate where there is one, else the return
     x: Literal["steps", "time"] = "steps"  # environment steps, or seconds of training
-    out: str = "plots"  # folder of the figures and CSV files
+    out: str = option("plots", path=True)  # folder of the figures and CSV files
     baseline: str = ""  # label of the line that all others are compared with; "": every pair
     last_tests: int = option(1, low=1)  # averaged for a run's score
     resamples: int = option(2000, low=100)  # of the bootstrap
     mix: bool = False  # show runs of different backends, budgets, rewards or tests together
     unfinished: bool = False  # show runs that have not reached t_max
-    summaries_dir: str = "docs/results"  # where the suites' summaries are
+    summaries_dir: str = option("docs/results", path=True)  # where the suites' summaries are
 
 
 def run(config: CurvesConfig) -> None:

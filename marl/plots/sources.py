@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def read_trials(names: str, summaries_dir: Path) -> tuple[list[Trial], list[str]
     """The trials of all names, each one once, and lines about what a suite still lacks."""
     trials: dict[Path, Trial] = {}
     lines: list[str] = []
-    for name in filter(None, (part.strip() for part in names.split(","))):
+    for name in filter(None, (os.path.expanduser(part.strip()) for part in names.split(","))):
         suite = _suite(name, summaries_dir)
         places = sorted(suite.glob("*.json")) if suite else _places(name)
         for place in places:
@@ -47,7 +48,7 @@ def _suite(name: str, summaries_dir: Path) -> Path | None:
 
 def _places(name: str) -> list[Path]:
     """Run folders at or below the path, or else its summaries."""
-    path = Path(name).expanduser()
+    path = Path(name)
     if path.is_file() and path.suffix == ".json":
         return [path]
     if not path.is_dir():

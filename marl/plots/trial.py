@@ -11,10 +11,11 @@ import numpy as np
 
 from marl.campaign.summary import TEST, curves_of_tests, read_summary
 from marl.errors import UserError
-from marl.log.jsonl import METRICS, read_metrics
+from marl.log.jsonl import METRICS
 from marl.plots.statistics import Array
 from marl.run.folder import CONFIG, read_config
 from marl.run.labels import Configuration, learnt_settings, task_of
+from marl.untrusted.points import read_points
 
 AXES = ("t_env", "seconds")  # of the tests' curves; all others are metrics
 
@@ -69,11 +70,10 @@ def trial_of_run(folder: Path) -> Trial:
 
 def points_of(folder: Path) -> list[dict[str, float]]:
     """All that a run has logged, in order; nothing where it has not begun to."""
-    path = folder / METRICS
-    try:
-        return read_metrics(path) if path.is_file() else []
-    except ValueError as error:
-        raise UserError(f"{path}: a line is no JSON ({error})") from None
+    points, damaged = read_points(folder / METRICS)
+    if damaged:
+        raise UserError(f"{folder / METRICS}: {damaged} lines are no points; leave this folder out")
+    return points
 
 
 def trial_of_summary(path: Path) -> Trial:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from marl.protocols import Quantized
+from marl.protocols.quantizing import Quantized
 from marl.quantizers.vq import straight_through
 
 SHRINK = 0.001  # share of the range by which it stays within the outer levels

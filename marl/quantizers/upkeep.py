@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from marl.protocols import State
+from marl.protocols.loop import State
 from marl.quantizers.vq import CodebookConfig, VectorQuantizer, nearest_codes
 
 KMEANS_ROUNDS = 10

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from marl.config.schema import option
-from marl.protocols import Quantized
+from marl.protocols.quantizing import Quantized
 from marl.quantizers.coverage import Leftovers
 from marl.quantizers.nearest import find_nearest
 

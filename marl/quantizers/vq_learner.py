@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from marl.protocols import Metrics, State
+from marl.protocols.loop import Metrics, State
 from marl.quantizers.coverage import Coverage, coverage_weights
 from marl.quantizers.upkeep import CodeUpkeep
 from marl.quantizers.vq import CodebookConfig, VectorQuantizer

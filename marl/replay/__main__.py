@@ -12,7 +12,7 @@ from pathlib import Path
 
 from marl.errors import UserError
 from marl.replay import film, trace
-from marl.replay.container import ReplayError, is_kind
+from marl.replay.container import ReplayError, is_kind, read_replay
 from marl.replay.film import Film
 from marl.replay.page import page
 from marl.replay.trace import Trace, film_of
@@ -21,7 +21,7 @@ from marl.replay.video import save_video
 
 def open_film(path: Path) -> Film:
     """The film in a file, or that of the trace in it."""
-    data = path.read_bytes()
+    data = read_replay(path)
     if is_kind(trace.MAGIC, data):
         return film_of(Trace.from_bytes(data, str(path)))
     if is_kind(film.MAGIC, data):

@@ -9,7 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from marl.envs.smac import SmacEnv
-from marl.protocols import EnvConfig, Episodes, Explainable, Learner, Player, Rollout, VecEnv
+from marl.protocols.collecting import Episodes, Rollout
+from marl.protocols.environments import EnvConfig, Player, VecEnv
+from marl.protocols.learning import Explainable, Learner
 from marl.replay.film import Fact
 from marl.replay.trace import Trace, env_of
 from marl.runners.evaluation import script_once

@@ -1,7 +1,7 @@
 """Camera: films a battle loop by loop while it is stepped.
 
-A step of the engine is one call for many game loops. Before each step the camera takes the same
-step on a copy of the battle, one loop at a time; after it, it checks that copy and battle are the
+A step of the engine is one call for many game loops. Before each step the camera has the battles
+run the same step on a copy, one loop at a time; after it, it checks that copy and battle are the
 same.
 """
 
@@ -14,9 +14,6 @@ from numpy.typing import NDArray
 
 from marl.engine.battle import Battles
 from marl.engine.facts.units import load_unit_types
-from marl.engine.smac.layout import ClientUnits, Traits
-from marl.engine.smac.visibility import Memory
-from marl.engine.step import order_agents, run_part
 from marl.replay.film import Film, Metadata, Recorder
 
 
@@ -63,22 +60,8 @@ class Camera:
         self, actions: NDArray[np.int64], ignores_mask: bool
     ) -> tuple[NDArray[np.record], int]:
         """Film the step on a copy of the battle, loop by loop; gives its units [N] and clock."""
-        battles, e = self.battles, self.e
-        rules, world = battles.rules, battles.world
-        units, rng, clock = world.units[e].copy(), world.rng[e].copy(), world.clock[e].copy()
-        traits = Traits(*(array[e].copy() for array in battles.traits))
-        client_units = _client_units(units, traits)
-        memory = Memory(*(array[e].copy() for array in battles.memory))
-        marked = np.zeros(rules.layout.n_agents, dtype=np.int64)
-        order_agents(rules, client_units, memory, units, rng, actions, ignores_mask, marked)
-        for n in range(rules.step_mul):
-            run_part(rules, units, rng, clock, marked, n, n + 1)
-            if clock[0] % self.every == 0:
-                self.recorder.frame(int(clock[0]), units)
-        return units, int(clock[0])
-
-
-def _client_units(units: NDArray, traits: Traits) -> ClientUnits:
-    """One battle's units [N] as the client reads them."""
-    names = ClientUnits._fields[: len(ClientUnits._fields) - len(traits)]
-    return ClientUnits(*(units[name] for name in names), *traits)  # type: ignore[call-arg]
+        clock, units = 0, self.battles.world.units[self.e]
+        for clock, units in self.battles.loops(self.e, actions, ignores_mask):
+            if clock % self.every == 0:
+                self.recorder.frame(clock, units)
+        return units, clock

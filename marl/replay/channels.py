@@ -7,25 +7,26 @@ is a missing value.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marl.replay.checks import check_finite, check_string
 from marl.replay.container import Arrays
+from marl.untrusted.bounds import CHANNEL_NUMBERS, CHANNELS
 
 PREFIX = "channel:"
-MAX_CHANNELS = 48
 
 ChannelArrays = dict[str, NDArray]
 Levels = dict[str, list[float] | None]  # name -> [least, largest], None: integers
 
 
-def pack_channels(channels: Mapping[str, NDArray]) -> tuple[Levels, Arrays]:
-    """Each channel's levels, and the arrays to store."""
-    if len(channels) > MAX_CHANNELS:
-        raise ValueError(f"{len(channels)} channels are more than {MAX_CHANNELS}")
+def pack_channels(channels: Mapping[str, NDArray], most: int = CHANNELS) -> tuple[Levels, Arrays]:
+    """Each channel's levels, and the arrays to store; ValueError for more than `most` channels."""
+    if len(channels) > most:
+        raise ValueError(f"{len(channels)} channels are more than {most}")
+    _check_size(list(channels.values()))
     levels: Levels = {}
     arrays: Arrays = {}
     for name, values in channels.items():
@@ -39,10 +40,11 @@ def pack_channels(channels: Mapping[str, NDArray]) -> tuple[Levels, Arrays]:
     return levels, arrays
 
 
-def unpack_channels(levels: object, arrays: Arrays) -> ChannelArrays:
+def unpack_channels(levels: object, arrays: Arrays, most: int = CHANNELS) -> ChannelArrays:
     """The channels of `pack_channels`, as float32 or integers; takes them out of `arrays`."""
-    if not isinstance(levels, dict) or len(levels) > MAX_CHANNELS:
+    if not isinstance(levels, dict) or len(levels) > most:
         raise ValueError("its channels are no mapping, or too many")
+    _check_size([array for name, array in arrays.items() if name.startswith(PREFIX)])
     channels = {}
     for name, ends in levels.items():
         kept = arrays.pop(PREFIX + check_string(name))
@@ -52,6 +54,13 @@ def unpack_channels(levels: object, arrays: Arrays) -> ChannelArrays:
             low, high = ends
             channels[name] = _from_levels(kept, check_finite(low), check_finite(high))
     return channels
+
+
+def _check_size(channels: Sequence[NDArray]) -> None:
+    """ValueError where all channels together have too many numbers."""
+    numbers = sum(np.size(channel) for channel in channels)
+    if numbers > CHANNEL_NUMBERS:
+        raise ValueError(f"its channels have {numbers:,} numbers, more than {CHANNEL_NUMBERS:,}")
 
 
 def _to_levels(values: NDArray[np.float64]) -> tuple[list[float], NDArray]:
@@ -68,6 +77,9 @@ def _to_levels(values: NDArray[np.float64]) -> tuple[list[float], NDArray]:
 def _from_levels(kept: NDArray, low: float, high: float) -> NDArray[np.float32]:
     if kept.dtype.kind != "u":
         raise ValueError("a channel's levels are of the wrong type")
-    top = np.iinfo(kept.dtype).max - 1
-    values = low + (kept.astype(np.float64) - 1) / (top - 1) * (high - low)
-    return np.where(kept == 0, np.nan, values).astype(np.float32)
+    share = (np.arange(np.iinfo(kept.dtype).max + 1) - 1) / (np.iinfo(kept.dtype).max - 2)
+    with np.errstate(over="ignore"):  # beyond float32: infinite, which counts as missing
+        values = ((1 - share) * low + share * high).astype(np.float32)
+    values[0] = np.nan
+    found: NDArray[np.float32] = values[kept]
+    return found

@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from marl.replay.container import Arrays
+from marl.untrusted.bounds import FRAMES
 
 MAX_CHARACTERS = 4000  # of a string
 MAX_FACTS = 256
@@ -78,8 +79,8 @@ def check_arrays(arrays: Arrays, columns: Mapping[str, str], n_kinds: int) -> No
     if extra := set(arrays) - set(fixed) - set(columns):
         raise ValueError(f"has an unknown array {sorted(extra)[0]!r}")
     units, frames = arrays["kind"].shape, arrays["loops"].shape
-    if len(units) != 1 or len(frames) != 1 or units[0] > MAX_UNITS:
-        raise ValueError("has too many units, or lists of more than one axis")
+    if len(units) != 1 or len(frames) != 1 or units[0] > MAX_UNITS or frames[0] > FRAMES:
+        raise ValueError("has too many units or frames, or lists of more than one axis")
     if arrays["side"].shape != units or any(arrays[n].shape != frames + units for n in columns):
         raise ValueError("its columns are of different lengths")
     ground = arrays["terrain"].shape

@@ -5,7 +5,7 @@
 Each array is written as the differences along its first axis (time), one series after the other,
 low bytes before high ones, so slow changes compress well. The header's `arrays` lists their names,
 types and shapes. The last digit of the magic is the version. A file may come from a stranger:
-everything in it is checked, nothing is run, and it unpacks to at most MAX_BYTES.
+everything in it is checked, nothing is run, and it unpacks to at most REPLAY_BYTES.
 """
 
 from __future__ import annotations
@@ -15,16 +15,24 @@ import math
 import struct
 import zlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.errors import UserError
+from marl.errors import UnreadableError
+from marl.untrusted.bounds import (
+    ARRAY_BYTES,
+    MIB,
+    REPLAY_ARRAYS,
+    REPLAY_BYTES,
+    REPLAY_FILE_BYTES,
+    REPLAY_HEADER,
+)
+from marl.untrusted.files import read_bytes
+from marl.untrusted.jsontext import load_json
 
-MAX_BYTES = 256 * 2**20  # of the uncompressed content
-MAX_HEADER = 4 * 2**20
-MAX_ARRAYS = 128
 MAX_AXES = 4
 DTYPES = ("u1", "u2", "i2", "i4")
 LENGTH = struct.Struct("<I")
@@ -33,8 +41,13 @@ Header = dict[str, Any]
 Arrays = dict[str, NDArray[Any]]
 
 
-class ReplayError(UserError):
+class ReplayError(UnreadableError):
     """A film or a trace that is damaged, of another version, or no such file."""
+
+
+def read_replay(path: Path) -> bytes:
+    """The content of a film's or a trace's file."""
+    return read_bytes(path, REPLAY_FILE_BYTES)
 
 
 def is_kind(magic: bytes, data: bytes) -> bool:
@@ -64,30 +77,26 @@ def unpack(magic: bytes, data: bytes, what: str) -> tuple[Header, Arrays]:
         raise ReplayError(f"{what}: is cut off")
     (length,) = LENGTH.unpack_from(content)
     start = LENGTH.size + length
-    if length > MAX_HEADER or start > len(content):
+    if length > REPLAY_HEADER or start > len(content):
         raise ReplayError(f"{what}: its header is longer than it may be")
     try:
-        header = json.loads(bytes(content[LENGTH.size : start]), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise ReplayError(f"{what}: its header is no JSON ({error})") from None
+        header = load_json(bytes(content[LENGTH.size : start]), "its header")
+    except UnreadableError as error:
+        raise ReplayError(f"{what}: {error}") from None
     if not isinstance(header, dict):
         raise ReplayError(f"{what}: its header is no mapping")
     return header, _arrays(header.pop("arrays", None), content[start:], what)
 
 
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number")
-
-
 def _inflate(data: bytes, what: str) -> bytes:
-    """The uncompressed content; at most MAX_BYTES."""
+    """The uncompressed content; at most REPLAY_BYTES."""
     stream = zlib.decompressobj()
     try:
-        content = stream.decompress(data, MAX_BYTES)
+        content = stream.decompress(data, REPLAY_BYTES)
     except zlib.error as error:
         raise ReplayError(f"{what}: is damaged ({error})") from None
     if stream.unconsumed_tail:
-        raise ReplayError(f"{what}: holds more than {MAX_BYTES >> 20} MiB")
+        raise ReplayError(f"{what}: holds more than {REPLAY_BYTES // MIB} MiB")
     if not stream.eof or stream.unused_data:
         raise ReplayError(f"{what}: is cut off, or has bytes after its end")
     return content
@@ -95,18 +104,20 @@ def _inflate(data: bytes, what: str) -> bytes:
 
 def _arrays(table: object, content: memoryview, what: str) -> Arrays:
     """The arrays of the header's table; they must fill `content`."""
-    if not isinstance(table, list) or len(table) > MAX_ARRAYS:
+    if not isinstance(table, list) or len(table) > REPLAY_ARRAYS:
         raise ReplayError(f"{what}: has no table of arrays")
     arrays: Arrays = {}
     at = 0
     for entry in table:
         name, dtype, shape = _entry(entry, what)
         size = math.prod(shape) * np.dtype(dtype).itemsize
+        if size > ARRAY_BYTES:
+            raise ReplayError(f"{what}: its {name[:40]!r} has more than {ARRAY_BYTES // MIB} MiB")
         if size > len(content) - at:
             raise ReplayError(f"{what}: is shorter than its header says")
         if name in arrays:
             raise ReplayError(f"{what}: has two arrays named {name!r}")
-        arrays[name] = _from_series(bytes(content[at : at + size]), dtype, shape)
+        arrays[name] = _from_series(content[at : at + size], dtype, shape)
         at += size
     if at != len(content):
         raise ReplayError(f"{what}: is longer than its header says")
@@ -120,7 +131,7 @@ def _entry(entry: object, what: str) -> tuple[str, np.dtype, tuple[int, ...]]:
         if isinstance(name, str) and dtype in DTYPES and isinstance(shape, list):
             sizes = [max(n, 1) for n in shape if type(n) is int and n >= 0]
             whole = len(sizes) == len(shape) and 1 <= len(shape) <= MAX_AXES
-            if whole and math.prod(sizes) <= MAX_BYTES:
+            if whole and math.prod(sizes) <= REPLAY_BYTES:
                 return name, np.dtype("<" + dtype), tuple(shape)
     raise ReplayError(f"{what}: a row of its table of arrays is malformed")
 
@@ -138,7 +149,7 @@ def _series(array: NDArray[Any]) -> bytes:
     return np.ascontiguousarray(planes).tobytes()
 
 
-def _from_series(data: bytes, dtype: np.dtype, shape: tuple[int, ...]) -> NDArray[Any]:
+def _from_series(data: memoryview, dtype: np.dtype, shape: tuple[int, ...]) -> NDArray[Any]:
     """The array that `_series` packed."""
     planes = np.frombuffer(data, np.uint8).reshape(dtype.itemsize, -1)
     steps = np.ascontiguousarray(planes.T).reshape(-1).view(f"<u{dtype.itemsize}")

@@ -21,12 +21,14 @@ from marl.engine.world import NO_UNIT, PLANES, SWEEP, Units, UnitTypes
 from marl.replay.channels import ChannelArrays, pack_channels, unpack_channels
 from marl.replay.checks import check_arrays, check_facts, check_kinds, check_number, check_string
 from marl.replay.columns import COLUMNS, padded, quantized, shots_between
-from marl.replay.container import Arrays, ReplayError, pack, unpack
+from marl.replay.container import Arrays, ReplayError, pack, read_replay, unpack
+from marl.untrusted.bounds import FRAME_BYTES, FRAMES
 
 MAGIC = b"MARLFLM1"  # the last digit is the version
 EXTENSION = ".battle"
-MAX_FRAMES = 24_000  # 25 minutes of the game, loop by loop; a longer film keeps every other frame
 BLOCK = 256  # frames that are quantized together
+
+UNIT_BYTES = sum(np.dtype(column.dtype).itemsize for column in COLUMNS.values())  # in a frame
 
 Fact = str | int | float | bool
 Metadata = Mapping[str, Fact]
@@ -134,7 +136,7 @@ class Film:
     @staticmethod
     def load(path: Path) -> Film:
         """Read the file."""
-        return Film.from_bytes(path.read_bytes(), str(path))
+        return Film.from_bytes(read_replay(path), str(path))
 
 
 _FIXED = ("kind", "side", "terrain", "height", "loops")
@@ -220,7 +222,8 @@ class Recorder:
         self._fresh.append(units.copy())
         if len(self._fresh) >= BLOCK:
             self._flush()
-        if len(self.loops) >= MAX_FRAMES:
+        size = len(self.loops) * max(len(self._kind), 1) * UNIT_BYTES
+        if len(self.loops) >= FRAMES or size >= FRAME_BYTES:  # a longer film keeps every other one
             self._thin()
 
     def finish(self, outcome: Metadata | None = None) -> Film:

@@ -24,12 +24,13 @@ from marl.envs.smac import Sc2Config, SmacEnv
 from marl.envs.smac_options import ClientConfig
 from marl.envs.smacv2 import Smacv2Config
 from marl.errors import ConfigError
-from marl.protocols import EnvConfig
+from marl.protocols.environments import EnvConfig
 from marl.replay.camera import Camera
 from marl.replay.channels import ChannelArrays, pack_channels, unpack_channels
 from marl.replay.checks import check_facts, check_number, check_string
-from marl.replay.container import ReplayError, pack, unpack
+from marl.replay.container import ReplayError, pack, read_replay, unpack
 from marl.replay.film import Fact, Film
+from marl.untrusted.bounds import TRACE_CHANNELS
 
 MAGIC = b"MARLTRC2"  # the last digit is the version
 EXTENSION = ".trace"
@@ -62,7 +63,7 @@ class Trace:
 
     def to_bytes(self) -> bytes:
         """The file's content."""
-        levels, stored = pack_channels(self.channels)
+        levels, stored = pack_channels(self.channels, TRACE_CHANNELS)
         header = {
             "env": self.env,
             "options": self.options,
@@ -81,7 +82,7 @@ class Trace:
         """A trace from a file's content, all checked. what: its name in error messages."""
         header, arrays = unpack(MAGIC, data, what)
         try:
-            channels = unpack_channels(header["channels"], arrays)
+            channels = unpack_channels(header["channels"], arrays, TRACE_CHANNELS)
             actions = arrays["actions"]
             if set(arrays) != {"actions"} or actions.ndim != 2 or actions.dtype != "<i4":
                 raise ValueError("its actions are no table of integers")
@@ -107,7 +108,7 @@ class Trace:
     @staticmethod
     def load(path: Path) -> Trace:
         """Read the file."""
-        return Trace.from_bytes(path.read_bytes(), str(path))
+        return Trace.from_bytes(read_replay(path), str(path))
 
 
 def _mapping(value: object) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from marl.protocols import Behaviour, EpisodePlayer, Rollout
+from marl.protocols.acting import Behaviour
+from marl.protocols.collecting import EpisodePlayer, Rollout
 from marl.returns import returns_of
 from marl.runners.evaluation import play_as
 

@@ -25,7 +25,9 @@ from marl.algos.values import ValueRecipeConfig
 from marl.batch import EpisodeBatch
 from marl.engine.scripts.random_legal import random_legal_actions
 from marl.envs.smac import Sc2Config
-from marl.protocols import BATCH, Behaviour, Progress
+from marl.protocols.acting import Behaviour
+from marl.protocols.experience import BATCH
+from marl.protocols.loop import Progress
 from marl.run import machine
 from marl.run.plan import Plan
 from marl.runners.episodes import EpisodeRunner

@@ -20,7 +20,7 @@ from typing import IO, BinaryIO, cast
 import torch
 
 from marl.errors import CheckpointError
-from marl.protocols import State
+from marl.protocols.loop import State
 from marl.run.states import refuse_unreadable
 
 FORMAT = 2  # 1: before parts had seams of their own for rollouts and updates

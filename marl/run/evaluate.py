@@ -11,7 +11,7 @@ import json
 import torch
 
 from marl.log.console import evaluation_table
-from marl.protocols import VecEnv
+from marl.protocols.environments import VecEnv
 from marl.replay.battles import TraceLog
 from marl.replay.film import Fact
 from marl.replay.folder import ReplayFolder

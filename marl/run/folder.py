@@ -19,11 +19,16 @@ import re
 from datetime import datetime
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from marl.config.files import dump, read, read_sources
+from marl.config.files import dump, parse_text, read_sources
 from marl.errors import ConfigError
-from marl.protocols import DataFile
 from marl.run.plan import Plan
+from marl.untrusted.bounds import YAML_BYTES
+from marl.untrusted.files import read_text
+
+if TYPE_CHECKING:  # a mistyped command line is refused without torch
+    from marl.protocols.experience import DataFile
 
 CONFIG = "config.yaml"
 DATASET = "dataset.json"
@@ -95,7 +100,8 @@ def _write(path: Path, text: str) -> None:
 def read_config(folder: Path) -> tuple[dict[str, object], dict[str, str]]:
     """The values of config.yaml, and where each came from."""
     path = folder / CONFIG
-    return read(path), read_sources(path.read_text(encoding="utf-8"))
+    text = read_text(path, YAML_BYTES)
+    return parse_text(text, path), read_sources(text)
 
 
 def run_folder(path: str | Path, key: str) -> Path:
@@ -103,7 +109,9 @@ def run_folder(path: str | Path, key: str) -> Path:
 
     key: the option with the path, for the message.
     """
-    start = Path(path)
+    if not str(path).strip():
+        raise ConfigError(f"{key}: is empty; give the folder of a run")
+    start = Path(path).expanduser()
     if not start.exists():
         raise ConfigError(f"{key}: {start} does not exist; give the folder of a run")
     here = start.resolve()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from marl.buffers.memory import Peak, free_memory, in_gib
 from marl.errors import MemoryShortError
-from marl.protocols import Buffer, Growing
+from marl.protocols.experience import Buffer, Growing
 
 MIB = 2**20
 LOOK_EVERY = 16 * MIB  # of the replay's growth

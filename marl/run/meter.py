@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from marl.protocols import State
+from marl.protocols.loop import State
 
 
 class Meter:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import torch
+from typing import TYPE_CHECKING, Any, Literal
 
 from marl.config.schema import option
-from marl.errors import ConfigError
-from marl.protocols import EnvConfig
+
+if TYPE_CHECKING:  # a mistyped command line is refused without torch
+    from marl.protocols.environments import EnvConfig
 
 
 @dataclass(frozen=True)
@@ -32,13 +31,14 @@ class RunConfig:
     save_replay_buffer: bool = True  # an exact resume needs it; only the newest one is kept
     save_replay: bool = False  # keep a trace of each evaluated battle, and a page of the first
     video: Literal["none", "gif", "mp4"] = "none"  # replay: beside each page
-    results_dir: str = "results"
+    results_dir: str = option("results", path=True)
     plugins: tuple[str, ...] = ()  # modules that register parts from outside the package
     label: str = ""  # a free word kept with the run, part of its folder's name
     progress_bar: bool = True  # on a terminal; elsewhere plain lines
     tensorboard: bool = True
-    resume: str | None = None  # train: run folder to go on with
-    checkpoint: str | None = None  # evaluate, replay: run folder or models/<t_env> folder
+    resume: str | None = option(None, path=True)  # train: run folder to go on with
+    # evaluate, replay: run folder or models/<t_env> folder
+    checkpoint: str | None = option(None, path=True)
     load_step: int = option(0, low=0)  # which checkpoint of a run; 0 = newest, else the nearest
     episodes: int = option(32, low=1)  # evaluate, replay: episodes to play
 
@@ -61,13 +61,3 @@ class Plan:
 
 # Options that say how much a replay holds.
 REPLAY_SIZE = ("buffer.episodes", "buffer.steps")
-
-
-def pick_device(name: str) -> torch.device:
-    """`auto` is CUDA where there is one."""
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise ConfigError("device: cuda is not available here; use device=auto or device=cpu")
-    if name == "auto":
-        name = "cuda" if available else "cpu"
-    return torch.device(name)

@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from marl.algos.agent import Agent
 from marl.errors import EnvError
-from marl.protocols import Behaviour, Observation, Rollout, VecEnv
+from marl.protocols.acting import Behaviour
+from marl.protocols.collecting import Rollout
+from marl.protocols.environments import Observation, VecEnv
 from marl.run import checkpoint
-from marl.run.plan import Plan, pick_device
+from marl.run.device import pick_device
+from marl.run.plan import Plan
 from marl.runners.episodes import EpisodeRunner, ask, to_tensors
 from marl.runners.evaluation import Keep, evaluation_seeds, play
 from marl.runners.stopwatch import Stopwatch

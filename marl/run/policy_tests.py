@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from marl.algos.agent import Agent
 from marl.batch import EpisodeBatch, joined
-from marl.protocols import Assessable, Rollout, Runner, VecEnv
+from marl.protocols.collecting import Rollout, Runner
+from marl.protocols.environments import VecEnv
+from marl.protocols.learning import Assessable
 from marl.replay.battles import TraceLog
 from marl.replay.film import Fact
 from marl.replay.folder import ReplayFolder
+from marl.run.finite import FiniteWatch
 from marl.run.plan import Plan
 from marl.runners.evaluation import evaluation_seeds, play, statistics
 from marl.runners.stopwatch import Stopwatch
@@ -40,11 +43,16 @@ class PolicyTests:
         count = max(run.num_envs, min(TEST_ENVS, run.test_episodes))
         return self.plan.env.build(count, run.env_threads)
 
+    @property
+    def last(self) -> float:
+        """t_env of the last test, -1 before the first."""
+        return self.results[-1]["t_env"] if self.results else -1
+
     def done_at(self, t_env: int) -> bool:
         """Whether the last test was at t_env."""
-        return bool(self.results) and self.results[-1]["t_env"] == t_env
+        return self.last == t_env
 
-    def run(self, t_env: int, folder: Path) -> dict[str, float]:
+    def run(self, t_env: int, folder: Path, watch: FiniteWatch) -> dict[str, float]:
         """Play the test of t_env; its means. folder: the run's, for traces of its battles."""
         run = self.plan.run
         assert run.seed is not None
@@ -53,6 +61,7 @@ class PolicyTests:
         played: list[EpisodeBatch] = []
 
         def keep(rollout: Rollout, own: NDArray[np.uint64]) -> None:
+            watch.rollout(rollout, t_env, "a test")
             if isinstance(self.agent.learner, Assessable):
                 played.append(rollout.batch.map(torch.clone))
             if traces is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from marl.log.console import terminal
-from marl.protocols import VecEnv
+from marl.protocols.environments import VecEnv
 from marl.replay.battles import TraceLog, script_traces
 from marl.replay.film import Fact
 from marl.replay.folder import INDEX, ReplayFolder

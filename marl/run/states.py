@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor
 
 from marl.errors import CheckpointError
-from marl.protocols import State
+from marl.protocols.loop import State
 
 # Exact types: a numpy float is a float by inheritance, but is written as numpy's.
 VALUES = {bool, int, float, str, type(None)}

@@ -8,7 +8,7 @@ from pathlib import Path
 from marl.config.schema import flatten
 from marl.errors import CheckpointError, MemoryShortError
 from marl.log.summary import Summary
-from marl.protocols import MetricSink
+from marl.protocols.loop import MetricSink
 from marl.run import checkpoint
 from marl.run.folder import read_config, write_config, write_dataset
 from marl.run.plan import REPLAY_SIZE

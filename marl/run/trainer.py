@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -15,13 +15,19 @@ from marl.errors import CheckpointError, ConfigError, EnvError
 from marl.log.log import Log, open_log
 from marl.log.summary import Summary
 from marl.nets.threads import set_learner_threads
-from marl.protocols import Behaviour, FromFile, MetricSink, Progress, Rollout, State
+from marl.protocols.acting import Behaviour
+from marl.protocols.collecting import Rollout
+from marl.protocols.experience import FromFile
+from marl.protocols.learning import RowSharing
+from marl.protocols.loop import MetricSink, Progress, State
 from marl.run import checkpoint
+from marl.run.device import pick_device
+from marl.run.finite import FiniteWatch
 from marl.run.folder import open_folder, write_dataset
 from marl.run.interrupts import StopRequest
 from marl.run.memory import MemoryWatch
 from marl.run.meter import Meter
-from marl.run.plan import Plan, pick_device
+from marl.run.plan import Plan
 from marl.run.policy_tests import PolicyTests
 from marl.run.states import refuse_unreadable
 from marl.runners.evaluation import statistics
@@ -84,6 +90,7 @@ class Trainer:
         self.sampling_rng = seeding.generator(self.seed, seeding.SAMPLING)
         self.counters = Counters()
         self.meter = Meter()
+        self.watch = FiniteWatch(self.folder)
         self.memory = MemoryWatch(self.agent.buffer)
         self.owed: list[int] = []  # the episodes just played that an update is due for
         self.stop_reason = ""
@@ -99,11 +106,15 @@ class Trainer:
 
     def _check_threads(self) -> None:
         """ConfigError where no update would be shared."""
-        shared = getattr(self.agent.learner, "shares_rows", False) and self.device.type == "cpu"
-        if self.run.learner_threads > 1 and not shared:
+        if self.run.learner_threads == 1:
+            return
+        if not isinstance(self.agent.learner, RowSharing):
             raise ConfigError(
-                "learner_threads: only value learning on the CPU shares its updates; leave it at 1"
+                f"learner_threads: {type(self.agent.learner).__name__} does not share its updates, "
+                "as value learning does; leave it at 1"
             )
+        if self.device.type != "cpu":
+            raise ConfigError("learner_threads: updates are shared on the CPU alone; leave it at 1")
 
     @property
     def finished(self) -> bool:
@@ -126,6 +137,7 @@ class Trainer:
             self.folder,
             self.run.t_max,
             self.counters.t_env,
+            self.tests.last,
             sinks,
             self.run.tensorboard,
             self.run.progress_bar,
@@ -183,6 +195,7 @@ class Trainer:
         progress = Progress(count.t_env, count.episode, count.update)
         behaviour = Behaviour(self.agent.actor, progress, self.exploration_rng)
         rollout = self.runner.collect(behaviour, self.seeds)
+        self.watch.rollout(rollout, count.t_env)
         with self.stopwatch.measure("replay"):
             self._keep(rollout, progress)
         count.episode = self.seeds.following
@@ -220,6 +233,7 @@ class Trainer:
                 here = {name: batch.to(self.device) for name, batch in samples.items()}
                 metrics = self.agent.learner.update(here, progress)
             self.meter.add(metrics)
+            self.watch.update(metrics, samples, progress)
             count.update += 1
         self.owed.clear()
 
@@ -228,7 +242,7 @@ class Trainer:
         t_env = self.counters.t_env
         if self.tests.done_at(t_env):
             return False
-        log.write(self.tests.run(t_env, self.folder), t_env)
+        self._write(log, self.tests.run(t_env, self.folder, self.watch))
         return True
 
     def _log(self, log: Log, steps_per_second: float) -> None:
@@ -240,13 +254,18 @@ class Trainer:
         metrics |= {"episode": count.episode, "updates": count.update}
         metrics["steps_per_second"] = steps_per_second
         metrics |= {f"time_{part}": share for part, share in self.stopwatch.shares().items()}
-        log.write(metrics, count.t_env)
+        self._write(log, metrics)
+
+    def _write(self, log: Log, metrics: Mapping[str, float]) -> None:
+        self.watch.logged(metrics, self.counters.t_env)
+        log.write(metrics, self.counters.t_env)
 
     def save(self) -> None:
         """Write a checkpoint of everything, unless that is done already."""
         if self.saved_at == self.counters.t_env:
             return
         with self.stopwatch.measure("saving"):
+            self.watch.weights(self.agent.learner.parameters, self.counters.t_env)
             parts = {"learner": self.agent.learner.state_dict(), "train": self._state()}
             if self.run.save_replay_buffer:
                 parts["replay"] = self.agent.buffer.state_dict()

@@ -11,19 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from marl.batch import EpisodeBatch, Layout
-from marl.protocols import (
-    Acted,
-    Behaviour,
-    Breakable,
-    Carry,
-    Episodes,
-    Observation,
-    ObservationTensors,
-    Rollout,
-    State,
-    Step,
-    VecEnv,
-)
+from marl.protocols.acting import Acted, Behaviour, Carry, ObservationTensors
+from marl.protocols.collecting import Episodes, Rollout
+from marl.protocols.environments import Breakable, Observation, Step, VecEnv
+from marl.protocols.loop import State
 from marl.runners.stopwatch import Stopwatch
 from marl.seeding import EpisodeSeeds
 

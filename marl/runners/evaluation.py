@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl import seeding
-from marl.protocols import Actor, Behaviour, EpisodePlayer, Episodes, Player, Rollout, VecEnv
+from marl.protocols.acting import Actor, Behaviour
+from marl.protocols.collecting import EpisodePlayer, Episodes, Rollout
+from marl.protocols.environments import Player, VecEnv
 from marl.runners.episodes import Tally
 
 Keep = Callable[[Rollout, NDArray[np.uint64]], None]

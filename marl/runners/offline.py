@@ -10,7 +10,10 @@ import torch
 
 from marl.batch import EpisodeBatch, Layout
 from marl.config.schema import option
-from marl.protocols import Behaviour, Progress, Rollout, State, VecEnv
+from marl.protocols.acting import Behaviour
+from marl.protocols.collecting import Rollout
+from marl.protocols.environments import VecEnv
+from marl.protocols.loop import Progress, State
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.stopwatch import Stopwatch
 from marl.seeding import EpisodeSeeds

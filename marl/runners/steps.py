@@ -17,16 +17,10 @@ from numpy.typing import NDArray
 
 from marl.batch import EpisodeBatch, Layout, Level
 from marl.config.schema import option
-from marl.protocols import (
-    Behaviour,
-    Breakable,
-    Carry,
-    Episodes,
-    Observation,
-    Rollout,
-    State,
-    VecEnv,
-)
+from marl.protocols.acting import Behaviour, Carry
+from marl.protocols.collecting import Episodes, Rollout
+from marl.protocols.environments import Breakable, Observation, VecEnv
+from marl.protocols.loop import State
 from marl.runners.episodes import EpisodeRunner, Tally, ask, incidents_of, to_tensors
 from marl.runners.stopwatch import Stopwatch
 from marl.seeding import EpisodeSeeds

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from marl.config.schema import option
-from marl.protocols import Progress, State
+from marl.protocols.loop import Progress, State
 
 
 @dataclass(frozen=True)

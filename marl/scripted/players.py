@@ -17,7 +17,7 @@ from marl.engine.scripts.random_legal import random_legal_actions
 from marl.engine.world import NO_UNIT
 from marl.envs.smac import SmacEnv
 from marl.errors import ConfigError
-from marl.protocols import Player, Step, VecEnv
+from marl.protocols.environments import Player, Step, VecEnv
 from marl.spec import Discrete
 
 # Keeps a random player's draws apart from those of its battle, which has the same seed.

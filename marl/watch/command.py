@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from marl.config.schema import option, split_parse
+from marl.config.schema import option
+from marl.config.split import split_parse
 from marl.errors import ConfigError
 from marl.run.folder import run_folder
 from marl.watch.runs import Runs, find
@@ -22,7 +23,7 @@ EXAMPLE = "python run.py watch with run=<run folder>, or run=results for all of 
 class WatchConfig:
     """The watched folder, and the port of its page."""
 
-    run: str = "results"  # a run's folder, or one with runs somewhere below it
+    run: str = option("results", path=True)  # a run's folder, or one with runs somewhere below it
     port: int | None = option(None, low=0, high=65535)  # None: DEFAULT_PORT, or a free one
 
 
@@ -43,7 +44,7 @@ def run(updates: Mapping[str, object]) -> int:
 
 def folder_of(path: str) -> Path:
     """The folder to watch: a run's (`path` may be a checkpoint in it), or one that holds runs."""
-    folder = Path(path).expanduser()
+    folder = Path(path)
     if not folder.is_dir():
         raise ConfigError(f"run: {path} is not a folder; {EXAMPLE}")
     if next(find(folder), None) is not None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
+from io import BufferedReader
 from pathlib import Path
+
+from marl.errors import UnreadableError
+from marl.untrusted.bounds import LINE_BYTES, METRICS_BYTES
+from marl.untrusted.files import open_regular
+from marl.untrusted.points import Counted, point_of
 
 Point = dict[str, float | None]
 
@@ -14,7 +19,8 @@ class MetricsFile:
 
     An incomplete last line is left for the next poll; other lines that are no point are counted in
     `skipped`. A file that was replaced or cut (a resumed run removes the lines of steps that it
-    repeats) is read again from its beginning, and `generation` counts these new beginnings.
+    repeats) is read again from its beginning, and `generation` counts these new beginnings. Where
+    it can't be read any more, `trouble` says why, and the points so far stay.
     """
 
     def __init__(self, path: Path) -> None:
@@ -23,22 +29,28 @@ class MetricsFile:
         self.skipped = 0
         self.generation = 0
         self.written = 0.0  # time of the file's last change, seconds since 1970; 0: no file
+        self.trouble = ""
         self._offset = 0
         self._inode = 0
+        self._counted = Counted(path)
 
     def poll(self) -> None:
         """Read the added lines."""
         try:
-            with self.path.open("rb") as file:
+            with open_regular(self.path) as file:
                 status = self.path.stat()
                 if status.st_ino != self._inode or status.st_size < self._offset:
                     self._begin(status.st_ino)
                 self.written = status.st_mtime
-                file.seek(self._offset)
-                self._take(file.read())
+                if not self.trouble:
+                    self._take(file)
         except FileNotFoundError:  # not begun yet, or removed while we watch
             if self._inode:
                 self._begin(0)
+        except UnreadableError as error:
+            self.trouble = str(error)
+        except OSError as error:
+            self.trouble = f"{self.path}: {error.strerror}"
 
     def _begin(self, inode: int) -> None:
         if self._inode:
@@ -46,18 +58,33 @@ class MetricsFile:
         self.points = []
         self.skipped = self._offset = 0
         self.written = 0.0
+        self.trouble = ""
         self._inode = inode
+        self._counted = Counted(self.path)
 
-    def _take(self, added: bytes) -> None:
-        """Parse the complete lines."""
-        whole = added.rfind(b"\n") + 1
-        self._offset += whole
-        for line in added[:whole].splitlines():
-            point = read_point(line)
-            if point is not None:
-                self.points.append(point)
-            elif line.strip():
-                self.skipped += 1
+    def _take(self, file: BufferedReader) -> None:
+        """Parse the complete lines from where the last poll stopped."""
+        file.seek(self._offset)
+        begins = True  # whether what is read next begins a line
+        while line := file.readline(LINE_BYTES):
+            if not line.endswith(b"\n") and len(line) < LINE_BYTES:
+                return
+            if begins:
+                self._add(line)
+            begins = line.endswith(b"\n")
+            self._offset += len(line)
+            if self._offset > METRICS_BYTES:
+                raise UnreadableError(f"{self.path}: is too large for metrics")
+
+    def _add(self, line: bytes) -> None:
+        point = point_of(line)
+        if point is not None:
+            self._counted.add(point)
+            self.points.append(
+                {name: value if math.isfinite(value) else None for name, value in point.items()}
+            )
+        elif line.strip():
+            self.skipped += 1
 
     @property
     def t_env(self) -> int:
@@ -79,22 +106,3 @@ class MetricsFile:
             return pairs
         chosen = [round(i * (len(pairs) - 1) / (limit - 1)) for i in range(limit)]
         return [pairs[index] for index in chosen]
-
-
-def read_point(line: bytes) -> Point | None:
-    """The numbers of one line by name, not finite ones as None; None where it is no point."""
-    try:
-        values = json.loads(line)
-    except ValueError:
-        return None
-    if not isinstance(values, dict):
-        return None
-    try:
-        point: Point = {
-            key: float(value) if math.isfinite(value) else None
-            for key, value in values.items()
-            if isinstance(value, int | float) and not isinstance(value, bool)
-        }
-    except OverflowError:  # a whole number of hundreds of digits
-        return None
-    return point if point.get("t_env") is not None else None

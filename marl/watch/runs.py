@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 import time
@@ -39,6 +40,7 @@ class Run:
     _settings: dict[str, object] = field(default_factory=dict)
     _configuration: Configuration | None = None
     _settings_time: int = -1  # change of the config.yaml that they were read from
+    _trouble: str = ""  # why that can't be read
 
     def __post_init__(self) -> None:
         self.metrics = MetricsFile(self.folder / METRICS)
@@ -49,14 +51,29 @@ class Run:
         try:
             changed = path.stat().st_mtime_ns
             if changed != self._settings_time:
-                values = read(path)
-                self._settings = {key: values[key] for key in SETTINGS if key in values}
-                self._settings["codes"] = _number_of_codes(values)
-                self._configuration = _configuration(values)
+                self._settings, self._configuration, self._trouble = {}, None, ""
                 self._settings_time = changed
-        except (OSError, ConfigError):
-            return {}
+                self._read(path)
+        except FileNotFoundError:
+            self._settings, self._configuration, self._trouble = {}, None, ""
+        except OSError as error:
+            self._trouble = f"{path}: {error.strerror}"
+        except ConfigError as error:
+            self._trouble = str(error)
         return self._settings
+
+    def _read(self, path: Path) -> None:
+        values = read(path)
+        shown = {**values, "codes": _number_of_codes(values)}
+        names = [name for name in (*SETTINGS, "codes") if name in shown]
+        self._settings = {name: shown[name] for name in names if _is_plain(shown[name])}
+        self._configuration = _configuration(values)
+
+    @property
+    def trouble(self) -> str:
+        """Why the run can't be read, or not whole; "" where it can."""
+        self.settings()
+        return self.metrics.trouble or self._trouble
 
     def configuration(self) -> Configuration:
         """What is played and how it is learnt; its own name where config.yaml does not tell."""
@@ -65,17 +82,22 @@ class Run:
         return Configuration(self.name, "", {})
 
     def state(self, now: float | None = None) -> dict[str, object]:
-        """Progress, and the state: `finished`, `training`, `quiet` or `waiting`."""
+        """Progress, and the state: `finished`, `training`, `quiet`, `waiting` or `broken`."""
         now = time.time() if now is None else now
         metrics, t_max = self.metrics, self.settings().get("t_max")
+        goal = t_max if isinstance(t_max, int | float) else None
         age = max(0.0, now - metrics.written) if metrics.points else None
-        if age is None:
+        trouble = self.trouble
+        if trouble:
+            state = "broken"
+        elif age is None:
             state = "waiting"
-        elif isinstance(t_max, int | float) and metrics.t_env >= t_max:
+        elif goal is not None and metrics.t_env >= goal:
             state = "finished"
         else:
             state = "training" if age <= self._patience() else "quiet"
-        return {"state": state, "age": age, "t_env": metrics.t_env, "t_max": t_max}
+        progress = {"age": age, "t_env": metrics.t_env, "t_max": goal}
+        return {"state": state, "trouble": trouble, **progress}
 
     def _patience(self) -> float:
         """Seconds without a new line until the training is quiet."""
@@ -104,7 +126,7 @@ class Run:
     def replays(self) -> dict[str, object]:
         """Path within replays/ of the newest recorded battle's page, and the number of pages."""
         folder = self.folder / REPLAYS
-        pages = [(path.stat().st_mtime, path) for path in _pages(folder)]
+        pages = list(_pages(folder))
         battles = [(age, path) for age, path in pages if path.name != INDEX]
         newest = max(battles, default=None)
         index = folder / INDEX
@@ -116,8 +138,21 @@ class Run:
         }
 
 
-def _pages(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*.html") if path.is_file())
+def _pages(folder: Path) -> Iterator[tuple[float, Path]]:
+    """The pages, and the time of each; those alone that can be read now."""
+    for path in folder.rglob("*.html"):
+        try:
+            if path.is_file():
+                yield path.stat().st_mtime, path
+        except OSError:  # just removed, or not ours to read
+            continue
+
+
+def _is_plain(value: object) -> bool:
+    """Whether JSON and the page know the value."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, str | int)
 
 
 def _number_of_codes(values: Mapping[str, object]) -> object:
@@ -141,8 +176,11 @@ class Runs:
         self.known: dict[str, Run] = {}
 
     def scan(self) -> list[Run]:
-        """All present runs, their new lines read; the one written last comes first."""
-        there = {_name(path, self.folder): path for path in find(self.folder)}
+        """All present runs, their new lines read; the one written last comes first.
+
+        A folder that can't be read is one of them, for it may hold some.
+        """
+        there = {_name(path, self.folder): path for path in find(self.folder, unreadable=True)}
         self.known = {name: self.known.get(name) or Run(path, name) for name, path in there.items()}
         for run in self.known.values():
             run.metrics.poll()
@@ -168,17 +206,24 @@ def _name(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def find(folder: Path, depth: int = MAX_DEPTH) -> Iterator[Path]:
-    """The run folders at or below `folder`; a run holds no other run."""
-    if is_run(folder):
-        yield folder
-    elif depth > 0:
-        try:
-            below = sorted(entry.path for entry in os.scandir(folder) if _may_hold_runs(entry))
-        except (PermissionError, FileNotFoundError):  # not readable for us, or just removed
+def find(folder: Path, depth: int = MAX_DEPTH, unreadable: bool = False) -> Iterator[Path]:
+    """The run folders at or below `folder`; a run holds no other run.
+
+    unreadable: the folders that can't be read are given too.
+    """
+    try:
+        if is_run(folder):
+            yield folder
             return
-        for path in below:
-            yield from find(Path(path), depth - 1)
+        below = sorted(entry.path for entry in os.scandir(folder) if _may_hold_runs(entry))
+    except FileNotFoundError:  # just removed
+        return
+    except OSError:
+        if unreadable:
+            yield folder
+        return
+    for path in below if depth > 0 else ():
+        yield from find(Path(path), depth - 1, unreadable)
 
 
 def is_run(folder: Path) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import socketserver
 import threading
 from http import HTTPStatus
@@ -10,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from marl.untrusted.files import open_regular
 from marl.watch.runs import REPLAYS, Run, Runs
 
 HOST = "127.0.0.1"
@@ -129,7 +132,11 @@ class Handler(BaseHTTPRequestHandler):
         ):
             self._refuse(HTTPStatus.NOT_FOUND, "there is no such recorded battle")
             return
-        self._send(file.read_bytes(), REPLAY_KINDS[file.suffix], REPLAY_POLICY)
+        with open_regular(file) as content:
+            size = os.fstat(content.fileno()).st_size
+            self._head(size, REPLAY_KINDS[file.suffix], REPLAY_POLICY, HTTPStatus.OK)
+            if self.command != "HEAD":
+                shutil.copyfileobj(content, self.wfile)
 
     def _json(self, value: object) -> None:
         body = json.dumps(value, separators=(",", ":"), allow_nan=False)
@@ -141,17 +148,20 @@ class Handler(BaseHTTPRequestHandler):
     def _send(
         self, body: bytes, kind: str, policy: str, status: HTTPStatus = HTTPStatus.OK
     ) -> None:
+        self._head(len(body), kind, policy, status)
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _head(self, size: int, kind: str, policy: str, status: HTTPStatus) -> None:
         self.send_response(status)
         is_text = kind.startswith(("text/", "application/json"))
         self.send_header("Content-Type", f"{kind}; charset=utf-8" if is_text else kind)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(size))
         self.send_header("Content-Security-Policy", policy)
         self.send_header("Cache-Control", "no-store")
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Referrer-Policy", "no-referrer")
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
 
     def handle_one_request(self) -> None:
         """Ignore a browser that leaves in the middle of an answer."""

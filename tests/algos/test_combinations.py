@@ -21,7 +21,8 @@ from marl.envs.goals import BitFlipConfig, PointGoalConfig
 from marl.errors import ConfigError, UserError
 from marl.learners.targets import masked_mean, td_targets
 from marl.nets.agents import MlpConfig
-from marl.protocols import BATCH, Progress
+from marl.protocols.experience import BATCH
+from marl.protocols.loop import Progress
 from marl.runners.episodes import EpisodeRolloutConfig
 from marl.runners.steps import StepRolloutConfig
 from marl.single_agent.actor_critic.ddpg import DdpgConfig

@@ -17,7 +17,8 @@ from marl.controllers.exploration import EpsilonConfig
 from marl.errors import ConfigError
 from marl.intrinsic.lagma.bonus import LagmaBonusConfig
 from marl.intrinsic.none import NoBonus
-from marl.protocols import BATCH, Progress
+from marl.protocols.experience import BATCH
+from marl.protocols.loop import Progress
 from marl.quantizers.vq import CodebookConfig
 
 CPU = torch.device("cpu")

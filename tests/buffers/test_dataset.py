@@ -12,7 +12,7 @@ from marl.buffers.episodes import EpisodeBuffer
 from marl.buffers.samplers import AllRows, Slices, WholeEpisodes
 from marl.buffers.transitions import TransitionBuffer
 from marl.errors import ConfigError
-from marl.protocols import BATCH, Buffer
+from marl.protocols.experience import BATCH, Buffer
 
 LAYOUT = layout_of(SMALL, [WON])
 

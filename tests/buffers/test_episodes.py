@@ -15,7 +15,8 @@ from marl.buffers.samplers import Slices, WholeEpisodes
 from marl.buffers.segments import SEGMENT_WORDS
 from marl.compiled.memory import WORD_BYTES
 from marl.errors import MemoryShortError
-from marl.protocols import BATCH, State
+from marl.protocols.experience import BATCH
+from marl.protocols.loop import State
 
 LAYOUT = layout_of(SMALL, [WON])
 
@@ -210,6 +211,10 @@ def test_a_damaged_replay_is_refused_before_anything_is_read_from_it():
         ({"starts": negative}, "episode 0 is damaged"),
         ({"lengths": longer}, "episode 1 is damaged"),
         ({"starts": starts[:2]}, "index does not fit"),
+        ({"starts": starts.float()}, "no integers"),
+        ({"segments": [words[None]]}, "no integers"),
+        ({"segments": [words, words]}, "index does not fit"),
+        ({"values": {**state["values"], "won": state["values"]["won"][:, None]}}, "does not fit"),
         ({"entries": [2]}, "index does not fit"),
         ({"entries": [3, 0], "segments": [words, words]}, "index does not fit"),
         ({"lengths": state["lengths"] + 1}, "a replay of episodes of up to 10 steps, not 9"),

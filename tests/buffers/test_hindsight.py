@@ -17,7 +17,8 @@ from marl.config.schema import parse
 from marl.envs.goals import BitFlipConfig, PointGoalConfig
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.errors import ConfigError, UserError
-from marl.protocols import BATCH, Behaviour
+from marl.protocols.acting import Behaviour
+from marl.protocols.experience import BATCH
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.stopwatch import Stopwatch
 from marl.spec import Discrete, EnvSpec

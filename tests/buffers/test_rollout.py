@@ -11,7 +11,7 @@ from builders import SMALL, random_batch
 from marl.batch import layout_of
 from marl.buffers.rollout import RolloutBuffer
 from marl.buffers.samplers import AllRows, Slices
-from marl.protocols import BATCH
+from marl.protocols.experience import BATCH
 
 LAYOUT = layout_of(SMALL)
 

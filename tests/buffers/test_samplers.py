@@ -9,7 +9,7 @@ from builders import SMALL, random_batch
 from marl.batch import layout_of
 from marl.buffers.episodes import EpisodeBuffer
 from marl.buffers.samplers import AllRows, NamedSamplers, Slices, WholeEpisodes
-from marl.protocols import BATCH
+from marl.protocols.experience import BATCH
 
 LAYOUT = layout_of(SMALL)
 

@@ -13,7 +13,7 @@ from marl.buffers.episodes import EpisodeBuffer
 from marl.buffers.samplers import EpisodeSamplerConfig, Slices
 from marl.buffers.transitions import TransitionBuffer, TransitionBufferConfig
 from marl.errors import ConfigError
-from marl.protocols import BATCH
+from marl.protocols.experience import BATCH
 from marl.spec import EnvSpec
 
 

@@ -172,6 +172,24 @@ def test_a_stopped_campaign_leaves_no_training_behind(tmp_path: Path, capsys):
 
 
 @pytest.mark.slow
+def test_a_training_with_a_plugin_goes_on_by_the_suites_word(tiny: Path, monkeypatch, capsys):
+    """What its folder names counts for nothing, what the suite names does."""
+    monkeypatch.chdir(tiny)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tiny / "campaign_parts.py").write_text("")
+    (tiny / "tiny.yaml").write_text(
+        (TEXT % 400).replace("{t_max", "{plugins: campaign_parts, t_max")
+    )
+    assert run(campaign(tiny, only="s1"), resolve) == 0
+    (run_folder,) = (path.parent for path in tiny.glob("runs/**/config.yaml"))
+    shutil.rmtree(tiny / "sums")
+    shutil.rmtree(max((run_folder / "models").iterdir(), key=lambda path: int(path.name)))
+    assert run(campaign(tiny, only="s1"), resolve) == 0
+    assert "1 of 1 done" in capsys.readouterr().out
+    assert len(list((run_folder / "sacred").glob("[0-9]*"))) == 2  # it went on, not anew
+    sys.modules.pop("campaign_parts")
+
+
 def test_a_failed_training_is_named_and_the_others_go_on(tiny: Path, capsys):
     folder = tiny / "runs" / "reproduce" / "tiny" / "qmix-s1"
     folder.mkdir(parents=True)

@@ -18,12 +18,15 @@ import pytest
 import yaml
 
 from marl.buffers.samplers import EpisodeSamplerConfig
+from marl.cli import sacred_flags
 from marl.cli.arguments import parse_updates, split
 from marl.cli.main import main
 from marl.cli.resolve import make_plan
+from marl.config import files as configfiles
 from marl.config.files import ROOT
 from marl.errors import ConfigError
 from marl.nets.agents import MlpConfig, RnnConfig
+from marl.nets.mixers import VdnMixerConfig
 from marl.run.folder import create_folder, open_folder, read_config, run_folder
 from marl.run.plan import Plan
 
@@ -47,6 +50,12 @@ def run(*words: object) -> int:
 
 def plan_of(*words: str) -> Plan:
     return make_plan(split(words))
+
+
+@pytest.fixture(autouse=True)
+def _no_packages_of_sacreds_observers(monkeypatch):
+    """Whatever is installed here."""
+    monkeypatch.setattr(sacred_flags, "find_spec", lambda module: None)
 
 
 def refused(*words: str) -> str:
@@ -88,6 +97,14 @@ def test_options_may_stand_anywhere(words):
     assert arguments.updates == {"a": 1}
 
 
+def test_sacreds_flags_go_to_sacred():
+    words = ["-F", "~/runs", *GAME, "--comment=a b", "with", "t_max=5", "-D"]
+    arguments = split(words)
+    home = str(Path("~/runs").expanduser())
+    assert arguments.options == {"--file_storage": home, "--comment": "a b", "--pdb": True}
+    assert arguments.updates == {"t_max": 5}
+
+
 def test_updates_are_literals_or_strings_and_dots_name_sections():
     words = ["a.b=1", "a.c=5e-4", "d=True", "e=[1, 2]", "f=3s_vs_5z", "g=None", "h={'x': 1}", "i="]
     assert parse_updates(words) == {
@@ -110,7 +127,30 @@ def test_updates_are_literals_or_strings_and_dots_name_sections():
         ([*GAME, "map=3m"], "map=3m: settings stand after the word 'with'"),
         ([*GAME, "with", "map"], "'map': expects key=value"),
         ([*GAME, "with", "a..b=1"], "expects key=value"),
-        ([*GAME, "--nonsense"], "cannot parse '--nonsense'"),
+        ([*GAME, "--nonsense"], "--nonsense: settings stand after the word 'with', without dashes"),
+        ([*GAME, "--seed=3"], "without dashes: with seed=3"),
+        ([*GAME, "with", "game=penalty", "--seed=3"], "without dashes: with seed=3"),
+        ([*GAME, "--save-replay"], "without dashes: with save_replay=..."),
+        (["--env_config=sc2"], "--env_config=sc2: did you mean --env-config=sc2?"),
+        ([*GAME, "-z", "1"], "-z: cannot be parsed; flags are --config, --env-config, -b --beat"),
+        ([*GAME, "with"], "'with': settings follow it, for example: with map=3m seed=1"),
+        ([*GAME, "train", "evaluate"], "'evaluate': one command is enough, and there is 'train'"),
+        ([*GAME, "train", "map=3m"], "map=3m: settings stand after the word 'with'"),
+        ([*GAME, "--config=vdn"], "--config: stands there twice; keep one"),
+        ([*GAME, "with", "t_max=1", "t_max=2"], "t_max: is given twice, as t_max=1 and t_max=2;"),
+        ([*GAME, "with", "a.b=1", "a={'b': 2}"], "a.b: is given twice, as a.b=1 and a={'b': 2};"),
+        ([*GAME, "-m", "localhost"], "--mongo_db: sacred needs a package for it: pip install pymo"),
+        (
+            [*GAME, "-s", "sqlite://"],
+            "--sql: sacred needs a package for it: pip install sqlal",
+        ),
+        ([*GAME, "-t", "x"], "pip install tinydb tinydb-serialization hashfs"),
+        ([*GAME, "--s3=s3://a/b"], "--s3: sacred needs a package for it: pip install boto3"),
+        ([*GAME, "-b", "often"], "--beat-interval: expects a number, got 'often'"),
+        ([*GAME, "-P", "high"], "--priority: expects a number, got 'high'"),
+        ([*GAME, "-l", "loud"], "--loglevel: 'loud' is neither a number nor one of ["),
+        ([*GAME, "-C", "all"], "--capture: 'all' is not one of ['no', 'sys', 'fd']"),
+        ([*GAME, "-e"], "--enforce_clean: run.py tells sacred of no repository; leave it out"),
         (["--config=qmix"], "--env-config=NAME is missing; there are: "),
         (["--env-config=matrix"], "--config=NAME is missing; there are: "),
         (["--config=qmx", "--env-config=matrix"], "no configs/algs/qmx.yaml; did you mean 'qmix'?"),
@@ -120,14 +160,25 @@ def test_updates_are_literals_or_strings_and_dots_name_sections():
         ([*GAME, "with", "t_mx=5"], "t_mx: unknown key; did you mean 't_max'? [command line]"),
         ([*GAME, "with", "test_nepisode=5"], "PyMARL's 'test_nepisode' is here test_episodes"),
         ([*GAME, "with", "env_id=x"], "env_id: belongs to env gymnasium; this run has env matrix"),
-        ([*GAME, "with", "device=gpu"], "'gpu' is not one of ['auto', 'cpu', 'cuda']"),
+        ([*GAME, "with", "device=gpu"], "device: 'gpu' is not one of ['auto', 'cpu', 'cuda']; did"),
+        ([*GAME, "with", "device=gpu"], "did you mean 'cuda'?"),
+        ([*GAME, "with", "results_dir="], "results_dir: is empty; name a folder, or . for the wor"),
+        ([*GAME, "with", "name=qmix"], "PyMARL's 'name' is here --config=NAME, the algorithm"),
+        ([*GAME, "with", "mixer=vdn"], "mixer: is a section; say mixer.kind=vdn [command line]"),
+        ([*GAME, "with", "bonus=None"], "bonus: is a section; say bonus.kind=none"),
+        ([*GAME, "with", "optimizer=adam"], "did you mean 'learner.optimizer.kind=adam'?"),
+        ([*GAME, "with", "env_args.map_name=3m"], "env_args stand at the top here: map=3m"),
+        (["--config=maa2c", "--env-config=sc2"], "PyMARL's 'maa2c' is not here; the nearest is -"),
+        ([*GAME, "with", "foo=1", "bar=2"], "foo: unknown key, like none of "),
+        ([*GAME, "with", "foo=1", "bar=2"], " | bar: unknown key, like none of "),
+        ([*GAME, "with", "resume="], "resume: is empty; give the folder of a run"),
         ([*GAME, "with", "seed=-1"], "seed: -1 is too small"),
         ([*GAME, "with", "recipe=vdn"], "recipe: choose it with --config=NAME, before"),
         ([*GAME, "with", "config=vdn"], "config: choose it with --config=NAME, before"),
         ([*GAME, "with", "env=sc2"], "env: choose it with --env-config=NAME, before"),
         ([*GAME, "with", "env_config=sc2"], "env_config: choose it with --env-config=NAME"),
         ([*GAME, "with", "agent=mlp", "agent.agent_id=True"], "agent was already given the value"),
-        ([*GAME, "with", "agent=mlp"], "set a key inside it, for example agent.kind=..."),
+        ([*GAME, "with", "agent=5"], "set a key inside it, for example agent.kind=..."),
         ([*GAME, "with", "agent.hidden_dims=[8]"], "belongs to agent.kind=mlp, and this is rnn"),
         ([*GAME, "with", "sampler.length=2"], "belongs to sampler.kind=slices, and this is"),
         (
@@ -217,6 +268,26 @@ def test_another_kind_on_the_command_line_starts_from_its_own_defaults():
     assert dqn.recipe.sampler == EpisodeSamplerConfig()  # 32 episodes, not 128
 
 
+@pytest.mark.parametrize("parent", ["mixer: {kind: qmix, embed_dim: 8}", "mixer: {embed_dim: 8}"])
+def test_a_child_that_names_another_kind_drops_what_its_parent_set_for_the_first(
+    tmp_path, monkeypatch, parent
+):
+    """Also where the parent leaves the kind to the recipe's default."""
+    monkeypatch.setattr(configfiles, "CONFIGS", tmp_path)
+    for folder in ("algs", "envs"):
+        shutil.copytree(ROOT / "configs" / folder, tmp_path / folder)
+    (tmp_path / "algs" / "mine.yaml").write_text(f"recipe: qmix\n{parent}\n")
+    (tmp_path / "algs" / "child.yaml").write_text("extends: mine\nmixer: {kind: vdn}\n")
+    child = plan_of("--config=child", "--env-config=matrix")
+    assert child.recipe.mixer == VdnMixerConfig()
+    assert child.sources["mixer.kind"].endswith("child.yaml")
+    mine = ["--config=mine", "--env-config=matrix", "with"]
+    assert plan_of(*mine, "mixer.kind=vdn").recipe.mixer == VdnMixerConfig()
+    assert plan_of(*mine, "mixer.kind=qmix").recipe.mixer.embed_dim == 8
+    said = refused("--config=child", "--env-config=matrix", "with", "mixer.embed_dim=3")
+    assert "mixer.embed_dim: belongs to mixer.kind=qmix, and this is vdn" in said
+
+
 PRESETS = [path.stem for path in sorted((ROOT / "configs" / "algs").glob("lagma_*.yaml"))]
 
 
@@ -283,6 +354,59 @@ def test_errors_become_a_line_and_a_code(capsys, error, code, said):
 
     assert main(GAME, execute) == code
     assert capsys.readouterr().err.startswith(said)
+
+
+LOADED = f"""
+import runpy, sys
+sys.argv[0] = {str(ROOT / "run.py")!r}
+sys.path.insert(0, {str(ROOT)!r})
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+except SystemExit as end:
+    print(end.code, sorted({{"torch", "numba", "sacred"}} & sys.modules.keys()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--help"], 0),
+        (["trian"], 2),
+        (["--config=qmx", "--env-config=matrix"], 2),
+        ([*GAME, "with", "t_max=soon"], 2),
+        ([*GAME, "with", "t_max=1", "t_max=2"], 2),
+        (["with", "resume=/nowhere"], 2),
+    ],
+)
+def test_help_and_what_needs_no_recipe_to_be_refused_take_no_heavy_imports(words, code):
+    """torch, numba and sacred take seconds."""
+    command = [sys.executable, "-c", LOADED, *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines()[-1] == f"{code} []", done.stderr
+
+
+def test_each_unknown_key_has_its_own_line(capsys):
+    assert run(*GAME, "with", "t_mx=5", "learner.gama=0.9", "seed=1") == 2
+    assert capsys.readouterr().err == (
+        "error: t_mx: unknown key; did you mean 't_max'? [command line]\n"
+        "error: learner.gama: unknown key; did you mean 'learner.gamma'? [command line]\n"
+    )
+
+
+def test_a_tilde_in_quotes_is_the_home_folder(trained, monkeypatch):
+    monkeypatch.setenv("HOME", str(trained.parent))
+    assert plan_of(*GAME, "with", "results_dir=~/x").run.results_dir == str(trained.parent / "x")
+    assert plan_of("with", f"resume=~/{trained.name}").run.seed == 3
+
+
+def test_what_the_engine_refuses_names_the_key(capsys):
+    battle = ["--config=random", "--env-config=sc2", "with", "seed=1"]
+    assert run("evaluate", *battle, "map=3M") == 2
+    said = capsys.readouterr().err
+    assert "map '3M' is not in " in said
+    assert "did you mean '3m'? There are: 10m_vs_11m, " in said
+    assert run("evaluate", *battle, "map=3m", "env_threads=999") == 2
+    assert "env_threads=999 is not within 1.." in capsys.readouterr().err
 
 
 def test_a_bug_keeps_its_traceback():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from marl.config import files as configfiles
+from marl.config import pymarl
 from marl.config.files import Layers, available, chain, dump, find, read, read_sources
-from marl.config.hints import PYMARL_KEYS
-from marl.config.schema import field_types, flatten, parse, split_parse, to_mapping
+from marl.config.schema import dotted_keys, field_types, parse, to_mapping
+from marl.config.split import split_parse
 from marl.envs.registry import ENVS
 from marl.errors import ConfigError
 from marl.registry import recipes
@@ -87,7 +90,7 @@ def test_extending_an_unknown_file_is_refused_with_both_names(configs):
         ("s:\n  x: 1\n  x: 2\n", "bad.yaml:3: the key 'x' stands here twice"),
         ("- 1\n", "expects a mapping"),
         ("text\n", "expects a mapping"),
-        ("1: 2\n", "expects a mapping"),
+        ("1: 2\n", "the key 1 is no name"),
         ("a: !!python/object/apply:os.system [true]\n", "bad.yaml:1: "),
     ],
 )
@@ -179,12 +182,56 @@ def test_default_yaml_sets_every_key_of_the_run():
     assert set(content) == set(RunConfig.__dataclass_fields__)
 
 
-def test_pymarl_hints_name_keys_that_exist():
-    parts = split_parse({}, {"run": RunConfig, "env": ENVS["sc2"], "recipe": recipes()["qmix"]})
-    known = {"env_id"}
-    for part in parts.values():
-        known |= set(flatten(to_mapping(part)))
-    for key, target in PYMARL_KEYS.items():
-        name = target.split()[0].partition("=")[0]
-        if name not in ("gone", "gone,", "gone:", "a"):
-            assert name in known, f"{key} -> {target}"
+def test_pymarl_hints_name_what_exists():
+    known = set()
+    for part in (RunConfig, *ENVS.values(), *recipes().values()):
+        known |= set(dotted_keys(part))
+    for key, target in (*pymarl.KEYS.items(), *pymarl.GAME_KEYS.items()):
+        name = re.split(r"[\s=:]", target)[0]
+        assert name in known or name in ("gone", "a", "--config"), f"{key} -> {target}"
+    assert set(pymarl.ALGORITHMS.values()) <= set(available("config"))
+    for target in pymarl.ENVIRONMENTS.values():
+        assert set(re.findall(r"--env-config=(\w+)", target)) <= set(available("env-config"))
+
+
+# The names that epymarl's default.yaml and algorithms' files have and ours do not.
+EPYMARL = """
+runner mac common_reward reward_scalarisation env_args batch_size_run test_nepisode test_greedy
+runner_log_interval learner_log_interval use_cuda buffer_cpu_only use_tensorboard use_wandb
+save_model save_model_interval checkpoint_path evaluate render local_results_path gamma
+batch_size buffer_size lr optim_alpha optim_eps grad_norm_clip add_value_last_step hidden_dim
+obs_agent_id obs_last_action repeat_id hypergroup use_rnn target_update_interval_or_tau
+standardise_rewards standardise_returns obs_individual_obs agent_output_type action_selector
+critic_type q_nstep mask_before_softmax entropy_coef epsilon_start epsilon_finish
+epsilon_anneal_time evaluation_epsilon double_q eps_clip epochs mixing_embed_dim hypernet_layers
+hypernet_embed name
+"""
+
+
+def test_every_key_of_epymarls_is_answered():
+    assert [key for key in EPYMARL.split() if key not in pymarl.KEYS] == []
+
+
+@pytest.mark.parametrize(
+    ("flag", "name", "said"),
+    [
+        ("config", "maa2c", "PyMARL's 'maa2c' is not here; the nearest is --config=mappo"),
+        ("config", "coma_ns", "PyMARL's 'coma_ns' is not here; the nearest is --config=mappo"),
+        ("config", "ippo_ns", "all agents share their parameters here, as in --config=ippo"),
+        ("config", "qmix_large", "PyMARL's 'qmix_large' is not here; the nearest is --config=qmix"),
+        ("config", "QMIX", "did you mean 'qmix'?"),
+        ("env-config", "gymma", "PyMARL's 'gymma' is here --env-config=gymnasium with env_id=..."),
+        ("env-config", "stag_hunt", "PyMARL's 'stag_hunt' is not here"),
+        ("env-config", "sc2_gen_zerg", "here --env-config=sc2v2 with map=10gen_zerg"),
+        ("env-config", "zerg_5_vs_5", "here --env-config=sc2v2 with map=zerg_5_vs_5"),
+    ],
+)
+def test_pymarls_names_of_files_are_answered(flag, name, said):
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        find(flag, name)
+
+
+def test_a_file_in_the_home_folder_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.yaml").write_text("")
+    assert find("config", "~/mine.yaml") == tmp_path / "mine.yaml"

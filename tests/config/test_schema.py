@@ -7,8 +7,10 @@ from typing import ClassVar, Literal
 
 import pytest
 
-from marl.config.schema import flatten, option, parse, split_parse, to_mapping
-from marl.errors import ConfigError
+from marl.algos.qmix import QmixConfig
+from marl.config.schema import flatten, option, parse, to_mapping
+from marl.config.split import split_parse
+from marl.errors import ConfigError, SeveralKeysError, nearest
 from marl.run.plan import RunConfig
 
 
@@ -40,6 +42,7 @@ class Part:
     limit: int | None = option(None, low=1)
     flag: bool = True
     label: str = ""
+    place: str = option("results", path=True)
     extra: dict[str, float] | None = None
 
     def __post_init__(self) -> None:
@@ -108,7 +111,9 @@ def test_converted_numbers_have_the_type_of_the_field():
         ({"mixer": {"kind": "qmixx"}}, "mixer.kind: 'qmixx' is not one of ['qmix', 'vdn']"),
         ({"mixer": {"kind": "vdn", "embed_dim": 3}}, "belongs to mixer.kind=qmix, and this is vdn"),
         ({"mixer": {"kid": "vdn"}}, "mixer.kid: unknown key; did you mean 'mixer.kind'?"),
-        ({"mixer": "vdn"}, "set a key inside it, for example mixer.kind=..."),
+        ({"mixer": "vdn"}, "mixer: is a section; say mixer.kind=vdn"),
+        ({"mixer": "vnd"}, "mixer: 'vnd' is not one of ['qmix', 'vdn']; did you mean 'vdn'?"),
+        ({"place": " "}, "place: is empty; name a folder, or . for the working directory"),
         ({"kind": "vdn"}, "kind: unknown key; did you mean 'mixer.kind'?"),
         ({"widths": 64}, "widths: expects a list, for example widths=[...]; got 64"),
         ({"widths": [64, 0]}, "widths: 0 is too small"),
@@ -197,6 +202,30 @@ def test_an_unknown_key_is_compared_with_all_parts():
         split_parse({"mpa": "8m"}, {"run": RunConfig, "env": Map})
 
 
+def test_all_unknown_keys_are_named_at_once():
+    mapping = {"mpa": "8m", "codebook": {"siz": 1, "rate": 5.0}, "names": [], "nmaes": []}
+    with pytest.raises(SeveralKeysError) as refusal:
+        split_parse(mapping, {"part": Part, "env": Map}, {"mpa": "a file"})
+    assert refusal.value.messages == [
+        "mpa: unknown key; did you mean 'map'? [a file]",
+        "nmaes: unknown key; did you mean 'names'?",
+        "codebook.siz: unknown key; did you mean 'codebook.size'?",
+    ]
+    assert mapping["codebook"] == {"siz": 1, "rate": 5.0}
+
+
+def test_the_home_folder_stands_for_a_tilde_in_a_path(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert parse(Part, {"place": "~/runs"}).place == "/home/me/runs"
+    assert parse(Part, {"label": "~/runs"}).label == "~/runs"
+
+
+def test_a_name_is_near_whatever_its_case():
+    assert nearest("3M", ["2s3z", "3m"]) == "3m"
+    assert nearest("QMIX", ["vdn", "qmix"]) == "qmix"
+    assert nearest("zzz", ["vdn", "qmix"]) is None
+
+
 def test_a_refused_value_names_the_file_that_set_it():
     sources = {"codebook.size": "configs/algs/x.yaml", "codebook.rate": "command line"}
     mapping = {"codebook": {"size": 0, "rate": 0.5}}
@@ -215,9 +244,33 @@ def test_fields_of_two_parts_may_not_have_one_name():
 
 
 @pytest.mark.parametrize(
-    ("key", "here"),
-    [("batch_size_run", "num_envs"), ("lr", "learner.optimizer.lr"), ("map_name", "map")],
+    ("key", "said"),
+    [
+        ("batch_size_run", "is here num_envs"),
+        ("lr", "is here learner.optimizer.lr"),
+        ("map_name", "is here map"),
+        ("name", "is here --config=NAME, the algorithm"),
+        ("mac", "is gone: controllers share"),
+        ("use_rnn", "is here agent.kind=rnn or agent.kind=mlp"),
+        ("standardise_returns", "is here learner.value_norm"),
+    ],
 )
-def test_pymarl_keys_are_answered_with_ours(key, here):
-    with pytest.raises(ConfigError, match=f"PyMARL's '{key}' is here {here}"):
+def test_pymarl_keys_are_answered_with_ours(key, said):
+    with pytest.raises(ConfigError, match=f"unknown key; PyMARL's '{key}' {said}"):
         split_parse({key: 1}, {"run": RunConfig, "env": Map})
+
+
+def test_pymarls_env_args_are_answered_with_the_keys_at_the_top():
+    given = {"env_args": {"map_name": "3m", "seed": 1, "difficulty": "9", "mpa": 2}}
+    said = "PyMARL's env_args stand at the top here: map=3m, seed=1, difficulty is game.difficulty"
+    with pytest.raises(ConfigError, match=said):
+        split_parse(given, {"run": RunConfig, "env": Map})
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [("adam", "'learner.optimizer.kind=adam'"), (3, "'learner.optimizer'")],
+)
+def test_a_name_in_place_of_a_section_further_down_is_its_kind(value, said):
+    with pytest.raises(ConfigError, match=rf"optimizer: unknown key; did you mean {said}\?"):
+        split_parse({"optimizer": value}, {"recipe": QmixConfig})

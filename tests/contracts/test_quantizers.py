@@ -1,4 +1,4 @@
-"""What `marl.protocols.Quantizer` promises, asked of every quantiser."""
+"""What `Quantizer` promises, asked of every quantiser."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from marl.protocols import Quantizer
+from marl.protocols.quantizing import Quantizer
 from marl.quantizers.fsq import FiniteScalarQuantizer
 from marl.quantizers.vq import VectorQuantizer
 

@@ -17,7 +17,9 @@ from marl import seeding
 from marl.algos.agent import Agent
 from marl.batch import EpisodeBatch, layout_of
 from marl.errors import ConfigError
-from marl.protocols import Acted, Behaviour, ObservationTensors, Progress, Samples
+from marl.protocols.acting import Acted, Behaviour, ObservationTensors
+from marl.protocols.experience import Samples
+from marl.protocols.loop import Progress
 from marl.registry import LEARNERS
 from marl.runners.stopwatch import Stopwatch
 from marl.seeding import EpisodeSeeds

@@ -1,4 +1,4 @@
-"""What `marl.protocols.TableModel` promises: the tables are the environment that one plays."""
+"""What `TableModel` promises: the tables are the environment that one plays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import PAYOFFS, MatrixConfig, TableGame, TwoStepConfig
-from marl.protocols import TableModel, VecEnv
+from marl.protocols.environments import TableModel, VecEnv
 
 Build = Callable[[int, int], VecEnv]  # num_envs, threads
 E = 200

@@ -14,7 +14,9 @@ from marl.errors import ConfigError
 from marl.intrinsic.config import BONUSES
 from marl.learners.q import QLearner
 from marl.nets.mixers import MIXERS
-from marl.protocols import BATCH, Explainable, Progress
+from marl.protocols.experience import BATCH
+from marl.protocols.learning import Explainable
+from marl.protocols.loop import Progress
 from marl.registry import LEARNERS
 
 CPU = torch.device("cpu")

@@ -1,4 +1,4 @@
-"""What `marl.protocols.VecEnv` promises, asked of every environment."""
+"""What `VecEnv` promises, asked of every environment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from marl.envs.probing import Build, choose_all, seeds_of
 from marl.envs.registry import ENVS
 from marl.envs.smac import Sc2Config
 from marl.envs.smacv2 import Smacv2Config
-from marl.protocols import VecEnv
+from marl.protocols.environments import VecEnv
 from tests.envs.game.gamekit import fake_env
 from tests.envs.goalkit import LINE
 

@@ -9,7 +9,8 @@ from builders import SMALL, random_batch
 from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy, explore, greedy_actions
 from marl.controllers.shared import SharedController
 from marl.nets.agents import RnnConfig
-from marl.protocols import ObservationTensors, Progress
+from marl.protocols.acting import ObservationTensors
+from marl.protocols.loop import Progress
 
 VALUES = torch.tensor([[[1.0, 9.0, 3.0, 2.0]]])
 AVAIL = torch.tensor([[[True, False, True, True]]])

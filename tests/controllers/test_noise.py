@@ -6,7 +6,8 @@ import torch
 
 from marl.controllers.noise import DeterministicPolicy, NoiseConfig, NoisyActor
 from marl.nets.agents import MlpConfig
-from marl.protocols import ObservationTensors, Progress
+from marl.protocols.acting import ObservationTensors
+from marl.protocols.loop import Progress
 from marl.spec import Continuous, EnvSpec
 
 BOUNDS = Continuous((-2.0, 0.0), (2.0, 10.0))

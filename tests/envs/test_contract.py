@@ -14,7 +14,7 @@ from marl.envs import contract
 from marl.envs.goals import BitFlipConfig
 from marl.envs.probing import Build
 from marl.errors import EnvError
-from marl.protocols import Observation, Step, VecEnv
+from marl.protocols.environments import Observation, Step, VecEnv
 from marl.spec import EnvSpec
 
 WINS = replace(SMALL, reports_win=True)

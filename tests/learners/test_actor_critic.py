@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from marl.batch import EpisodeBatch, layout_of
 from marl.learners.actor_critic import ActorCriticConfig, ActorCriticLearner, soft_update
 from marl.nets.critics import CriticConfig
-from marl.protocols import BATCH, Progress
+from marl.protocols.experience import BATCH
+from marl.protocols.loop import Progress
 from marl.single_agent.actor_critic.ddpg import DdpgConfig
 from marl.single_agent.actor_critic.td3 import Td3Config
 from marl.spec import Continuous, EnvSpec

@@ -16,7 +16,8 @@ from marl.controllers.policy import LOG_PROB, StateValueConfig
 from marl.errors import ConfigError
 from marl.learners.policy_gradient import PpoLearner, PpoLearnerConfig
 from marl.nets.agents import MlpConfig
-from marl.protocols import BATCH, Progress
+from marl.protocols.experience import BATCH
+from marl.protocols.loop import Progress
 from marl.single_agent.policy_gradient.ppo import PpoConfig
 
 CPU = torch.device("cpu")

@@ -17,7 +17,8 @@ from marl.algos.qmix import QmixConfig
 from marl.algos.vdn import VdnConfig
 from marl.controllers.exploration import greedy_actions
 from marl.learners.targets import lambda_targets, masked_mean, td_targets
-from marl.protocols import BATCH, Progress
+from marl.protocols.experience import BATCH
+from marl.protocols.loop import Progress
 
 CPU = torch.device("cpu")
 
@@ -149,7 +150,7 @@ def test_assessment_is_the_error_against_the_returns_of_real_steps():
     learner = qmix_learner()
     batch = random_batch(SMALL, 3, lengths=[9, 2, 5])
     found = learner.assess(batch)
-    joint, _ = learner.estimate(batch)
+    joint, _ = learner.estimate_rows(batch)
     errors = []
     for row, length in enumerate([9, 2, 5]):
         rest = 0.0

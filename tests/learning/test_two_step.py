@@ -13,7 +13,8 @@ from marl.algos.vdn import VdnConfig
 from marl.buffers.episodes import BufferConfig
 from marl.controllers.exploration import EpsilonConfig
 from marl.envs.matrix import TwoStepConfig
-from marl.protocols import Behaviour, Progress
+from marl.protocols.acting import Behaviour
+from marl.protocols.loop import Progress
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.evaluation import play
 from marl.runners.stopwatch import Stopwatch

@@ -11,7 +11,8 @@ from marl.algos.lagma import LagmaConfig
 from marl.algos.qmix import QmixConfig
 from marl.nets import threads
 from marl.nets.threads import deal, set_learner_threads
-from marl.protocols import BATCH, Progress
+from marl.protocols.experience import BATCH
+from marl.protocols.loop import Progress
 
 CPU = torch.device("cpu")
 LENGTHS = [9, 250, 30, 31, 1, 120, 7]

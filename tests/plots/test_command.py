@@ -16,7 +16,7 @@ from marl.cli.arguments import split
 from marl.cli.main import main
 from marl.cli.resolve import make_plan
 from marl.config.files import ROOT
-from marl.config.schema import split_parse
+from marl.config.split import split_parse
 from marl.plots.comparison import CurvesConfig
 from marl.plots.figures import MAX_PAIRS
 from marl.plots.style import KNOWN, looks
@@ -27,7 +27,8 @@ FIGURES = ("curves", "profiles", "improvement")
 
 def plot(*words: object, **more: object) -> int:
     """The exit code of plot with `runs=words[0]` and further settings."""
-    settings = [f"runs={words[0]}", "resamples=100", *(f"{k}={v}" for k, v in more.items())]
+    values = {"runs": words[0], "resamples": 100, **more}
+    settings = [f"{key}={value}" for key, value in values.items()]
     return main(["plot", "with", *settings], lambda plan, options: None)
 
 

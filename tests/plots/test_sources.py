@@ -116,7 +116,7 @@ def test_a_damaged_summary_is_one_line(tmp_path, change, said):
 def test_a_damaged_run_is_one_line(tmp_path):
     folder = run_folder(tmp_path / "run")
     (folder / "metrics.jsonl").write_text("no json\n")
-    with pytest.raises(UserError, match=r"metrics\.jsonl: a line is no JSON"):
+    with pytest.raises(UserError, match=r"metrics\.jsonl: 1 lines are no points"):
         trial_of_run(folder)
     (folder / "config.yaml").unlink()
     with pytest.raises(UserError, match=r"there is no config\.yaml"):

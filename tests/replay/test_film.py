@@ -89,11 +89,26 @@ def test_a_battle_that_nobody_saw_is_an_empty_film():
 
 
 def test_a_long_film_is_thinned_and_keeps_its_shots(monkeypatch):
-    monkeypatch.setattr(film, "MAX_FRAMES", 30)
+    monkeypatch.setattr(film, "FRAMES", 30)
     made = duel(40)
     assert len(made.loops) <= 30
     assert set(np.diff(made.loops)) == {2}
     assert (made.columns["shot"][:, 0] == 1).sum() == 2
+
+
+def test_a_film_of_a_crowd_is_thinned_to_the_bytes_that_are_read_again(monkeypatch):
+    monkeypatch.setattr(film, "FRAME_BYTES", 30 * 2 * film.UNIT_BYTES)
+    made = duel(40)
+    assert len(made.loops) <= 30
+    assert set(np.diff(made.loops)) == {2}
+
+
+def test_channels_that_are_large_together_are_refused():
+    many = {str(n): np.zeros(2**16, dtype=np.int64) for n in range(17)}
+    with pytest.raises(
+        ValueError, match="its channels have 1,114,112 numbers, more than 1,048,576"
+    ):
+        duel().with_channels(many).to_bytes()
 
 
 def test_channels_come_back_as_near_as_their_levels():
@@ -141,7 +156,7 @@ def test_a_header_that_makes_no_sense_is_refused_in_one_line(changes):
 
 
 def test_a_small_file_cannot_unpack_to_more_than_its_bound(monkeypatch):
-    monkeypatch.setattr(container, "MAX_BYTES", 2**20)
+    monkeypatch.setattr(container, "REPLAY_BYTES", 2**20)
     bomb = film.MAGIC + zlib.compress(bytes(2**24))
     assert len(bomb) < 2**15
     with pytest.raises(container.ReplayError, match="more than 1 MiB"):

@@ -102,6 +102,13 @@ CHANGES = {
     "quirk": {"options": {"map": "3m", "quirk": 1}},
     "actions of 5 agents": {"actions": np.ones((1, 5), "<i4")},
     "not available": {"actions": np.zeros((1, 3), "<i4")},  # the living must do something
+    "action 50 is not available": {"actions": np.full((1, 3), 50, "<i4")},
+    "action 1000 is not available": {"actions": np.full((1, 3), 1000, "<i4")},
+    "action 2147483647 is not available": {
+        "actions": np.full((1, 3), 2**31 - 1, "<i4"),
+        "ignores_mask": True,
+    },
+    "action -1 is not available": {"actions": np.full((1, 3), -1, "<i4"), "ignores_mask": True},
     "but the battle ended with": {
         "outcome": {"dead_enemies": 3.0},
         "actions": np.ones((1, 3), "<i4"),

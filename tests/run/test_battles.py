@@ -5,7 +5,7 @@ import torch
 
 from marl.algos.qmix import QmixConfig
 from marl.envs.matrix import TwoStepConfig
-from marl.protocols import Behaviour
+from marl.protocols.acting import Behaviour
 from marl.run.battles import play_battles
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.stopwatch import Stopwatch

@@ -12,7 +12,7 @@ from builders import SMALL, NoiseEnv
 
 from marl.cli.arguments import split
 from marl.cli.resolve import make_plan
-from marl.protocols import Breakable, Step
+from marl.protocols.environments import Breakable, Step
 from marl.run.train import train
 from marl.run.trainer import Trainer
 

@@ -20,7 +20,8 @@ from marl.errors import CheckpointError, ConfigError
 from marl.log.summary import Summary
 from marl.registry import LEARNERS
 from marl.run import checkpoint
-from marl.run.plan import Plan, pick_device
+from marl.run.device import pick_device
+from marl.run.plan import Plan
 from marl.run.train import resume
 from marl.run.train import train as run_training
 from marl.run.trainer import Trainer

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from marl.batch import Column
-from marl.protocols import Acted, Carry, ObservationTensors, Progress
+from marl.protocols.acting import Acted, Carry, ObservationTensors
+from marl.protocols.loop import Progress
 from marl.spec import Continuous, EnvSpec
 
 

@@ -12,7 +12,7 @@ from marl.batch import goal_columns, layout_of
 from marl.envs.goals import PointGoalConfig
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import TwoStepConfig
-from marl.protocols import Behaviour
+from marl.protocols.acting import Behaviour
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.evaluation import evaluation_seeds, play, statistics
 from marl.runners.stopwatch import Stopwatch

@@ -10,7 +10,7 @@ from runners.counting import CountingActor
 from marl import seeding
 from marl.batch import layout_of
 from marl.envs.matrix import TwoStepConfig
-from marl.protocols import Behaviour
+from marl.protocols.acting import Behaviour
 from marl.runners.evaluation import play, statistics
 from marl.runners.offline import OfflineRolloutConfig, OfflineRunner
 from marl.runners.stopwatch import Stopwatch

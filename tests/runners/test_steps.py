@@ -20,7 +20,10 @@ from marl.envs.goals import BitFlipConfig
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
 from marl.envs.smac import Sc2Config
-from marl.protocols import Actor, Behaviour, EnvConfig, Rollout, State, VecEnv
+from marl.protocols.acting import Actor, Behaviour
+from marl.protocols.collecting import Rollout
+from marl.protocols.environments import EnvConfig, VecEnv
+from marl.protocols.loop import State
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.evaluation import play
 from marl.runners.steps import StepRolloutConfig, StepRunner

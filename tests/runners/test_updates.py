@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from marl.protocols import Progress
+from marl.protocols.loop import Progress
 from marl.runners.offline import OfflineUpdatesConfig
 from marl.runners.updates import ReplayUpdatesConfig, RolloutUpdates
 

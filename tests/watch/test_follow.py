@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from marl.log.jsonl import JsonlSink
-from marl.watch.follow import MetricsFile, read_point
+from marl.untrusted.points import point_of
+from marl.watch.follow import MetricsFile
 
 
 @pytest.fixture
@@ -57,10 +59,12 @@ def test_damaged_lines_are_counted_and_the_rest_is_read(metrics):
     assert metrics.skipped == 6
 
 
-def test_values_that_are_no_number_or_not_finite_become_none_or_are_left_out():
-    point = read_point(b'{"t_env": 1, "a": NaN, "b": -Infinity, "c": "x", "d": true, "e": 2}')
-    assert point == {"t_env": 1.0, "a": None, "b": None, "e": 2.0}
-    assert read_point(b'{"t_env": NaN}') is None
+def test_values_that_are_no_number_or_not_finite_become_none_or_are_left_out(metrics):
+    line = b'{"t_env": 1, "a": NaN, "b": -Infinity, "c": "x", "d": true, "e": 2}\n'
+    metrics.path.write_bytes(line + b'{"t_env": NaN}\n')
+    metrics.poll()
+    assert metrics.points == [{"t_env": 1.0, "a": None, "b": None, "e": 2.0}]
+    assert metrics.skipped == 1
 
 
 def test_a_resumed_run_that_drops_points_is_read_anew(metrics):
@@ -99,4 +103,35 @@ def test_a_thinned_curve_keeps_its_ends(metrics):
 
 
 def test_a_number_of_hundreds_of_digits_is_no_point():
-    assert read_point(b'{"t_env": 1' + b"0" * 400 + b"}") is None
+    assert point_of(b'{"t_env": 1' + b"0" * 400 + b"}") is None
+    assert point_of(b'{"t_env": 1' + b"0" * 5000 + b"}") is None
+
+
+def test_a_line_without_end_is_left_out_and_the_next_is_read(metrics):
+    long = b'{"t_env": 2, "a": ' + b"1" * 200_000 + b"}\n"
+    metrics.path.write_bytes(b'{"t_env": 1}\n' + long + b'{"t_env": 3}\n')
+    metrics.poll()
+    assert (steps(metrics), metrics.skipped) == ([1, 3], 1)
+
+
+def test_more_numbers_than_the_bound_are_told_and_not_kept(metrics, monkeypatch):
+    monkeypatch.setattr("marl.untrusted.points.METRICS_NUMBERS", 5)
+    metrics.path.write_bytes(b'{"t_env": 1, "a": 1}\n' * 4)
+    metrics.poll()
+    assert steps(metrics) == [1, 1]
+    assert metrics.trouble.endswith("has more than 5 numbers")
+    metrics.poll()
+    assert steps(metrics) == [1, 1]
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a folder", "a link to a device"])
+def test_what_is_no_file_is_told_and_waits_for_nobody(metrics, kind):
+    if kind == "a pipe":
+        os.mkfifo(metrics.path)
+    elif kind == "a folder":
+        metrics.path.mkdir()
+    else:
+        metrics.path.symlink_to("/dev/zero")
+    metrics.poll()
+    assert metrics.points == []
+    assert metrics.trouble.endswith("is no regular file")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from watch.builders import add_battle, make_run
 
+from marl.watch.follow import MetricsFile
 from marl.watch.runs import Run, Runs, find
 
 DEEP = Path("sc2-engine/3m/lagma/20260101-000000-s1")
@@ -124,3 +128,93 @@ def test_a_run_without_a_configuration_is_a_line_of_its_own(tmp_path):
     (run / "config.yaml").unlink()
     (row,) = Runs(tmp_path).summaries()
     assert (row["line"], row["task"]) == ("a", "")
+
+
+def broken(folder: Path, change: Callable[[Path], object]) -> Path:
+    """A run's folder after a change of it."""
+    change(make_run(folder))
+    return folder
+
+
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def folder_instead(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def configured(text: str) -> Callable[[Path], object]:
+    """Adds lines to a run's config.yaml."""
+    return lambda run: (run / "config.yaml").write_text((run / "config.yaml").read_text() + text)
+
+
+ODD = {
+    "a pipe": lambda run: pipe(run / "metrics.jsonl"),
+    "a folder": lambda run: folder_instead(run / "metrics.jsonl"),
+    "a pipe of settings": lambda run: pipe(run / "config.yaml"),
+    "no YAML": configured("map: [\n"),
+    "a list in itself": configured("list: &x [*x]\n"),
+    "aliases": configured(
+        "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
+    ),
+}
+
+
+@pytest.mark.parametrize("change", ODD)
+def test_a_run_that_cannot_be_read_is_shown_as_broken_and_the_others_go_on(tmp_path, change):
+    make_run(tmp_path / "good")
+    broken(tmp_path / "bad", ODD[change])
+    rows = {row["name"]: row for row in Runs(tmp_path).summaries()}
+    assert rows["bad"]["state"] == "broken"
+    assert "bad/" in str(rows["bad"]["trouble"])
+    assert (rows["good"]["state"], rows["good"]["trouble"]) == ("training", "")
+    json.dumps(list(rows.values()), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    "value", [".nan", ".inf", "2024-01-01", "[1]", "{a: 1}", "9" * 300, "null", "'x'"]
+)
+def test_settings_of_any_kind_are_shown_or_left_out(tmp_path, value):
+    make_run(tmp_path / "good")
+    run = make_run(tmp_path / "odd")
+    lines = (run / "config.yaml").read_text().replace("t_max: 100000", f"t_max: {value}")
+    (run / "config.yaml").write_text(lines.replace("seed: 1", f"seed: {value}"))
+    rows = Runs(tmp_path).summaries()
+    assert {row["state"] for row in rows} == {"training"}
+    json.dumps(rows, allow_nan=False)
+
+
+def test_a_folder_that_may_not_be_read_is_shown_and_the_others_go_on(tmp_path, monkeypatch):
+    make_run(tmp_path / "good")
+    (tmp_path / "shut").mkdir()
+    scan = os.scandir
+
+    def refusing(folder):
+        if Path(folder).name == "shut":
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert list(find(tmp_path)) == [tmp_path / "good"]
+    monkeypatch.setattr(MetricsFile, "poll", refusing_poll)
+    rows = {row["name"]: row for row in Runs(tmp_path).summaries()}
+    assert rows["shut"]["state"] == "broken"
+    assert rows["good"]["state"] == "training"
+
+
+def refusing_poll(metrics: MetricsFile, poll: Callable[[MetricsFile], None] = MetricsFile.poll):
+    poll(metrics)
+    if metrics.path.parent.name == "shut":
+        metrics.trouble = f"{metrics.path}: Permission denied"
+
+
+def test_a_run_that_is_mended_is_shown_again(tmp_path):
+    run = broken(tmp_path / "bad", ODD["a pipe"])
+    runs = Runs(tmp_path)
+    assert runs.summaries()[0]["state"] == "broken"
+    (run / "metrics.jsonl").unlink()
+    make_run(run)
+    assert runs.summaries()[0]["state"] == "training"

@@ -6,7 +6,6 @@ south-west corner of the map, x to the east, y to the north.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,9 @@ from numpy.typing import NDArray
 
 from marl.engine.facts.yamlfile import YamlFile
 from marl.engine.ground.geometry import BLOCKED, CLIFF, CROSSES_NOTHING, DIAGONAL, OPEN, open_half
-from marl.errors import EnvError, nearest_or_all
+from marl.errors import EnvError, nearest, nearest_or_all
 
-MAPS = Path(__file__).resolve().parents[3] / "maps"
+MAPS = (Path(__file__).resolve().parents[2] / "data/maps").resolve()  # maps/ in a checkout
 NOT_SCENARIOS = ("units", "terrains", "smacv2")
 SIDES = ("ally", "enemy")
 RACES = ("T", "P", "Z")
@@ -88,9 +87,9 @@ def load_scenario(name: str, maps: Path = MAPS) -> Scenario:
     """The scenario `name`; refuses an unknown name and any field that does not fit."""
     known = scenario_names(maps)
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise EnvError(f"map {name!r} is not in {maps}{hint}; it has: {', '.join(known)}")
+        near = nearest(name, known)
+        hint = f"did you mean {near!r}? There are" if near else "there are"
+        raise EnvError(f"map {name!r} is not in {maps}; {hint}: {', '.join(known)}")
     file = YamlFile.read(maps / f"{name}.yaml")
     allowed = ["source", "map_type", "episode_limit", "races", "terrain", "groups", "type_columns"]
     file.keys(file.content, "", [*allowed, "enemy_order"])

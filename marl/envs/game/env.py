@@ -23,7 +23,7 @@ from marl.envs.game.message import Message
 from marl.envs.game.options import GameConfig
 from marl.envs.game.supervisor import Supervisor, Worker
 from marl.errors import EnvError
-from marl.protocols import Observation, Step
+from marl.protocols.environments import Observation, Step
 from marl.spec import Discrete, EnvSpec
 
 OUTCOMES = ("battle_won", "dead_allies", "dead_enemies")

@@ -13,9 +13,9 @@ class GameConfig:
     """The section `game` of the SMAC environments; backend=engine ignores it."""
 
     # The Python with the official client; null: this one.
-    python: str | None = None
+    python: str | None = option(None, code=bool, path=True)
     # A checkout of oxwhirl/smac or smacv2; null: SMAC_SOURCE or SMACV2_SOURCE, else as installed.
-    source: str | None = None
+    source: str | None = option(None, code=bool, path=True)
     version: str | None = None  # of the game, e.g. 4.10; null: the newest installed
     difficulty: Literal["1", "2", "3", "4", "5", "6", "7", "8", "9", "A"] = "7"
     # When a game is closed, its client writes an .SC2Replay of all its battles into the game's

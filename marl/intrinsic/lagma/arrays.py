@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from marl.protocols import State
+from marl.protocols.loop import State
 
 
 def saved(arrays: dict[str, NDArray[Any]]) -> State:

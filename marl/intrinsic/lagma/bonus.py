@@ -22,7 +22,7 @@ encoded anew), lists and counters.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -30,95 +30,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from marl.batch import WON, Column, EpisodeBatch
-from marl.config.schema import option
-from marl.errors import ConfigError
-from marl.intrinsic.config import BONUSES, BonusConfig
-from marl.intrinsic.lagma.arrays import restore, saved
+from marl.intrinsic.config import BONUSES
 from marl.intrinsic.lagma.calibration import Calibration
 from marl.intrinsic.lagma.code_values import CodeValues, ReturnMemory
-from marl.intrinsic.lagma.explain import code_map, references
-from marl.intrinsic.lagma.trajectories import WalkRules, empty_lists, walk
+from marl.intrinsic.lagma.explain import code_map
+from marl.intrinsic.lagma.goals import GoalTrajectories
+from marl.intrinsic.lagma.options import LagmaOptions
+from marl.intrinsic.lagma.pricing import assessment, mean_of_code
 from marl.intrinsic.schedule import EpisodeInterval
-from marl.protocols import Channels, Metrics, Progress, State
-from marl.quantizers.coverage import Coverage
+from marl.protocols.learning import Channels
+from marl.protocols.loop import Metrics, Progress, State
 from marl.quantizers.usage import perplexity, shares
-from marl.quantizers.vq import CodebookConfig, VectorQuantizer
+from marl.quantizers.vq import VectorQuantizer
 from marl.quantizers.vq_learner import VqLearner
-from marl.returns import explained_variance, returns_of
+from marl.returns import returns_of
 from marl.spec import EnvSpec
-
-Padding = Literal["masked", "included"]
-
-
-@BONUSES.add
-@dataclass(frozen=True)
-class LagmaBonusConfig(BonusConfig):
-    """The codebook, return windows, goal trajectories, and the transitions that are paid.
-
-    Defaults are the published values for SMAC's dense reward, or this project's choice.
-    """
-
-    kind: ClassVar[str] = "lagma"
-    enabled: bool = True  # False pays nothing and keeps no trajectories; the rest still learns
-    start: int = option(50_000, low=0)  # environment steps before anything is kept or paid ...
-    warmup: int = option(300, low=0)  # ... and updates of the codebook
-    update_interval: int = option(40, low=1)  # episodes between entries into the return windows
-    window: int = option(100, low=1)  # m, returns kept per code
-    # stored: under the codes of their time, as published; reencoded: the newest K m states with
-    # their returns, given codes anew whenever returns enter.
-    windows: Literal["stored", "reencoded"] = "stored"
-    max_age: int | None = option(None, low=0)  # episodes; older ones' returns do not enter
-    min_returns: int = option(1, low=1)  # returns in its window without which a code does not pay
-    spread: float = option(0.0, low=0.0)  # C_q is the mean less so many standard deviations
-    # What C_q is compared with: the state's own Q, or the mean Q of the batch's states of its code,
-    # so that a state is not paid for being worth less than others of its code.
-    baseline: Literal["state", "code"] = "state"
-    # What paid steps are paid less, as the batches' own returns show code values to be too high:
-    # the bonus times (returns - Q) / (C_q - Q), running sums over paid steps, within 0..1.
-    calibrated: bool = False
-    k: int = option(30, low=1)  # trajectories kept per code
-    resample_interval: int = option(5, low=1)  # n_freq, slots between references
-    goal_only: bool = False  # keep trajectories of won episodes only
-    priority: Literal["return_to_go", "cq"] = "return_to_go"  # cq: C_q of the first code
-    sampling: Literal["uniform", "softmax"] = "uniform"  # softmax of the priorities
-    dedup: bool = False  # one place for the same slot of the same episode
-    phantom_zero: bool = False  # windows start with a return of 0: an unseen code has value 0
-    # The state after the last step enters its window with return 0, and a list as a trajectory.
-    final_slot: bool = False
-    in_order: bool = False  # pay only for codes that the reference still visits as late or later
-    pay_on_resample: bool = True  # transitions into slots where a reference is drawn
-    pay_on_terminal: bool = False  # transitions into a terminal state
-    padding: Padding = "masked"  # whether codebook, windows and lists see the padding
-    coverage: Coverage = "timestep"  # the codes that each slot pulls: its own J(t) | all | none
-    codebook: CodebookConfig = CodebookConfig()
-
-    def __post_init__(self) -> None:
-        """Refuse settings that would do nothing, or that nothing could be paid with."""
-        if self.min_returns > self.window:
-            raise ValueError(f"min_returns: a window holds {self.window} at most; lower it")
-        if self.codebook.codes == "ema" and self.coverage != "none":
-            raise ValueError("coverage: codebook.codes=ema are moved by no loss; set it to none")
-
-    def check(self, spec: EnvSpec, whole_episodes: bool) -> None:
-        """ConfigError where LAGMA can't learn like that."""
-        if not whole_episodes:
-            raise ConfigError(
-                "bonus.kind: LAGMA learns from whole episodes; use rollout.kind, buffer.kind and "
-                "sampler.kind=episodes"
-            )
-        if self.goal_only and not spec.reports_win:
-            raise ConfigError(
-                f"bonus.goal_only: {spec.name} does not report wins, so that no trajectory "
-                "would ever be kept; use False"
-            )
-
-    def build(self, spec: EnvSpec, gamma: float, device: torch.device) -> LatentGoalBonus:
-        book = self.codebook
-        quantizer = VectorQuantizer(spec.state_dim, book.size, book.dim, book.hidden_dim)
-        seeds = torch.randint(2**62, (2,)).tolist()
-        slots = spec.episode_limit + 1
-        vq = VqLearner(quantizer.to(device), book, self.coverage, slots, seed=seeds[0])
-        return LatentGoalBonus(vq, self, gamma, spec.state_dim, seed=seeds[1])
 
 
 class LatentGoalBonus:
@@ -127,7 +53,7 @@ class LatentGoalBonus:
     columns: tuple[Column, ...] = (WON,)
 
     def __init__(
-        self, vq: VqLearner, config: LagmaBonusConfig, gamma: float, state_dim: int, seed: int
+        self, vq: VqLearner, config: LagmaOptions, gamma: float, state_dim: int, seed: int
     ) -> None:
         """seed: of the references drawn."""
         self.vq = vq
@@ -139,16 +65,8 @@ class LatentGoalBonus:
         self.values = CodeValues(n_codes, config.window, config.phantom_zero)
         reencoded = config.windows == "reencoded"
         self.memory = ReturnMemory(n_codes * config.window if reencoded else 0, state_dim)
-        self.lists = empty_lists(n_codes, config.k)
-        self.rules = WalkRules(
-            interval=config.resample_interval,
-            pay_on_resample=config.pay_on_resample,
-            softmax=config.sampling == "softmax",
-            dedup=config.dedup,
-            in_order=config.in_order,
-        )
+        self.goals = GoalTrajectories(n_codes, config, seed)
         self.calibration = Calibration()
-        self.rng = torch.Generator().manual_seed(seed)
         self.has_returns = False  # whether the first ones are in
         self.vq_metrics: Metrics = {}  # of the last step of the quantiser
 
@@ -169,7 +87,9 @@ class LatentGoalBonus:
             self.has_returns = True
         means = self.code_values()
         if self.has_returns and self.config.enabled:
-            paid = self._walk(batch, used, table, returns, means)  # [B,T]
+            priorities = means[table] if self.config.priority == "cq" else returns
+            follows = self.goals.follow(batch, used, table, priorities)
+            paid = self._payable(batch, table, follows)  # [B,T]
             value = torch.from_numpy(means[table[:, 1:]]).to(batch.reward)[..., None]  # [B,T,1]
             unpaid = ~torch.from_numpy(paid).to(batch.reward.device)[..., None]
             expected = self._expected(bootstrap, codes[:, 1:], batch.filled)
@@ -188,7 +108,7 @@ class LatentGoalBonus:
             "codebook_usage": (share > 0).float().mean(),
             "codebook_perplexity": perplexity(share),
             "code_value_mean": batch.reward.new_tensor(_mean(means[self.values.known])),
-            "trajectories_held": batch.reward.new_tensor(self.lists.size.sum()),
+            "trajectories_held": batch.reward.new_tensor(self.goals.lists.size.sum()),
             "intrinsic_weight": batch.reward.new_tensor(self.calibration.share),
             "intrinsic_mean": bonus.mean(-1).sum() / steps,
             "intrinsic_paid": (bonus > 0).any(-1).sum() / steps,
@@ -214,50 +134,33 @@ class LatentGoalBonus:
             "code": codes[0],
             "cq": code_values[codes[0]],
             "intrinsic": (self.gamma * np.where(paid, np.maximum(gain, 0.0), 0.0))[0],
-            **references(self.lists, self.rules, codes[0], uniforms[0]),
+            **self.goals.explain(codes[0], uniforms[0]),
             **code_map(self.vq.quantizer.codebook, code_values),
         }
         return {name: torch.from_numpy(values) for name, values in found.items()}
 
     @torch.no_grad()
     def assess(self, batch: EpisodeBatch, bootstrap: Tensor, returns: Tensor) -> Metrics:
-        """What would be paid in these episodes, and whether it points the right way.
+        """What would be paid in these episodes: marl/intrinsic/lagma/pricing.py.
 
-        bootstrap [B,T,G]; returns [B,T+1]. paid: share of the steps. Of the states that paid steps
-        lead to: paid_code_value C_q, paid_value Q, paid_return what really came from there on.
-        code_return_r2: share of the variance of the returns that C_q explains, where it is known.
+        bootstrap [B,T,G]; returns [B,T+1].
         """
-        used = batch.slots_filled
         codes = self.vq.quantizer.encode(batch.state)  # [B,T+1]
-        table = codes.cpu().numpy()
-        follows, _ = self._would_pay(batch, table)
-        value = torch.from_numpy(self.code_values()).to(bootstrap)[codes]  # [B,T+1]
-        known = torch.from_numpy(self.values.known).to(used.device)[codes] & used
-        expected = self._expected(bootstrap, codes[:, 1:], batch.filled).mean(-1)  # [B,T]
-        paid = torch.from_numpy(follows).to(used.device) & (value[:, 1:] > expected)
-        metrics = {"paid": paid.sum() / batch.filled.sum()}
-        if paid.any():
-            metrics["paid_code_value"] = value[:, 1:][paid].mean()
-            metrics["paid_value"] = bootstrap.mean(-1)[paid].mean()
-            metrics["paid_return"] = returns[:, 1:][paid].mean()
-        if known.any():
-            metrics["code_return_r2"] = explained_variance(returns[known], value[known])
-        return metrics
+        follows, _ = self._would_pay(batch, codes.cpu().numpy())
+        payable = torch.from_numpy(follows).to(codes.device)
+        code_value = torch.from_numpy(self.known_values()).to(bootstrap)[codes]  # [B,T+1]
+        expected = self._expected(bootstrap, codes[:, 1:], batch.filled)
+        return assessment(
+            batch, payable, code_value, expected.mean(-1), bootstrap.mean(-1), returns
+        )
 
     def _would_pay(
         self, batch: EpisodeBatch, codes: NDArray[np.int64]
     ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-        """Steps that follow a reference, [B,T], and the numbers it was drawn with, [B,draws].
-
-        Nothing is kept, and the numbers are not the training's. codes: [B,T+1].
-        """
-        draws = -(-codes.shape[1] // self.rules.interval)
-        uniforms = np.random.default_rng(0).random((batch.size, draws))
+        """As `would_follow` of the goals, of steps that may be paid; none before anything is."""
+        follows, uniforms = self.goals.would_follow(batch, codes)
         if not (self.has_returns and self.config.enabled):
-            return np.zeros((batch.size, batch.steps), dtype=np.bool_), uniforms
-        slots = batch.slots_filled.sum(1).cpu().numpy()
-        none, nothing = np.zeros(batch.size, dtype=np.int64), np.zeros(codes.shape)
-        follows = walk(self.lists, self.rules, codes, nothing, slots, none, none, uniforms)
+            return np.zeros_like(follows), uniforms
         return self._payable(batch, codes, follows), uniforms
 
     def _expected(self, bootstrap: Tensor, codes: Tensor, filled: Tensor) -> Tensor:
@@ -267,11 +170,7 @@ class LatentGoalBonus:
         """
         if self.config.baseline == "state":
             return bootstrap
-        real = filled[..., 0]
-        chosen, values = codes[real], bootstrap[real]  # [N], [N,G]
-        count = torch.bincount(chosen, minlength=self.vq.quantizer.n_codes)  # [K]
-        total = values.new_zeros(len(count), values.shape[1]).index_add_(0, chosen, values)
-        return (total / count.clamp(min=1)[:, None])[codes]
+        return mean_of_code(bootstrap, codes, filled, self.vq.quantizer.n_codes)
 
     def code_values(self) -> NDArray[np.float64]:
         """C_q of every code, [K]; 0 where nothing is known."""
@@ -325,33 +224,6 @@ class LatentGoalBonus:
         anew = self.vq.quantizer.encode(torch.from_numpy(states).to(batch.state.device))
         self.values.push(anew.cpu().numpy(), all_returns)
 
-    def _walk(
-        self,
-        batch: EpisodeBatch,
-        used: Tensor,
-        codes: NDArray[np.int64],
-        returns: NDArray[np.float64],
-        means: NDArray[np.float64],
-    ) -> NDArray[np.bool_]:
-        """Keep and draw trajectories; which steps are to be paid, [B,T]. used, codes: [B,T+1]."""
-        config = self.config
-        draws = -(-codes.shape[1] // config.resample_interval)
-        slots = used.sum(1).cpu().numpy()
-        starts = slots if config.final_slot else slots - 1
-        if config.goal_only:
-            starts = np.where(batch["won"].cpu().numpy(), starts, 0)
-        follows = walk(
-            self.lists,
-            self.rules,
-            codes,
-            means[codes] if config.priority == "cq" else returns,
-            slots,
-            starts,
-            batch.episode.cpu().numpy(),
-            torch.rand(batch.size, draws, generator=self.rng, dtype=torch.float64).numpy(),
-        )
-        return self._payable(batch, codes, follows)
-
     def _payable(
         self, batch: EpisodeBatch, codes: NDArray[np.int64], follows: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
@@ -371,10 +243,9 @@ class LatentGoalBonus:
             "values": self.values.state_dict(),
             "memory": self.memory.state_dict(),
             "calibration": self.calibration.state_dict(),
-            "lists": saved(self.lists._asdict()),
-            "rng": self.rng.get_state(),
             "has_returns": self.has_returns,
             "vq_metrics": dict(self.vq_metrics),
+            **self.goals.state_dict(),
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -384,10 +255,25 @@ class LatentGoalBonus:
         self.values.load_state_dict(state["values"])
         self.memory.load_state_dict(state["memory"])
         self.calibration.load_state_dict(state["calibration"])
-        restore(self.lists._asdict(), state["lists"])
-        self.rng.set_state(state["rng"].cpu())
+        self.goals.load_state_dict(state)
         self.has_returns = state["has_returns"]
         self.vq_metrics = dict(state["vq_metrics"])
+
+
+@BONUSES.add
+@dataclass(frozen=True)
+class LagmaBonusConfig(LagmaOptions):
+    """The options, and the bonus that follows from them."""
+
+    kind: ClassVar[str] = "lagma"
+
+    def build(self, spec: EnvSpec, gamma: float, device: torch.device) -> LatentGoalBonus:
+        book = self.codebook
+        quantizer = VectorQuantizer(spec.state_dim, book.size, book.dim, book.hidden_dim)
+        seeds = torch.randint(2**62, (2,)).tolist()
+        slots = spec.episode_limit + 1
+        vq = VqLearner(quantizer.to(device), book, self.coverage, slots, seed=seeds[0])
+        return LatentGoalBonus(vq, self, gamma, spec.state_dim, seed=seeds[1])
 
 
 def _mean(values: NDArray[np.float64]) -> float:

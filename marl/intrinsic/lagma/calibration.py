@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from marl.protocols import State
+from marl.protocols.loop import State
 
 KEEP = 0.99  # of the sums, per update
 

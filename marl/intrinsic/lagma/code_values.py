@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.intrinsic.lagma.arrays import restore, saved
-from marl.protocols import State
+from marl.protocols.loop import State
 
 
 class CodeValues:

@@ -30,10 +30,11 @@ from marl.run.plan import Plan
 class CodebookPlotConfig:
     """The options of kind=codebook."""
 
-    run: str = ""  # folder of a run with LAGMA's bonus, or one of its models/<t_env>
+    # Folder of a run with LAGMA's bonus, or one of its models/<t_env>.
+    run: str = option("", path=True)
     battles: int = option(200, low=1)  # played with what the run learnt
     updates: int = option(1000, low=1)  # of the codebooks that are trained alone
-    out: str = "plots"  # folder of the figures and CSV files
+    out: str = option("plots", path=True)  # folder of the figures and CSV files
 
 
 def run(config: CodebookPlotConfig, recorded: Callable[[str], Plan]) -> None:

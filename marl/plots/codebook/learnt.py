@@ -8,8 +8,10 @@ from pathlib import Path
 from marl import seeding
 from marl.errors import ConfigError
 from marl.intrinsic.lagma.bonus import LagmaBonusConfig, LatentGoalBonus
+from marl.intrinsic.lagma.options import LagmaOptions
 from marl.learners.q import QLearner
-from marl.protocols import Behaviour, Progress
+from marl.protocols.acting import Behaviour
+from marl.protocols.loop import Progress
 from marl.run.battles import Battles, play_battles
 from marl.run.plan import Plan
 from marl.run.policy import Policy, load_policy
@@ -37,7 +39,7 @@ class Learnt:
     bonus: LatentGoalBonus
 
     @property
-    def config(self) -> LagmaBonusConfig:
+    def config(self) -> LagmaOptions:
         return self.bonus.config
 
     @property

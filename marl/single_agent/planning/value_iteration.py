@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from marl.config.schema import option
 from marl.errors import ConfigError
-from marl.protocols import Step, Table, TableModel, VecEnv
+from marl.protocols.environments import Step, Table, TableModel, VecEnv
 from marl.scripted.players import PlayerConfig
 
 

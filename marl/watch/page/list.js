@@ -128,7 +128,7 @@ function row(run, age) {
   }},
   element("td", {}, element("span", {class: `pill ${run.state}`}, run.state)),
   element("td", {}, element("a", {href: link(run)}, `${run.settings.map ?? run.settings.game ?? ""} ${label(run)}`.trim()),
-    element("br"), element("small", {}, run.name)),
+    element("br"), element("small", {}, run.trouble ? `${run.name}: ${run.trouble}` : run.name)),
   element("td", {}, element("div", {class: "bar"}, done),
     element("small", {}, `${steps(run.t_env)}${run.t_max > 0 ? ` of ${steps(run.t_max)}` : ""}`)),
   element("td", {class: "number"}, percent(run.win)),

@@ -5,7 +5,7 @@ import {derive, panelsOf} from "/panels.js";
 import {number, percent, span, steps, ticks, wilson} from "/scales.js";
 
 const RECENT = 12; // points that the present speed is averaged over
-const STATES = {training: "training", finished: "finished", waiting: "waiting for its first figures"};
+const STATES = {training: "training", finished: "finished", waiting: "waiting for its first figures", broken: "broken"};
 const TIME_UNITS = [["h", 3600], ["min", 60], ["s", 1]];
 
 export class RunPage {
@@ -65,7 +65,7 @@ export class RunPage {
   }
 
   head() {
-    const {settings, state, age, t_env: done, t_max: goal, skipped} = this.news;
+    const {settings, state, trouble, age, t_env: done, t_max: goal, skipped} = this.news;
     this.title.textContent = settings.map ?? settings.game ?? settings.env ?? this.name;
     const parts = [settings.config, settings.env_config, settings.seed === undefined ? null : `seed ${settings.seed}`,
                    settings.label || null, this.name === "." ? null : this.name];
@@ -82,7 +82,8 @@ export class RunPage {
       element("span", {}, state === "training" && left > 0
         ? `${Math.round(speed).toLocaleString("en")} steps/s now · ${span(left)} left`
         : age === null ? "" : `last figures ${span(age)} ago`));
-    this.note.textContent = skipped ? `${skipped} unreadable lines of metrics.jsonl left out` : "";
+    this.note.textContent = [trouble, skipped ? `${skipped} unreadable lines of metrics.jsonl left out` : ""]
+      .filter(part => part).join(" · ");
     this.showTiles();
   }
 

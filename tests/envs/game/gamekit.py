@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from marl.envs.game.env import GameEnv, GamePlan
 from marl.envs.game.options import GameConfig
-from marl.protocols import Step
+from marl.protocols.environments import Step
 
 HERE = Path(__file__).parent
 

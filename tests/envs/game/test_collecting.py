@@ -16,7 +16,8 @@ from marl.cli.resolve import make_plan
 from marl.envs.game.env import GameEnv
 from marl.envs.game.options import GameConfig
 from marl.errors import EnvError
-from marl.protocols import BATCH, Behaviour
+from marl.protocols.acting import Behaviour
+from marl.protocols.experience import BATCH
 from marl.run.plan import Plan
 from marl.run.train import train
 from marl.run.trainer import Trainer

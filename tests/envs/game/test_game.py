@@ -16,7 +16,7 @@ import pytest
 from marl.envs.game.env import GameEnv
 from marl.envs.game.options import GameConfig
 from marl.errors import EnvError
-from marl.protocols import Breakable, VecEnv
+from marl.protocols.environments import Breakable, VecEnv
 from tests.envs.game.gamekit import (
     HERE,
     HuntedEnv,

@@ -16,7 +16,7 @@ from marl.batch import WON, EpisodeBatch, layout_of
 from marl.intrinsic.lagma.bonus import LagmaBonusConfig, LatentGoalBonus
 from marl.intrinsic.lagma.trajectories import push
 from marl.learners.targets import td_targets
-from marl.protocols import Progress
+from marl.protocols.loop import Progress
 from marl.quantizers.vq import CodebookConfig, VectorQuantizer
 from marl.quantizers.vq_learner import VqLearner
 from marl.spec import Discrete, EnvSpec
@@ -60,7 +60,7 @@ def one_step(codes=(0, 1), code_value=10.0, tau=(0, 1), value=7.0, terminated=Fa
     bonus = line_bonus(**options)
     if code_value is not None:
         bonus.values.push(torch.tensor([codes[1]]).numpy(), torch.tensor([code_value]).numpy())
-    push(bonus.lists, codes[0], 1e9, visits(*tau), (99, 0), False)
+    push(bonus.goals.lists, codes[0], 1e9, visits(*tau), (99, 0), False)
     batch = line_batch(list(codes), terminated)
     bootstrap = torch.full((1, 1, 1), value)
     paid, _ = bonus(batch, bootstrap, Progress(t_env=1, episode=1))
@@ -131,7 +131,7 @@ def test_nothing_is_kept_or_paid_before_the_start():
         return bonus(batch, torch.full((1, 4, 1), -9.0), progress)[0].sum().item()
 
     assert paid(49_999, 31) == 0.0
-    assert bonus.lists.size.sum() == 0
+    assert bonus.goals.lists.size.sum() == 0
     assert not bonus.values.known.any()
     assert paid(50_001, 32) == 0.0  # past the start, but the windows' interval has not passed
     assert paid(50_001, 41) > 0.0
@@ -200,7 +200,7 @@ def compare_with_naive(bonus: LatentGoalBonus) -> int:
     paid_steps = 0
     for batch, bootstrap, progress in stream(6):
         rng = torch.Generator()
-        rng.set_state(bonus.rng.get_state())
+        rng.set_state(bonus.goals.rng.get_state())
         paid = bonus(batch, bootstrap, progress)[0][..., 0]  # [B,T]
         codes = bonus.vq.quantizer.encode(batch.state).tolist()
         if progress.episode in (2, 4) or progress.t_env <= bonus.config.start:
@@ -218,7 +218,7 @@ def compare_with_naive(bonus: LatentGoalBonus) -> int:
             expected = naive.walk(batch, b, codes[b], values[b], uniforms[b])
             assert paid[b].tolist() == pytest.approx(expected, abs=1e-5), (bonus.config, b)
         for code in range(6):
-            held = bonus.lists.priority[code, : bonus.lists.size[code]]
+            held = bonus.goals.lists.priority[code, : bonus.goals.lists.size[code]]
             ranks = [item[0] for item in naive.lists[code]]
             assert held.tolist() == pytest.approx(ranks, abs=1e-9)
         paid_steps += int((paid > 0).sum())
@@ -277,8 +277,8 @@ def test_goal_only_keeps_trajectories_of_won_episodes_alone():
     for batch, bootstrap, progress in stream(6):
         batch["won"].copy_(torch.tensor([False, True, False, False, False]))
         bonus(batch, bootstrap, progress)
-    sizes = bonus.lists.size
-    held = [bonus.lists.origin[c, p, 0] for c in range(6) for p in bonus.lists.place[c, : sizes[c]]]
+    lists = bonus.goals.lists
+    held = [lists.origin[c, p, 0] for c in range(6) for p in lists.place[c, : lists.size[c]]]
     assert set(held) == {1}  # the episode that was won
 
 

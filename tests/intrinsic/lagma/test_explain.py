@@ -9,7 +9,7 @@ from intrinsic.lagma.test_bonus import GAMMA, line_batch, line_bonus, visits
 
 from marl.intrinsic.lagma.explain import code_map
 from marl.intrinsic.lagma.trajectories import push
-from marl.protocols import Progress
+from marl.protocols.loop import Progress
 
 
 def known(bonus, *codes: int) -> None:
@@ -19,7 +19,7 @@ def known(bonus, *codes: int) -> None:
 
 def reference(bonus, code: int, *members: int) -> None:
     """The one trajectory kept at a code, better than any other."""
-    push(bonus.lists, code, 1e9, visits(*members), (99, 7), False)
+    push(bonus.goals.lists, code, 1e9, visits(*members), (99, 7), False)
 
 
 def test_a_move_to_a_code_of_the_reference_is_paid_and_shown():

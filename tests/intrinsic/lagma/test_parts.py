@@ -10,7 +10,7 @@ from marl.intrinsic.lagma.code_values import CodeValues, ReturnMemory
 from marl.intrinsic.lagma.trajectories import WalkRules, draw, empty_lists, push, walk
 from marl.intrinsic.none import NoBonus
 from marl.intrinsic.schedule import EpisodeInterval
-from marl.protocols import Progress
+from marl.protocols.loop import Progress
 from marl.returns import returns_to_go
 
 

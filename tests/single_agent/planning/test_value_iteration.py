@@ -9,7 +9,7 @@ from marl.config.schema import parse
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
 from marl.errors import ConfigError
-from marl.protocols import Table
+from marl.protocols.environments import Table
 from marl.runners.evaluation import evaluation_seeds, play_script, statistics
 from marl.single_agent.planning.value_iteration import ValueIterationConfig, solve
 

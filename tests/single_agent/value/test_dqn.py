@@ -15,7 +15,8 @@ from marl.cli.arguments import split
 from marl.cli.resolve import make_plan
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.learners.q import QLearner
-from marl.protocols import BATCH, Progress
+from marl.protocols.experience import BATCH
+from marl.protocols.loop import Progress
 from marl.single_agent.value.dqn import DqnConfig
 from marl.spec import Discrete, EnvSpec
 

@@ -1,0 +1,93 @@
+"""What turns samples into better networks, and the bonus inside its targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+from marl.batch import Column, EpisodeBatch
+from marl.protocols.experience import Samples
+from marl.protocols.loop import Metrics, Progress, State
+
+Channels = dict[str, Tensor]  # series to look at beside a battle, see marl/replay/channels.py
+
+
+class IntrinsicReward(Protocol):
+    """A bonus inside the TD target; it may learn from the batch first."""
+
+    columns: tuple[Column, ...]  # that it needs of a batch beyond the environment's
+
+    def __call__(
+        self, batch: EpisodeBatch, bootstrap: Tensor, progress: Progress
+    ) -> tuple[Tensor, Metrics]:
+        """Added to the target of each step: [B,T,G], or what broadcasts to it; and its metrics.
+
+        Once per update. bootstrap: value of slot t + 1, [B,T,G].
+        """
+
+    def state_dict(self) -> State: ...
+
+    def load_state_dict(self, state: State) -> None: ...
+
+
+class Learner(Protocol):
+    """Turns samples into better networks."""
+
+    @property
+    def parameters(self) -> Sequence[nn.Parameter]:
+        """All that it trains."""
+
+    def update(self, samples: Samples, progress: Progress) -> Metrics: ...
+
+    def state_dict(self) -> State: ...
+
+    def load_state_dict(self, state: State) -> None: ...
+
+
+@runtime_checkable
+class Explainable(Protocol):
+    """A learner that can show what it makes of one episode."""
+
+    def explain(self, batch: EpisodeBatch) -> Channels:
+        """Series of one episode (B = 1, no padding), without learning from it."""
+
+
+@runtime_checkable
+class Assessable(Protocol):
+    """A learner that can compare its estimates with what episodes really brought."""
+
+    def assess(self, batch: EpisodeBatch) -> Metrics:
+        """Metrics of whole episodes that nothing was learnt from, of the greedy policy's own."""
+
+
+@runtime_checkable
+class RowSharing(Protocol):
+    """A learner whose updates on the CPU `learner_threads` share.
+
+    Its `update` asks `marl.nets.threads.shared(self.estimate_rows, batch, parameters)`.
+    """
+
+    def estimate_rows(self, batch: EpisodeBatch) -> tuple[Tensor, Tensor]:
+        """Two tensors [B,T,...], zero in the padding; the first alone has gradients.
+
+        Threads call it at the same time, each with some rows: what it gives of a row must not
+        depend on the others, and it must change nothing.
+        """
+
+
+@runtime_checkable
+class AssessableBonus(Protocol):
+    """A bonus that can compare what it would pay with what episodes really brought."""
+
+    def assess(self, batch: EpisodeBatch, bootstrap: Tensor, returns: Tensor) -> Metrics:
+        """bootstrap [B,T,G]; returns [B,T+1]: discounted, from each slot on."""
+
+
+@runtime_checkable
+class ExplainableBonus(Protocol):
+    """A bonus that can show what it makes of one episode."""
+
+    def explain(self, batch: EpisodeBatch, bootstrap: Tensor) -> Channels:
+        """Series of one episode (B = 1, no padding), without learning from it."""
