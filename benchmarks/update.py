@@ -19,6 +19,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +82,31 @@ def batches(replay: Path, steps: int, draws: int) -> list[dict[str, Any]]:
         columns["won"] = torch.zeros(len(rows), dtype=torch.bool)
         found.append(columns)
     return found
+
+
+def unpacked(replay: Path, folder: Path) -> Path:
+    """Where the replay lies as every checkout reads it: whole columns, in `folder` if need be."""
+    sys.path.insert(0, str(ROOT))
+    import torch
+
+    from marl.batch import Layout
+    from marl.buffers.episodes import EpisodeBuffer
+    from marl.buffers.saved import SavedEpisodes
+
+    state = torch.load(replay / "replay.pt", weights_only=True, mmap=True)
+    if "segments" not in state:  # of a checkpoint from before replays were packed
+        return replay
+    lengths = state["lengths"]
+    layout = Layout(SavedEpisodes.of(state).columns)
+    buffer = EpisodeBuffer(layout, int(lengths.max()), len(lengths))
+    buffer.load_state_dict(state)
+    rows = [buffer.episodes(torch.tensor([row])) for row in range(len(lengths))]
+    columns = {
+        name: torch.cat([row[name] if column.level == "episode" else row[name][0] for row in rows])
+        for name, column in layout.items()
+    }
+    torch.save({"lengths": lengths, **columns}, folder / "replay.pt")
+    return folder
 
 
 def answer(update: Callable[[int], float], draws: int, warm_ups: int = WARM_UPS) -> None:
@@ -293,8 +319,10 @@ def main() -> None:
     elif options.serve:
         serve(options.serve, options.map, options.replay, options.draws, options.threads[0])
     else:
-        for recipe in options.recipe:
-            compare(options, recipe)
+        with tempfile.TemporaryDirectory() as folder:
+            options.replay = unpacked(options.replay, Path(folder))
+            for recipe in options.recipe:
+                compare(options, recipe)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +15,9 @@ from marl.spec import Discrete, EnvSpec
 
 # slot: before and after each step, [B,T+1,...]; step: [B,T,...]; episode: [B,...].
 Level = Literal["slot", "step", "episode"]
+
+HUGE_BYTES = 4 * 2**20  # from here on numpy asks the system for huge pages
+ALIGNMENT = 64  # of torch's own tensors
 
 
 @dataclass(frozen=True)
@@ -24,9 +29,21 @@ class Column:
     shape: tuple[int, ...]  # beyond B and T
     dtype: torch.dtype
 
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one slot, step or episode."""
+        return prod(self.shape) * self.dtype.itemsize
+
     def empty(self, batch: int, steps: int) -> Tensor:
         """Uninitialised storage for `batch` rows of `steps` steps."""
-        return torch.empty(*self.lead(batch, steps), *self.shape, dtype=self.dtype)
+        lead = self.lead(batch, steps)
+        shape, size = (*lead, *self.shape), prod(lead) * self.row_bytes
+        if size < HUGE_BYTES:
+            return torch.empty(shape, dtype=self.dtype)
+        # numpy asks for huge pages, torch does not: new memory is written three times as fast.
+        room = np.empty(size + ALIGNMENT, dtype=np.uint8)
+        start = -room.ctypes.data % ALIGNMENT
+        return torch.from_numpy(room[start : start + size]).view(self.dtype).view(shape)
 
     def lead(self, batch: int, steps: int) -> tuple[int, ...]:
         """The shape's part that depends on the batch."""

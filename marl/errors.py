@@ -41,6 +41,10 @@ class CheckpointError(UserError):
     """A checkpoint that is missing, damaged or does not fit, or that could not be written."""
 
 
+class MemoryShortError(UserError):
+    """A replay that takes more memory than there is."""
+
+
 class UnreadableError(UserError):
     """A file that is not what its kind may be: damaged, too large, or no regular file."""
 

@@ -1,16 +1,22 @@
-"""Replay of whole episodes: a ring of rows, one episode each."""
+"""Replay of whole episodes: a ring of the steps that happened, and an index of its rows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from marl.batch import EpisodeBatch, Layout
+from marl.buffers.memory import free_memory, in_gib
+from marl.buffers.packing import Integers, Packing
+from marl.buffers.saved import SavedEpisodes, plain_rows, refuse_other_columns
+from marl.buffers.segments import Segments
 from marl.config.schema import option
-from marl.errors import ConfigError
+from marl.errors import ConfigError, MemoryShortError
 from marl.protocols.loop import State
 from marl.spec import EnvSpec
 
@@ -50,18 +56,16 @@ class BufferConfig:
     def build(self, layout: Layout, spec: EnvSpec) -> EpisodeBuffer:
         try:
             return EpisodeBuffer(layout, spec.episode_limit, self.episodes, self.steps)
-        except RuntimeError:  # torch's word for no memory
+        except (RuntimeError, MemoryError):  # torch's words for no memory, and numpy's
             raise ConfigError(
-                f"buffer.episodes: no memory for {self.episodes:,} episodes of up to "
-                f"{spec.episode_limit} steps of {spec.name}; lower it"
+                f"buffer.episodes: no memory for an index of {self.episodes:,} rows; lower it"
             ) from None
 
 
 class EpisodeBuffer:
-    """Keeps the newest episodes, on the CPU.
+    """Keeps the newest episodes, on the CPU, packed (marl/buffers/packing.py).
 
-    Storage is laid out for the longest possible episode, but memory is only taken where
-    something was written, so short episodes cost what they hold.
+    Memory is taken as episodes come, for the steps that they have and what of these is not zero.
     """
 
     def __init__(
@@ -69,10 +73,16 @@ class EpisodeBuffer:
     ) -> None:
         """limit: steps of the longest possible episode."""
         self.layout = layout
+        self.limit = limit
         self.capacity = episodes
         self.max_steps = max_steps
-        self.storage = EpisodeBatch.empty(layout, episodes, limit)
-        self.row_lengths = torch.zeros(episodes, dtype=torch.int64)
+        self.packing = Packing(layout)
+        self.ring = Segments()
+        self.addresses = np.zeros(episodes, dtype=np.int64)  # of the packed episodes
+        self.row_lengths = np.zeros(episodes, dtype=np.int64)
+        self.values = {  # of the columns of whole episodes
+            name: layout[name].empty(episodes, 0).numpy() for name in layout.names("episode")
+        }
         self.oldest = 0  # place of the oldest episode
         self.count = 0  # episodes held
         self.steps = 0  # steps held
@@ -80,8 +90,27 @@ class EpisodeBuffer:
     def __len__(self) -> int:
         return self.count
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the held episodes take."""
+        return self.ring.nbytes
+
+    def bytes_after(self, steps: int) -> int:
+        """Bytes that it will take after so many steps more, in episodes like the held ones."""
+        if not self.steps:
+            return 0
+        full = self.steps / self.count * self.capacity
+        bound = full if self.max_steps is None else min(full, self.max_steps)
+        return round(self.nbytes / self.steps * min(self.steps + steps, bound))
+
+    def fitting(self, size: int) -> str:
+        """The option that keeps it within `size` bytes, with episodes like the held ones."""
+        episodes = int(size / self.nbytes * self.count)
+        return f"buffer.episodes={min(episodes, self.capacity)}"
+
     def clear(self) -> None:
         self.oldest = self.count = self.steps = 0
+        self.ring.clear()
 
     def add(self, batch: EpisodeBatch) -> None:
         """Store every episode of the batch, dropping the oldest ones where room is short."""
@@ -99,45 +128,36 @@ class EpisodeBuffer:
             self._drop_oldest()
 
     def _drop_oldest(self) -> None:
+        self.ring.drop_oldest()
         self.steps -= int(self.row_lengths[self.oldest])
         self.oldest = (self.oldest + 1) % self.capacity
         self.count -= 1
 
     def _write(self, place: int, batch: EpisodeBatch, index: int, length: int) -> None:
-        width = {"slot": length + 1, "step": length}
-        for name, column in self.layout.items():
-            target, source = self.storage[name], batch[name]
-            if column.level == "episode":
-                target[place] = source[index]
-            else:
-                target[place, : width[column.level]] = source[index, : width[column.level]]
-        self.storage.filled[place, length:] = False
+        packed = self.packing.pack(batch, index, length)
+        try:
+            self.addresses[place] = self.ring.add(packed)
+        except MemoryError:
+            raise MemoryShortError(
+                f"memory: the system gives the replay no more; it holds {self.count:,} episodes in "
+                f"{in_gib(self.nbytes)}: buffer.episodes={self.count} fits"
+            ) from None
+        for name, values in self.values.items():
+            values[place] = batch[name][index].numpy()
         self.row_lengths[place] = length
 
-    def _places(self, rows: Tensor) -> Tensor:
-        """Places in the storage of rows 0..len-1, the oldest first."""
-        return (self.oldest + rows) % self.capacity
+    def _places(self, rows: Tensor) -> Integers:
+        """Places in the index of rows 0..len-1, the oldest first."""
+        return (self.oldest + rows.numpy()) % self.capacity
 
     def episodes(self, rows: Tensor) -> EpisodeBatch:
         """Copies of whole episodes, cut to the longest of them; padding is zero."""
         places = self._places(rows)
-        lengths = self.row_lengths[places]  # [B]
-        steps = max(1, int(lengths.max()))
-        batch = EpisodeBatch.empty(self.layout, len(rows), steps)
-        slots_past_end = torch.arange(steps + 1) > lengths[:, None]  # [B,T+1]
-        past_end = {"slot": slots_past_end, "step": slots_past_end[:, 1:]}
-        for name, layout_column in self.layout.items():
-            column, stored = batch[name], self.storage[name]
-            if layout_column.level == "episode":
-                column.copy_(stored[places])
-                continue
-            # Through a slice first: only the columns that are needed are gathered.
-            torch.index_select(stored[:, : column.shape[1]], 0, places, out=column)
-            column[past_end[layout_column.level]] = 0
-        return batch
+        longest = int(self.row_lengths[places].max())
+        return self._gather(places, np.zeros_like(places), max(1, longest))
 
     def lengths(self, rows: Tensor) -> Tensor:
-        return self.row_lengths[self._places(rows)]
+        return torch.from_numpy(self.row_lengths[self._places(rows)])
 
     def locate(self, picks: Tensor) -> tuple[Tensor, Tensor]:
         lengths = self.lengths(torch.arange(self.count))
@@ -147,79 +167,84 @@ class EpisodeBuffer:
 
     def slices(self, rows: Tensor, starts: Tensor, length: int) -> EpisodeBatch:
         """Copies of `length` consecutive steps from each row, padded past an episode's end."""
-        places = self._places(rows)
-        lengths = self.row_lengths[places]
-        slots = starts[:, None] + torch.arange(length + 1)  # [B,L+1]
-        slot_exists = slots <= lengths[:, None]
-        step_exists = slots[:, :-1] < lengths[:, None]
-        values: dict[str, Tensor] = {}
-        for name, column in self.layout.items():
-            stored = self.storage[name]
-            if column.level == "episode":
-                values[name] = stored[places]
-                continue
-            exists = slot_exists if column.level == "slot" else step_exists
-            where = (slots if column.level == "slot" else slots[:, :-1]) * exists
-            values[name] = stored[places[:, None], where]
-            values[name][~exists] = 0
-        before = self.storage.actions[places, (starts - 1).clamp(min=0)]  # [B,A] or [B,A,D]
-        inside = starts > 0
-        values["previous_actions"][inside] = before[inside]
-        values["started"] &= ~inside
-        return EpisodeBatch(self.layout, values)
+        places, slots = self._places(rows), starts.numpy()
+        batch = self._gather(places, slots, length)
+        before = {"actions": self.layout["actions"].empty(len(rows), 1)}
+        self._unpack(places, np.maximum(slots - 1, 0), before)
+        inside = slots > 0
+        batch.previous_actions.numpy()[inside] = before["actions"].numpy()[inside, 0]
+        batch.started.numpy()[inside] = False
+        return batch
+
+    def _gather(self, places: Integers, starts: Integers, steps: int) -> EpisodeBatch:
+        """Episodes from these slots on, with their own columns as they were stored."""
+        batch = EpisodeBatch.empty(self.layout, len(places), steps)
+        self._unpack(places, starts, batch.columns)
+        for name, values in self.values.items():
+            batch[name].numpy()[:] = values[places]
+        return batch
+
+    def _unpack(self, places: Integers, starts: Integers, into: Mapping[str, Tensor]) -> None:
+        slots = self.row_lengths[places] + 1
+        self.packing.unpack(self.addresses[places], slots, starts, into)
 
     def state_dict(self) -> State:
-        """The held episodes, oldest first, without their padding."""
+        """The held episodes, oldest first; the packed ones are not copied, and stay as they are."""
         places = self._places(torch.arange(self.count))
-        lengths = self.row_lengths[places]
-        state: State = {"lengths": lengths}
-        for name, column in self.layout.items():
-            stored = self.storage[name]
-            if column.level == "episode":
-                state[name] = stored[places]
-                continue
-            extra = 1 if column.level == "slot" else 0
-            spans = zip(places.tolist(), lengths.tolist(), strict=True)
-            pieces = [stored[place, : length + extra] for place, length in spans]
-            state[name] = torch.cat(pieces) if pieces else stored[:0, 0]
-        return state
+        segments, entries = self.ring.contents()
+        saved = SavedEpisodes(
+            columns=list(self.layout.values()),
+            lengths=torch.from_numpy(self.row_lengths[places]),
+            values={n: torch.from_numpy(values[places]) for n, values in self.values.items()},
+            segments=segments,
+            entries=entries,
+            starts=torch.from_numpy(self.ring.starts(self.addresses[places])),
+        )
+        return saved.state()
 
     def load_state_dict(self, state: State) -> None:
-        """Hold exactly the stored episodes."""
-        refuse_other_columns(self.layout, state)
-        lengths = state["lengths"].tolist()
-        if len(lengths) > self.capacity or max(lengths, default=0) > self.storage.steps:
-            raise ValueError(
-                f"a replay of {len(lengths)} episodes of up to {max(lengths)} steps does not fit "
-                f"into {self.capacity} episodes of {self.storage.steps}"
+        """Hold the stored episodes, of more than it can hold the newest.
+
+        ValueError where they have other columns or are too long; MemoryShortError where there is
+        less memory than they take.
+        """
+        lengths = state["lengths"]
+        longest = int(lengths.max()) if len(lengths) else 0
+        if longest > self.limit:
+            raise ValueError(f"a replay of episodes of up to {longest} steps, not {self.limit}")
+        if "segments" not in state:
+            self._fill(plain_rows(self.layout, state))
+            return
+        saved = SavedEpisodes.of(state)
+        refuse_other_columns(self.layout, {column.name: column.shape for column in saved.columns})
+        if Packing(Layout(saved.columns)).columns == self.packing.columns:
+            self._adopt(saved)
+        else:  # of another recipe, which has columns of its own
+            stored = EpisodeBuffer(Layout(saved.columns), self.limit, max(1, len(lengths)))
+            stored._adopt(saved)
+            self._fill(stored.episodes(torch.tensor([row])) for row in range(len(stored)))
+
+    def _fill(self, rows: Iterator[EpisodeBatch]) -> None:
+        self.clear()
+        for row in rows:
+            self.add(row)
+
+    def _adopt(self, saved: SavedEpisodes) -> None:
+        """Hold the episodes of a replay with the same packed columns, as they are packed."""
+        saved.check(self.packing)
+        saved = saved.newest(self.capacity, self.max_steps)
+        there, size = free_memory(), saved.nbytes
+        if there is not None and size > there:
+            fits = int(len(saved.lengths) * there / size)
+            raise MemoryShortError(
+                f"memory: the saved replay takes {in_gib(size)}, and {in_gib(there)} are free; "
+                f"{fits:,} of its {len(saved.lengths):,} episodes fit"
             )
         self.clear()
-        self.storage.filled.zero_()
-        slot = step = 0
-        for row, length in enumerate(lengths):
-            first = {"slot": slot, "step": step}
-            width = {"slot": length + 1, "step": length}
-            for name, column in self.layout.items():
-                if column.level == "episode":
-                    self.storage[name][row] = state[name][row]
-                else:
-                    start, size = first[column.level], width[column.level]
-                    self.storage[name][row, :size] = state[name][start : start + size]
-            self.row_lengths[row] = length
-            self.count += 1
-            self.steps += length
-            slot += length + 1
-            step += length
-
-
-def refuse_other_columns(layout: Layout, state: State, axes: int = 1) -> None:
-    """ValueError where a saved replay has other columns or sizes than `layout`.
-
-    axes: how many of a saved column's count its slots or steps, before the column's own shape.
-    """
-    for name, column in layout.items():
-        if name not in state:
-            raise ValueError(f"the replay has no column {name!r}")
-        shape = tuple(state[name].shape[1 if column.level == "episode" else axes :])
-        if shape != column.shape:
-            raise ValueError(f"the replay's {name} has shape {shape}, expected {column.shape}")
+        self.count, self.steps = len(saved.lengths), int(saved.lengths.sum())
+        self.addresses[: self.count] = self.ring.restore(
+            saved.segments, saved.entries, saved.starts.numpy()
+        )
+        self.row_lengths[: self.count] = saved.lengths.numpy()
+        for name, values in self.values.items():
+            values[: self.count] = saved.values[name].numpy()

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from marl.batch import EpisodeBatch, Layout, single_steps
-from marl.buffers.episodes import refuse_other_columns
+from marl.buffers.memory import free_memory, in_gib
+from marl.buffers.saved import plain_shapes, refuse_other_columns
 from marl.config.schema import option
 from marl.errors import ConfigError
 from marl.protocols.loop import State
@@ -38,10 +39,18 @@ class TransitionBufferConfig:
     def build(self, layout: Layout, spec: EnvSpec) -> TransitionBuffer:
         try:
             return TransitionBuffer(layout, self.steps)
-        except RuntimeError:  # torch's word for no memory
+        except (RuntimeError, MemoryError):  # torch's word for no memory, and numpy's
+            size, there = row_bytes(layout), free_memory()
+            fits = "" if there is None else f", and {in_gib(there)} are free: {there // size:,} fit"
             raise ConfigError(
-                f"buffer.steps: no memory for {self.steps:,} steps of {spec.name}; lower it"
+                f"buffer.steps: no memory for {self.steps:,} steps of {spec.name}, which take "
+                f"{in_gib(self.steps * size)}{fits}; lower it"
             ) from None
+
+
+def row_bytes(layout: Layout) -> int:
+    """Bytes of one step with the slots before and after it."""
+    return sum((1 + (c.level == "slot")) * c.row_bytes for c in layout.values())
 
 
 class TransitionBuffer:
@@ -50,12 +59,26 @@ class TransitionBuffer:
     def __init__(self, layout: Layout, steps: int) -> None:
         self.layout = layout
         self.capacity = steps
+        self.row_bytes = row_bytes(layout)
         self.storage = EpisodeBatch.empty(layout, steps, 1)
         self.oldest = 0  # place of the oldest step
         self.steps = 0  # steps held
 
     def __len__(self) -> int:
         return self.steps
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the held steps take."""
+        return self.steps * self.row_bytes
+
+    def bytes_after(self, steps: int) -> int:
+        """Bytes that it will take after so many steps more."""
+        return min(self.steps + steps, self.capacity) * self.row_bytes
+
+    def fitting(self, size: int) -> str:
+        """The option that keeps it within `size` bytes."""
+        return f"buffer.steps={min(size // self.row_bytes, self.capacity)}"
 
     def clear(self) -> None:
         self.oldest = self.steps = 0
@@ -94,12 +117,10 @@ class TransitionBuffer:
         return dict(self.episodes(torch.arange(self.steps)).columns)
 
     def load_state_dict(self, state: State) -> None:
-        """Hold exactly the stored steps."""
-        refuse_other_columns(self.layout, state, axes=2)
-        count = len(state["filled"])
-        if count > self.capacity:
-            raise ValueError(f"a replay of {count} steps does not fit into {self.capacity}")
+        """Hold the stored steps, of more than it can hold the newest."""
+        refuse_other_columns(self.layout, plain_shapes(self.layout, state, axes=2))
+        count = min(len(state["filled"]), self.capacity)
         self.clear()
         for name in self.layout:
-            self.storage[name][:count] = state[name]
+            self.storage[name][:count] = state[name][len(state[name]) - count :]
         self.steps = count

@@ -17,7 +17,7 @@ from marl.config.schema import default_kinds, field_types, flatten, to_mapping
 from marl.config.split import split_parse
 from marl.errors import ConfigError, nearest_or_all
 from marl.run.folder import read_config, run_folder
-from marl.run.plan import Plan, RunConfig
+from marl.run.plan import REPLAY_SIZE, Plan, RunConfig
 
 if TYPE_CHECKING:
     from marl.protocols.environments import EnvConfig
@@ -37,8 +37,9 @@ NAMES = {
 PLAYS = ("evaluate", "replay")
 # A resumed run must stay the run that it was.
 FIXED = ("seed", "num_envs", "results_dir", "label")
-# A resumed run may be told where its data is now; whether it is the same shows when it is read.
-MOVABLE = ("buffer.path",)
+# A resumed run may be told where its data is now; whether it is the same shows when it is read. And
+# how much its replay holds from now on: another machine has more or less memory.
+MOVABLE = ("buffer.path", *REPLAY_SIZE)
 
 
 def make_plan(arguments: Arguments) -> Plan:

@@ -12,7 +12,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from numba import njit, typeof
+from numba import config, njit, typeof
+
+# NUMBA_DISABLE_JIT: functions run as Python, and those of `marl/compiled` that write instructions
+# do not run at all.
+WITHOUT_COMPILER = bool(getattr(config, "DISABLE_JIT", 0))
 
 # No parallel kernels: numba's OpenMP layer would set the thread count of the whole process, torch's
 # too. Threads are marl/compiled/workers.py's.

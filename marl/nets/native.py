@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import torch
-from numba import config as numba_config
 from torch import Tensor
 
+from marl.compiled.jit import WITHOUT_COMPILER
 from marl.compiled.lanes import LANES
-
-WITHOUT_COMPILER = bool(getattr(numba_config, "DISABLE_JIT", 0))  # NUMBA_DISABLE_JIT
 
 
 def serves(tensor: Tensor, *widths: int) -> bool:

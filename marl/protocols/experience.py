@@ -51,6 +51,26 @@ class Buffer(Protocol):
     def load_state_dict(self, state: State) -> None: ...
 
 
+@runtime_checkable
+class Growing(Protocol):
+    """A buffer that takes memory as experience comes."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that what it holds takes."""
+
+    @property
+    def steps(self) -> int: ...
+
+    def __len__(self) -> int: ...
+
+    def bytes_after(self, steps: int) -> int:
+        """Bytes that it will take after so many steps more, as far as that can be said by now."""
+
+    def fitting(self, size: int) -> str:
+        """The option, `key=value`, with which it stays within `size` bytes."""
+
+
 @dataclass(frozen=True)
 class DataFile:
     """A file of experience, and what tells it from any other."""

@@ -238,8 +238,10 @@ def _swap_in(temporary: Path, folder: Path) -> None:
 
 
 def _load_part(path: Path, map_location: torch.device | str) -> State:
+    # A replay is mapped: it is large, and whoever loads it copies what it holds.
+    mapped = path.stem in OPTIONAL and str(map_location) == "cpu"
     try:
-        return torch.load(path, map_location=map_location, weights_only=True)
+        return torch.load(path, map_location=map_location, weights_only=True, mmap=mapped)
     except pickle.UnpicklingError:
         raise CheckpointError(
             f"{path} holds objects that could run code, so it is not loaded; "

@@ -57,3 +57,7 @@ class Plan:
     env_config_name: str  # configs/envs/<env_config_name>.yaml
     values: Mapping[str, object]  # nested, every key of the run, the environment and the recipe
     sources: Mapping[str, str]  # dotted key -> where its value was set
+
+
+# Options that say how much a replay holds.
+REPLAY_SIZE = ("buffer.episodes", "buffer.steps")

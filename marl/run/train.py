@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from marl.errors import CheckpointError
+from marl.config.schema import flatten
+from marl.errors import CheckpointError, MemoryShortError
 from marl.log.summary import Summary
 from marl.protocols.loop import MetricSink
 from marl.run import checkpoint
-from marl.run.folder import write_config, write_dataset
+from marl.run.folder import read_config, write_config, write_dataset
+from marl.run.plan import REPLAY_SIZE
 from marl.run.trainer import Trainer
 
 
@@ -21,7 +23,12 @@ def resume(trainer: Trainer, path: Path) -> list[str]:
             f"{found} is not in the run's {checkpoint.MODELS} folder; move it there"
         )
     parts = checkpoint.load(found)
-    trainer.load(parts)
+    try:
+        trainer.load(parts)
+    except MemoryShortError as error:
+        raise MemoryShortError(
+            f"{error}: resume with the newest of them by buffer.episodes"
+        ) from None
     t_env = trainer.counters.t_env
     notes: list[str] = []
     aside = checkpoint.set_aside(trainer.folder, t_env)
@@ -32,6 +39,12 @@ def resume(trainer: Trainer, path: Path) -> list[str]:
             "the replay of this checkpoint was not kept: it fills anew, so training goes on, "
             "but not exactly as it would have"
         )
+    before, now = (flatten(m) for m in (read_config(trainer.folder)[0], trainer.plan.values))
+    notes += [
+        f"{key}={now[key]}, it was {before[key]}: training goes on, but not as it would have"
+        for key in REPLAY_SIZE
+        if key in now and key in before and now[key] != before[key]
+    ]
     trainer.saved_at = t_env
     write_config(trainer.folder, trainer.plan)
     if trainer.dataset is not None:

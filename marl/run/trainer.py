@@ -26,6 +26,7 @@ from marl.run.finite import FiniteWatch
 from marl.run.folder import open_folder, write_dataset
 from marl.run.interrupts import StopRequest
 from marl.run.labels import name_of
+from marl.run.memory import MemoryWatch
 from marl.run.meter import Meter
 from marl.run.plan import Plan
 from marl.run.policy_tests import PolicyTests
@@ -91,6 +92,7 @@ class Trainer:
         self.counters = Counters()
         self.meter = Meter()
         self.watch = FiniteWatch(self.folder)
+        self.memory = MemoryWatch(self.agent.buffer)
         self.owed: list[int] = []  # the episodes just played that an update is due for
         self.stop_reason = ""
         self.saved_at: int | None = None  # t_env of the newest checkpoint
@@ -157,6 +159,7 @@ class Trainer:
                 if count.t_env >= count.next_test:
                     self._evaluate(log)
                     count.next_test = count.t_env + self.run.test_interval
+                self.memory.look(self.run.t_max - count.t_env, log.message, self.save)
                 self._collect()
                 self._learn()
                 log.progress(count.t_env, self.meter.latest)

@@ -8,10 +8,15 @@ import pytest
 import torch
 from builders import SMALL, random_batch
 
-from marl.batch import WON, EpisodeBatch, layout_of
+from marl.batch import WON, Column, EpisodeBatch, layout_of
+from marl.buffers import episodes as episodes_module
 from marl.buffers.episodes import EpisodeBuffer
 from marl.buffers.samplers import Slices, WholeEpisodes
+from marl.buffers.segments import SEGMENT_WORDS
+from marl.compiled.memory import WORD_BYTES
+from marl.errors import MemoryShortError
 from marl.protocols.experience import BATCH
+from marl.protocols.loop import State
 
 LAYOUT = layout_of(SMALL, [WON])
 
@@ -121,3 +126,133 @@ def test_saved_replay_samples_the_same():
         assert torch.equal(*(draw[name] for draw in draws)), name
     other.add(numbered(4, [1]))
     assert other.episodes(torch.arange(len(other))).episode.tolist() == [2, 3, 4]
+
+
+def all_of(buffer: EpisodeBuffer) -> EpisodeBatch:
+    return buffer.episodes(torch.arange(len(buffer)))
+
+
+def plain(buffer: EpisodeBuffer) -> State:
+    """What the replay saved before its episodes were packed."""
+    held, lengths = all_of(buffer), buffer.lengths(torch.arange(len(buffer)))
+    state: State = {"lengths": lengths}
+    for name, column in LAYOUT.items():
+        extra = {"slot": 1, "step": 0}
+        if column.level == "episode":
+            state[name] = held[name]
+        else:
+            widths = (lengths + extra[column.level]).tolist()
+            state[name] = torch.cat([held[name][row, :width] for row, width in enumerate(widths)])
+    return state
+
+
+def test_the_plain_replay_of_an_older_checkpoint_is_read():
+    buffer, other = replay(episodes=3), replay(episodes=3)
+    buffer.add(numbered(0, [2, 3, 9, 4]))
+    other.add(numbered(7, [5]))
+    other.load_state_dict(plain(buffer))
+    assert other.steps == buffer.steps == 16
+    for name in LAYOUT:
+        assert torch.equal(all_of(other)[name], all_of(buffer)[name]), name
+
+
+def test_a_saved_state_stays_as_it_is_whatever_comes_later():
+    buffer, other = replay(episodes=3), replay(episodes=3)
+    buffer.add(numbered(0, [2, 3, 9]))
+    before, state = all_of(buffer), buffer.state_dict()
+    buffer.add(numbered(3, [9, 9, 9]))
+    other.load_state_dict(state)
+    for name in LAYOUT:
+        assert torch.equal(all_of(other)[name], before[name]), name
+
+
+@pytest.mark.parametrize("form", [EpisodeBuffer.state_dict, plain])
+def test_of_a_saved_replay_too_large_the_newest_episodes_stay(form):
+    buffer = replay(episodes=5)
+    buffer.add(numbered(0, [2, 3, 9, 4, 1, 5]))
+    for smaller, kept in ((replay(2), [4, 5]), (replay(9, max_steps=11), [3, 4, 5])):
+        smaller.load_state_dict(form(buffer))
+        assert all_of(smaller).episode.tolist() == kept
+        assert smaller.steps == sum([2, 3, 9, 4, 1, 5][row] for row in kept)
+        smaller.add(numbered(6, [1]))
+        assert all_of(smaller).episode.tolist() == [*kept, 6][-smaller.capacity :]
+
+
+def test_a_replay_with_columns_of_another_recipe_is_read():
+    more = [Column("extra", "step", (4,), torch.float32), Column("mark", "episode", (), torch.bool)]
+    stored = EpisodeBuffer(LAYOUT.with_columns(more), SMALL.episode_limit, 3)
+    stored.add(random_batch(SMALL, 3, lengths=[4, 9, 2], layout=stored.layout))
+    buffer = replay(episodes=3)
+    buffer.load_state_dict(stored.state_dict())
+    for name in LAYOUT:
+        assert torch.equal(all_of(buffer)[name], all_of(stored)[name]), name
+    with pytest.raises(ValueError, match="the replay has no column 'extra'"):
+        stored.load_state_dict(buffer.state_dict())
+
+
+def damaged(state: State, **changed: object) -> State:
+    return {**copy.deepcopy(state), **changed}
+
+
+def test_a_damaged_replay_is_refused_before_anything_is_read_from_it():
+    buffer = replay(episodes=3)
+    buffer.add(numbered(0, [2, 3, 9]))
+    state = buffer.state_dict()
+    starts, (words,) = state["starts"], state["segments"]
+    cut = [words[:-1]]
+    far, negative = starts + torch.tensor([0, 0, 10**9]), starts - 1
+    longer = state["lengths"] + torch.tensor([0, 1, 0])
+    changed = words.clone()
+    changed[int(starts[1]) + 4] ^= 1 << 7  # a bit of the second episode's first slot
+    for wrong, line in [
+        ({"segments": cut}, "episode 2 is damaged"),
+        ({"segments": [changed]}, "episode 1 is damaged"),
+        ({"starts": far}, "episode 2 is damaged"),
+        ({"starts": negative}, "episode 0 is damaged"),
+        ({"lengths": longer}, "episode 1 is damaged"),
+        ({"starts": starts[:2]}, "index does not fit"),
+        ({"starts": starts.float()}, "no integers"),
+        ({"segments": [words[None]]}, "no integers"),
+        ({"segments": [words, words]}, "index does not fit"),
+        ({"values": {**state["values"], "won": state["values"]["won"][:, None]}}, "does not fit"),
+        ({"entries": [2]}, "index does not fit"),
+        ({"entries": [3, 0], "segments": [words, words]}, "index does not fit"),
+        ({"lengths": state["lengths"] + 1}, "a replay of episodes of up to 10 steps, not 9"),
+        ({"columns": [["obs", "slot", [3, 6], "load"]]}, "type 'load' is not one of torch's"),
+    ]:
+        with pytest.raises(ValueError, match=line):
+            replay(episodes=3).load_state_dict(damaged(state, **wrong))
+    replay(episodes=3).load_state_dict(damaged(state))
+
+
+def test_memory_is_taken_for_what_is_held_alone():
+    buffer, one = replay(episodes=4), replay(episodes=4)
+    one.add(numbered(0, [9]))
+    for first in range(0, 20_000, 4):
+        buffer.add(numbered(first, [9, 9, 9, 9]))
+    assert buffer.steps == 36
+    assert buffer.nbytes < 2 * SEGMENT_WORDS * WORD_BYTES + 8 * one.nbytes
+
+
+def test_the_need_is_foretold_by_the_episodes_so_far():
+    buffer = replay(episodes=10)
+    assert buffer.bytes_after(1000) == 0  # nothing is known yet
+    buffer.add(numbered(0, [4, 6]))
+    one = buffer.nbytes / 2
+    assert buffer.bytes_after(10) == round(4 * one)
+    assert buffer.bytes_after(1000) == round(10 * one)
+    assert buffer.fitting(int(3.5 * one)) == "buffer.episodes=3"
+    assert buffer.fitting(int(35 * one)) == "buffer.episodes=10"
+    bounded = replay(episodes=10, max_steps=20)
+    bounded.add(numbered(0, [4, 6]))
+    assert bounded.bytes_after(1000) == round(4 * one)
+    assert bounded.fitting(int(3.5 * one)) == "buffer.episodes=3"
+
+
+def test_a_saved_replay_beyond_the_free_memory_is_refused(monkeypatch):
+    buffer = replay(episodes=4)
+    buffer.add(numbered(0, [9, 9, 9, 9]))
+    monkeypatch.setattr(episodes_module, "free_memory", lambda: buffer.nbytes // 2)
+    line = r"takes 0\.0 GiB, and 0\.0 GiB are free; 2 of its 4 episodes fit"
+    with pytest.raises(MemoryShortError, match=line):
+        replay(episodes=4).load_state_dict(buffer.state_dict())

@@ -12,6 +12,7 @@ from marl.batch import EpisodeBatch, layout_of
 from marl.buffers.episodes import EpisodeBuffer
 from marl.buffers.samplers import EpisodeSamplerConfig, Slices
 from marl.buffers.transitions import TransitionBuffer, TransitionBufferConfig
+from marl.errors import ConfigError
 from marl.protocols.experience import BATCH
 from marl.spec import EnvSpec
 
@@ -123,12 +124,38 @@ def test_a_replay_of_other_sizes_is_refused():
     buffer = TransitionBuffer(layout_of(SMALL), 10)
     buffer.add(numbered(SMALL, 0, [9]))
     state = buffer.state_dict()
-    with pytest.raises(ValueError, match="a replay of 9 steps does not fit into 8"):
-        TransitionBuffer(layout_of(SMALL), 8).load_state_dict(state)
     with pytest.raises(ValueError, match="the replay's obs has shape"):
         TransitionBuffer(layout_of(VECTORS), 10).load_state_dict(state)
     with pytest.raises(ValueError, match="has no column 'reward'"):
         buffer.load_state_dict({k: v for k, v in state.items() if k != "reward"})
+
+
+def test_of_a_saved_replay_too_large_the_newest_steps_stay():
+    buffer, smaller = TransitionBuffer(layout_of(SMALL), 10), TransitionBuffer(layout_of(SMALL), 4)
+    buffer.add(numbered(SMALL, 0, [9]))
+    smaller.load_state_dict(buffer.state_dict())
+    assert rewards(held(smaller)) == [5, 6, 7, 8]
+    smaller.add(numbered(SMALL, 1, [1]))
+    assert rewards(held(smaller)) == [6, 7, 8, 100]
+
+
+def test_the_bytes_of_a_step_are_those_of_its_columns():
+    buffer = TransitionBuffer(layout_of(SMALL), 10)
+    slot = 3 * 6 * 4 + 7 * 4 + 3 * 5  # obs, state, avail
+    step = 3 * 8 + 4 + 1 + 1  # actions, reward, terminated, filled
+    row = 1 + 3 * 8 + 8  # started, previous_actions, episode
+    assert buffer.bytes_after(1) == 2 * slot + step + row
+    buffer.add(numbered(SMALL, 0, [4]))
+    assert buffer.nbytes == 4 * buffer.row_bytes
+    assert buffer.bytes_after(5) == 9 * buffer.row_bytes
+    assert buffer.bytes_after(50) == 10 * buffer.row_bytes
+    assert buffer.fitting(3 * buffer.row_bytes) == "buffer.steps=3"
+
+
+def test_more_steps_than_any_memory_holds_are_refused_with_the_number_that_fits():
+    line = r"no memory for 1,000,000,000,000 steps of test/small, which take [\d,]+.\d GiB"
+    with pytest.raises(ConfigError, match=line + r", and [\d,]+.\d GiB are free: [\d,]+ fit"):
+        TransitionBufferConfig(steps=10**12).build(layout_of(SMALL), SMALL)
 
 
 def test_a_replay_too_small_for_the_first_update_is_refused():

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from marl.cli.arguments import split
 from marl.cli.resolve import make_plan
@@ -55,7 +56,7 @@ def test_qmix_trains_on_3m_with_a_worker_or_its_game_killed_every_500_steps(
     assert incidents["env_restarts"] >= env.kills
     assert 0.8 * env.kills <= incidents["env_episodes_dropped"] <= incidents["env_restarts"]
     buffer = trainer.agent.buffer
-    stored = buffer.storage.rows(0, len(buffer))
+    stored = buffer.episodes(torch.arange(len(buffer)))
     assert len(buffer) < buffer.capacity  # all of them are still there
     assert int(stored.lengths.sum()) == summary.t_env
     last = stored.lengths - 1
