@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from marl.errors import ConfigError
+from marl.errors import ConfigError, UnreadableError
 from marl.log.jsonl import METRICS
 from marl.run.folder import CONFIG, read_config
 from marl.run.labels import Configuration, full_labels, learnt_settings, name_of, task_of
@@ -57,7 +57,7 @@ class Run:
             self._settings, self._configuration, self._trouble = {}, None, ""
         except OSError as error:
             self._trouble = f"{path}: {error.strerror}"
-        except ConfigError as error:
+        except (ConfigError, UnreadableError) as error:
             self._trouble = str(error)
         return self._settings
 

@@ -174,7 +174,7 @@ def test_the_introduction_counts_the_codebook_too(tmp_path):
     size = sum(one.numel() for one in plain.agent.learner.parameters)
     assert f" {size:,} parameters on cpu;" in plain.introduction()
     paid = Trainer(plan_for(tmp_path, "lagma", "two_step"))
-    codes = sum(one.numel() for one in paid.agent.learner.bonus.vq.quantizer.parameters())
+    codes = sum(one.numel() for one in paid.agent.learner.bonus.codebook.quantizer.parameters())
     assert codes > 64 * 8
     assert f" {size + codes:,} parameters ({codes:,} of the bonus) on cpu;" in paid.introduction()
 

@@ -126,8 +126,10 @@ def test_seeds_of_one_configuration_have_one_name_and_others_say_what_differs(tm
 def test_a_changed_key_is_part_of_the_name_on_the_page(tmp_path):
     for name, size in (("a", "64  # configs/algs/lagma.yaml"), ("b", "128  # command line")):
         folder = make_run(tmp_path / name)
-        text = (folder / "config.yaml").read_text()
-        (folder / "config.yaml").write_text(text.replace("size: 64", f"size: {size}"))
+        path = folder / "config.yaml"
+        lines = [line for line in path.read_text().splitlines() if not line.startswith("bonus")]
+        codebook = ["bonus:", "  codebook:", f"    size: {size}", ""]
+        path.write_text("\n".join([*lines, *codebook]))
     rows = {row["name"]: row for row in Runs(tmp_path).summaries()}
     assert (rows["a"]["line"], rows["b"]["line"]) == ("lagma", "lagma codebook.size=128")
     assert rows["b"]["settings"]["name"] == "lagma codebook.size=128"
