@@ -55,6 +55,12 @@ def with_bias(weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
     return panels, padded
 
 
+def sums_for(weight: Floats) -> tuple[Floats, Floats]:
+    """Zeros for the sums of a linear layer's gradients: like weight [N,K], and [1,N]."""
+    zeros = np.zeros(weight.shape, dtype=np.float32)
+    return zeros, np.zeros((1, len(weight)), dtype=np.float32)
+
+
 def _summed(builder: Any, first: Registers, depth: Any, term: Term) -> Registers:
     """first + the outer products of term(k)'s factors, k from 0 to below depth (at least 1)."""
     entry = builder.basic_block
@@ -225,11 +231,3 @@ def add_outer(left: Floats, start: int, right: Floats, begin: int, rows: int, ou
                 _outer_narrow_row(left, start, right, begin, rows, at, column, out)
             at += OUTER_ROWS if many else 1
         column += PANEL if wide else LANES
-
-
-@released
-def add_rows(rows_of: Floats, start: int, rows: int, out: Floats) -> None:
-    """out[0] += the sum of rows_of[start:start + rows]; rows_of [*,>=N], out [1,N]."""
-    for row in range(start, start + rows):
-        for column in range(out.shape[1]):
-            out[0, column] += rows_of[row, column]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from marl.compiled.products import panels_of, room_for, with_bias
+from marl.compiled.products import panels_of, room_for, sums_for, with_bias
 from marl.nets.native import gradients_wanted
 from marl.nets.qmix_kernel import (
     BLOCK,
@@ -78,13 +78,13 @@ class _Mixed(torch.autograd.Function):
             room_for(BLOCK, back),
             np.empty((BLOCK, len(first)), dtype=np.float32),
         )
-        shapes = [
-            *(first.T.shape, (1, len(first))),
-            *(one.shape, (1, len(one))),
-            *(two.shape, (1, size)),
-            (1, size + 1),
-        ]
-        sums = Gradients(*(np.zeros(shape, dtype=np.float32) for shape in shapes))
+        sums = Gradients(
+            np.zeros(first.T.shape, dtype=np.float32),
+            np.zeros((1, len(first)), dtype=np.float32),
+            *sums_for(one),
+            *sums_for(two),
+            np.zeros((1, size + 1), dtype=np.float32),
+        )
         grad_values = torch.empty_like(values)
         run_back(
             grad.contiguous().numpy(),

@@ -21,10 +21,10 @@ from numba.extending import intrinsic
 
 from marl.compiled.jit import released
 from marl.compiled.lanes import LANES, WORD, Row, exp
-from marl.compiled.products import Floats, add_outer, add_rows, product
+from marl.compiled.products import Floats, add_outer, product
+from marl.compiled.rows import BLOCK, ZERO, add_rows, copy_rows, relu_back, relu_rows
 
-BLOCK = 96  # rows
-ZERO, ONE = np.float32(0.0), np.float32(1.0)
+ONE = np.float32(1.0)
 
 
 def _elu_typed(typing: Any, rows_of: Any, at: Any) -> Any:
@@ -106,32 +106,6 @@ class Gradients(NamedTuple):
 
 
 @released
-def _relu(source: Floats, column: int, out: Floats, at: int, rows: int) -> None:
-    """out[at:at + rows] = relu(source[:rows, column:]), as wide as out."""
-    for row in range(rows):
-        for unit in range(out.shape[1]):
-            value = source[row, column + unit]
-            out[at + row, unit] = ZERO if value < ZERO else value
-
-
-@released
-def _copy(source: Floats, out: Floats, at: int, rows: int) -> None:
-    """out[at:at + rows] = source[:rows], as wide as out."""
-    for row in range(rows):
-        for column in range(out.shape[1]):
-            out[at + row, column] = source[row, column]
-
-
-@released
-def _where_positive(source: Floats, lit: Floats, at: int, rows: int, out: Floats, to: int) -> None:
-    """out[:rows, to:] = source[:rows] where lit[at:at + rows] is not 0 or less, else 0."""
-    for row in range(rows):
-        for unit in range(lit.shape[1]):
-            dark = lit[at + row, unit] <= ZERO
-            out[row, to + unit] = ZERO if dark else source[row, unit]
-
-
-@released
 def _sign(value: np.float32) -> np.float32:
     return ONE if value > ZERO else (-ONE if value < ZERO else ZERO)
 
@@ -148,13 +122,13 @@ def run(
         rows = min(BLOCK, total - start)
         at = start if keeps else 0
         product(states, start, rows, weights.first, weights.first_bias, room.first)
-        _relu(room.first, 0, kept.one_in, at, rows)
-        _relu(room.first, width + size, kept.two_in, at, rows)
-        _relu(room.first, 2 * width + size, kept.value_in, at, rows)
+        relu_rows(room.first, 0, kept.one_in, at, rows)
+        relu_rows(room.first, width + size, kept.two_in, at, rows)
+        relu_rows(room.first, 2 * width + size, kept.value_in, at, rows)
         product(kept.one_in, at, rows, weights.one, weights.one_bias, room.one)
         product(kept.two_in, at, rows, weights.two, weights.two_bias, room.two)
-        _copy(room.one, kept.one, at, rows)
-        _copy(room.two, kept.two, at, rows)
+        copy_rows(room.one, kept.one, at, rows)
+        copy_rows(room.two, kept.two, at, rows)
         for row in range(rows):
             here = at + row
             for unit in range(size):
@@ -214,9 +188,9 @@ def run_back(
                     back += slope * abs(weight)
                 grad_values[here, agent] = back
         product(room.one, 0, rows, weights.one, weights.none, room.back)
-        _where_positive(room.back, kept.one_in, start, rows, room.first, 0)
+        relu_back(room.back, kept.one_in, start, rows, room.first, 0)
         product(room.two, 0, rows, weights.two, weights.none, room.back)
-        _where_positive(room.back, kept.two_in, start, rows, room.first, width + size)
+        relu_back(room.back, kept.two_in, start, rows, room.first, width + size)
         add_outer(states, start, room.first, 0, rows, sums.first)
         add_rows(room.first, 0, rows, sums.first_bias)
         add_outer(room.one, 0, kept.one_in, start, rows, sums.one)

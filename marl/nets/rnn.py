@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from marl.compiled.products import panels_of, room_for, with_bias
+from marl.compiled.products import panels_of, room_for, sums_for, with_bias
 from marl.nets.native import gradients_wanted, serves
 from marl.nets.rnn_kernel import (
     KEPT,
@@ -105,15 +105,12 @@ class _Unrolled(torch.autograd.Function):
             room_for(most, weights.gates),
             room_for(most, into),
         )
-        shapes = [encoder.T.shape, gates.shape, hidden.shape, head.shape]
         sums = Gradients(
-            *(
-                np.zeros(of, dtype=np.float32)
-                for shape, outputs in zip(
-                    shapes, (size, 3 * size, 3 * size, len(head)), strict=True
-                )
-                for of in (shape, (1, outputs))
-            )
+            np.zeros(encoder.T.shape, dtype=np.float32),
+            np.zeros((1, size), dtype=np.float32),
+            *sums_for(gates),
+            *sums_for(hidden),
+            *sums_for(head),
         )
         asked = ctx.needs_input_grad[0]
         grad_inputs = torch.empty(len(inputs) if asked else 0, inputs.shape[1])

@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 
 from marl.compiled.jit import released
 from marl.compiled.lanes import LANES, WORD, Row, sigmoid, tanh
-from marl.compiled.products import Floats, add_outer, add_rows, product
+from marl.compiled.products import Floats, add_outer, product
+from marl.compiled.rows import BLOCK, add_rows, copy_rows, relu_back, relu_rows
 
-BLOCK = 96  # rows
 FLUSH = 1e-20  # added and taken off again: what is below 1e-27 of a gradient becomes 0
 KEPT = 4  # numbers of each unit that the gradient needs: r, z, n and w_n
 
@@ -235,10 +235,7 @@ def run(
         first = start
         at = first if keeps else 0
         product(inputs, first, rows, weights.encoder, weights.encoder_bias, room.encoder)
-        for row in range(rows):
-            for unit in range(encoded.shape[1]):
-                value = room.encoder[row, unit]
-                encoded[at + row, unit] = np.float32(0.0) if value < 0.0 else value
+        relu_rows(room.encoder, 0, encoded, at, rows)
         product(encoded, at, rows, weights.gates, weights.gates_bias, room.gates)
         for now in range(slot, end):
             count = sizes[now]
@@ -261,9 +258,7 @@ def run(
             before = start
             start += count
         product(hidden, first, rows, weights.head, weights.head_bias, room.head)
-        for row in range(rows):
-            for output in range(outputs.shape[1]):
-                outputs[first + row, output] = room.head[row, output]
+        copy_rows(room.head, outputs, first, rows)
         slot = end
 
 
@@ -314,10 +309,7 @@ def run_back(
                 work = start - first
                 product(room.products, work, count, weights.hidden, weights.none, room.back)
         product(room.gates, 0, rows, weights.gates, weights.none, room.encoder)
-        for row in range(rows):
-            for unit in range(encoded.shape[1]):
-                if encoded[first + row, unit] <= 0.0:
-                    room.encoder[row, unit] = 0.0
+        relu_back(room.encoder, encoded, first, rows, room.encoder, 0)
         add_outer(inputs, first, room.encoder, 0, rows, sums.encoder)
         add_rows(room.encoder, 0, rows, sums.encoder_bias)
         add_outer(room.gates, 0, encoded, first, rows, sums.gates)
@@ -328,7 +320,5 @@ def run_back(
         add_rows(grad, first, rows, sums.head_bias)
         if len(grad_inputs) > 0:
             product(room.encoder, 0, rows, weights.encoder, weights.none_in, room.inputs)
-            for row in range(rows):
-                for column in range(inputs.shape[1]):
-                    grad_inputs[first + row, column] = room.inputs[row, column]
+            copy_rows(room.inputs, grad_inputs, first, rows)
         end = slot

@@ -12,12 +12,12 @@ from marl.compiled.products import (
     PANEL,
     ROWS,
     add_outer,
-    add_rows,
     panels_of,
     product,
     room_for,
     with_bias,
 )
+from marl.compiled.rows import add_rows
 
 
 def drawn(*shape: int) -> np.ndarray:
