@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import sys
 
+from marl.cli.pipes import quiet_when_cut_off
+
 if sys.argv[1:2] == ["doctor"] and __name__ == "__main__":
     from marl.doctor.command import main as doctor
 
-    sys.exit(doctor(sys.argv[2:]))  # before the imports of packages, which may be missing
+    # before the imports of packages, which may be missing
+    sys.exit(quiet_when_cut_off(lambda: doctor(sys.argv[2:])))
 
 import warnings
 from collections.abc import Mapping
@@ -100,4 +103,4 @@ def _experiment(plan: Plan) -> Experiment:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], execute))
+    sys.exit(quiet_when_cut_off(lambda: main(sys.argv[1:], execute)))

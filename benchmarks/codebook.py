@@ -26,10 +26,12 @@ from marl.envs.smac import Sc2Config
 from marl.protocols.acting import Behaviour
 from marl.protocols.loop import Progress
 from marl.quantizers.alone import train_alone
+from marl.quantizers.config import CodebookConfig
+from marl.quantizers.fsq_learner import FsqConfig
 from marl.quantizers.upkeep import k_means
 from marl.quantizers.usage import perplexity, shares
-from marl.quantizers.vq import CodebookConfig, VectorQuantizer, nearest_codes
-from marl.quantizers.vq_learner import VqLearner
+from marl.quantizers.vq import nearest_codes
+from marl.quantizers.vq_learner import VqConfig
 from marl.returns import explained_variance
 from marl.run.battles import Battles, play_battles
 from marl.runners.episodes import EpisodeRunner
@@ -65,6 +67,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "init kmeans, codes x 10, coverage none": {**TUNED, "coverage": "none"},
     "init kmeans, codes x 10, coverage all": {**TUNED, "coverage": "all"},
     "all at 5e-3": {"lr": 0.005},
+    "fsq 4 x 4 x 4": {"levels": (4, 4, 4)},
+    "fsq 8 x 8": {"levels": (8, 8)},
+    "fsq 2^6": {"levels": (2,) * 6},
+    "fsq 4 x 4 x 4, summed": {"levels": (4, 4, 4), **SUMMED},
+    "fsq 4 x 4 x 4, all at 5e-4": {"levels": (4, 4, 4), "lr": 0.0005},
+    "fsq 8 x 5 x 5 x 5": {"levels": (8, 5, 5, 5)},
 }
 
 
@@ -102,6 +110,13 @@ def changes(codes: Tensor, held: Battles) -> float:
     return float(((codes[1:] != codes[:-1]) & same).sum()) / held.count
 
 
+def config_of(options: dict[str, Any], size: int) -> CodebookConfig:
+    """FSQ where there are levels, which say the number of codes; else VQ of that size."""
+    if "levels" in options:
+        return FsqConfig(**options)
+    return replace(VqConfig(size=size), **{**PUBLISHED, **options})
+
+
 def train_one(
     options: dict[str, Any], size: int, seed: int, train: Battles, held: Battles, stops: list[int]
 ) -> tuple[list[tuple[float, float]], float, float]:
@@ -109,18 +124,18 @@ def train_one(
     torch.manual_seed(seed)
     options = dict(options)
     coverage = options.pop("coverage", "timestep")
-    config = replace(CodebookConfig(size=size), **{**PUBLISHED, **options})
-    quantizer = VectorQuantizer(train.states.shape[1], size, config.dim, config.hidden_dim)
+    config = config_of(options, size)
     limit = int(max(train.slot.max(), held.slot.max())) + 1
-    learner = VqLearner(quantizer, config, coverage, limit, seed)
+    coverage = "none" if config.unmoved else coverage
+    learner = config.build(train.states.shape[1], coverage, limit, CPU, seed)
+    quantizer = learner.quantizer
     found = []
     for before, stop in pairwise([0, *stops]):
         parts = train.states, train.slot, train.battle
         train_alone(learner, *parts, stop - before, BATCH, torch.default_generator)
-        with torch.no_grad():
-            quantized, codes = quantizer.quantize(quantizer.encoder(held.states))
-            error = (quantizer.decoder(quantized) - held.states).square().mean()
-        found.append((float(perplexity(shares(codes, size))), float(error)))
+        codes = quantizer.encode(held.states)
+        error = (quantizer.reconstruct(held.states) - held.states).square().mean()
+        found.append((float(perplexity(shares(codes, quantizer.n_codes))), float(error)))
     score = r_squared(quantizer.encode(train.states), train, codes, held)
     return found, score, changes(codes, held)
 
@@ -129,7 +144,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--map", default="3s_vs_5z")
     parser.add_argument("--checkpoint", help="a run whose policy plays the battles")
-    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--size", type=int, default=64, help="codes; those of fsq are its levels")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--stops", type=int, nargs="+", default=[100, 300, 500, 1000])
     parser.add_argument("--only", default="", help="part of the names of the variants to run")

@@ -133,7 +133,11 @@ def serve(recipe: str, map_name: str, replay: Path, draws: int, threads: int) ->
     from marl.algos.qmix import QmixConfig
     from marl.batch import EpisodeBatch
     from marl.envs.smac import Sc2Config
-    from marl.protocols.loop import Progress
+
+    try:
+        from marl.protocols.loop import Progress
+    except ImportError:  # a checkout from before protocols was a package
+        from marl.protocols import Progress
 
     env = Sc2Config(map=map_name).build(1, 1)
     torch.manual_seed(0)

@@ -11,6 +11,7 @@ from marl.algos.qmix import QmixConfig
 from marl.algos.vdn import VdnConfig
 from marl.config.kinds import is_again, refuse_ignored
 from marl.errors import ConfigError
+from marl.quantizers import fsq_learner  # noqa: F401  (registers bonus.codebook.kind=fsq)
 from marl.scripted.players import (
     FocusFireConfig,
     HeuristicConfig,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
+from torch import nn
 
 from marl.batch import Layout
 from marl.protocols.acting import Actor
@@ -53,6 +55,7 @@ class Agent:
     schedule: Schedule
     rollout: RunnerConfig
     needed: Needed = Needed()
+    bonus_parameters: Sequence[nn.Parameter] = ()  # what the bonus trains beside the learner
 
 
 @runtime_checkable

@@ -55,6 +55,8 @@ configs/algs/lagma_official.yaml sets those marked *.
   of paid steps show C_q to be too high (bonus.calibrated), references
   that must still visit the code (bonus.in_order), moving-average codes (bonus.codebook.codes: ema),
   dead codes drawn anew (bonus.codebook.revive_after).
+- a grid of rounded numbers in the place of learnt codes, trained by the reconstruction alone
+  (bonus.codebook.kind: fsq; marl/quantizers/fsq.py).
 - drawing a trajectory: uniform, as C by default; C's other way takes raw priorities as weights,
   ours their softmax (bonus.sampling).
 - checkpoints hold windows, lists, optimiser and counters; C's hold codebook and networks alone.

@@ -12,7 +12,7 @@ from marl.buffers.samplers import EpisodeSamplerConfig
 from marl.intrinsic.config import BonusConfig
 from marl.intrinsic.none import NoBonusConfig
 from marl.protocols.acting import Actor
-from marl.protocols.learning import IntrinsicReward, Learner
+from marl.protocols.learning import IntrinsicReward, Learner, TrainedBonus
 from marl.runners.episodes import EpisodeRolloutConfig
 from marl.runners.kinds import RolloutConfig, UpdatesConfig
 from marl.runners.updates import ReplayUpdatesConfig
@@ -67,4 +67,5 @@ class ReplayRecipeConfig:
             schedule=self.updates.build(),
             rollout=self.rollout,
             needed=Needed(self.sampler.episodes_needed, self.sampler.steps_needed),
+            bonus_parameters=bonus.parameters if isinstance(bonus, TrainedBonus) else (),
         )

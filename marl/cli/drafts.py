@@ -39,6 +39,7 @@ class Draft:
     config: str
     env_config: str
     folder: Path | None = None  # of the run that they are of; then every section names its kind
+    before: Mapping[str, str] | None = None  # the sources that this run recorded
     said: Mapping[str, object] = field(default_factory=dict)  # dotted key -> value, by the user
 
     def refuse_unsaid(self, named: Named) -> None:
@@ -112,7 +113,7 @@ def recorded(arguments: Arguments, plugins: Plugins) -> Draft | None:
         env_config = Path(arguments.env_config).stem
         _replace_env(layers, plugins, arguments.env_config)
     layers.lay(arguments.updates, COMMAND_LINE)
-    return Draft(layers, config, env_config, folder, said)
+    return Draft(layers, config, env_config, folder, sources, said)
 
 
 def _said(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marl.cli.arguments import COMMANDS, TOOLS, Arguments
-from marl.cli.drafts import fresh, lay_file, recorded, registry
+from marl.cli.drafts import Draft, fresh, lay_file, recorded, registry
 from marl.cli.plugins import Plugins
 from marl.config.code import code_named
 from marl.config.files import CODE, COMMAND_LINE, Layers
@@ -58,7 +58,7 @@ def make_plan(arguments: Arguments) -> Plan:
     recipe_name = _registered(layers, "recipe", known, f"--config={draft.config}")
     _check_recipe(arguments, recipe_name)
     env_name = _registered(layers, "env", ENVS, f"--env-config={draft.env_config}")
-    if draft.folder is None:
+    if draft.before is None:  # what a run recorded names every kind
         # So that a file or a flag that names another kind drops what was set for the default one.
         layers.lay_below(default_kinds(ENVS[env_name]) | default_kinds(known[recipe_name]), CODE)
         layers.values["plugins"] = plugins.names
@@ -71,13 +71,15 @@ def make_plan(arguments: Arguments) -> Plan:
     }
     parsed = split_parse(settings, parts, layers.sources, _elsewhere(env_name, recipe_name))
     draft.refuse_unsaid({**code_named(parsed["env"]), **code_named(parsed["recipe"])})
+    values = _values(parsed)
+    sources = layers.sources | _sources_of_repeated(arguments, draft, parts, flatten(values))
     names = {
         "recipe": recipe_name,
         "env": env_name,
         "config": draft.config,
         "env_config": draft.env_config,
     }
-    values = dict(names) | {k: v for part in parsed.values() for k, v in to_mapping(part).items()}
+    values = {**names, **values}
     if arguments.command == "replay" or parsed["run"].save_replay:
         from marl.replay.trace import env_of
 
@@ -94,9 +96,40 @@ def make_plan(arguments: Arguments) -> Plan:
         config_name=draft.config,
         env_config_name=draft.env_config,
         values=values,
-        sources={key: layers.sources.get(key, CODE) for key in flatten(values)}
+        sources={key: sources.get(key, CODE) for key in flatten(values)}
         | {"config": COMMAND_LINE, "env_config": COMMAND_LINE},
     )
+
+
+def _values(parsed: Mapping[str, Any]) -> dict[str, object]:
+    """Every key of all parts, nested."""
+    return {key: value for part in parsed.values() for key, value in to_mapping(part).items()}
+
+
+def _sources_of_repeated(
+    arguments: Arguments, draft: Draft, parts: Mapping[str, type], values: Mapping[str, object]
+) -> dict[str, str]:
+    """Sources of what the command line only says again: it changes nothing and is in no name.
+
+    values: the run's, by dotted key.
+    """
+    given = [key for key, source in draft.layers.sources.items() if source == COMMAND_LINE]
+    if draft.before is not None:
+        if arguments.command != "train":
+            return {}
+        # A resumed run keeps all that is not free.
+        said = set(flatten(arguments.updates)) - {*field_types(RunConfig), *MOVABLE}
+        return {key: draft.before[key] for key in said if key in draft.before}
+    below = Layers()
+    for mapping, source in draft.layers.laid:
+        if source != COMMAND_LINE:
+            below.lay({k: v for k, v in mapping.items() if k not in NAMES}, source)
+    try:
+        before = flatten(_values(split_parse(below.values, parts)))
+    except ConfigError:  # without the command line it is no run
+        return {}
+    again = [key for key in given if key in before and before[key] == values.get(key)]
+    return {key: f"{COMMAND_LINE}, as {below.sources.get(key, CODE)}" for key in again}
 
 
 def make_env_config(name: str, updates: Mapping[str, object]) -> EnvConfig:

@@ -14,7 +14,14 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from marl.config.hints import unknown_key, unknown_value
 from marl.config.kinds import Kinds, kinds_of
-from marl.config.values import check_bounds, checked_path, described, literal, scalar
+from marl.config.values import (
+    check_bounds,
+    checked_path,
+    described,
+    literal,
+    own_values,
+    scalar,
+)
 from marl.errors import FieldError
 
 Config = TypeVar("Config")
@@ -58,10 +65,10 @@ def parse(
     """
     known = field_types(cls)
     _check_known(mapping, known, dotted_keys(cls, path), path)
-    values = {name: getattr(default, name) for name in known} if type(default) is cls else {}
+    values = own_values(cls, default)
     for item in fields(cls):  # type: ignore[arg-type]
         if item.name in mapping:
-            before = values.get(item.name, item.default)
+            before = getattr(default, item.name) if type(default) is cls else item.default
             values[item.name] = _field(item, known[item.name], mapping[item.name], path, before)
     try:
         return cls(**values)

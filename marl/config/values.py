@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from dataclasses import MISSING, fields
 from typing import Any
 
 from marl.config.hints import unknown_value
@@ -85,3 +86,19 @@ def described(value: object) -> str:
     """The value and its type, for an error message."""
     names: Mapping[type, str] = {str: "a string", bool: "a boolean", dict: "a section"}
     return f"{value!r} ({names.get(type(value), type(value).__name__)})"
+
+
+def own_values(cls: type, default: object) -> dict[str, object]:
+    """Field -> value of a section's own default, where it differs from what `cls` does by itself.
+
+    The rest is left to the class, which may derive one field's default from others. {} where the
+    default is of another class.
+    """
+    if type(default) is not cls:
+        return {}
+    known = [item for item in fields(cls) if item.init]  # type: ignore[arg-type]
+    values = {item.name: getattr(default, item.name) for item in known}
+    if any(item.default is MISSING and item.default_factory is MISSING for item in known):
+        return values
+    plain = cls()
+    return {name: value for name, value in values.items() if value != getattr(plain, name)}

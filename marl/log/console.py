@@ -26,6 +26,7 @@ LINE_METRICS = {  # metric -> label, format
     "battle_won_mean": ("win", "{:.2f}"),
     "return_mean": ("return", "{:.2f}"),
     "epsilon": ("epsilon", "{:.2f}"),
+    "loss": ("loss", "{:.3g}"),
 }
 COLUMNS = ("test_battle_won_mean", "test_return_mean", "test_ep_length_mean")  # of the table
 FALLBACK = {"test_battle_won_mean": "test_return_mean"}  # where there are no battles to win
@@ -49,7 +50,8 @@ class ConsoleSink:
         self.t_max = t_max
         self.stats: dict[str, float] = {}
         self.points = deque([(time.monotonic(), start)])  # (seconds, t_env) of the last rounds
-        self.last_line = float("-inf")
+        self.last_line = float("-inf")  # seconds
+        self.last_text = ""
         self.bar: Progress | None = None
         self.task = TaskID(0)
         if enabled and self.console.is_terminal:
@@ -58,7 +60,7 @@ class ConsoleSink:
     def _open_bar(self, start: int) -> Progress:
         columns = (BarColumn(bar_width=20), TextColumn("{task.description}"))
         bar = Progress(*columns, console=self.console, refresh_per_second=2, transient=True)
-        self.task = bar.add_task(self._line(start), total=self.t_max, completed=start)
+        self.task = bar.add_task(self._line(start, {}), total=self.t_max, completed=start)
         bar.start()
         return bar
 
@@ -71,17 +73,22 @@ class ConsoleSink:
         self.stats.update(metrics)
         if self.bar is not None:
             done = min(t_env, self.t_max)
-            self.bar.update(self.task, completed=done, description=self._line(t_env))
+            self.bar.update(self.task, completed=done, description=self._line(t_env, self.stats))
 
     def write(self, metrics: Mapping[str, float], t_env: int) -> None:
-        """Record a point. Without a bar, print a line: for each test, now and then for training."""
+        """Record a point. Without a bar, print a line: for each test, now and then for training.
+
+        The line has the point's own values; the bar keeps older ones until newer come.
+        """
         self.stats.update(metrics)
         is_test = any(key.startswith("test_") for key in metrics)
         now = time.monotonic()
         if self.bar is not None or not (is_test or now - self.last_line >= LINE_INTERVAL):
             return
-        self.last_line = now
-        self._print(self._line(t_env))
+        text = self._line(t_env, metrics)
+        if text != self.last_text:
+            self._print(text)
+        self.last_line, self.last_text = now, text
 
     def message(self, text: str) -> None:
         """Print a line, above the bar if there is one."""
@@ -109,16 +116,18 @@ class ConsoleSink:
     def _print(self, text: str) -> None:
         self.console.print(text, soft_wrap=True, markup=False)
 
-    def _line(self, t_env: int) -> str:
+    def _line(self, t_env: int, metrics: Mapping[str, float]) -> str:
         """`12,000/2,050,000  1,234 steps/s  left 0:27:31  test win 0.50 ...`"""
+        parts = [f"{t_env:,}/{self.t_max:,}"]
         speed = self._speed()
-        left = timedelta(seconds=int(max(0, self.t_max - t_env) / speed)) if speed else "?"
-        parts = [f"{t_env:,}/{self.t_max:,}", f"{speed:,.0f} steps/s", f"left {left}"]
+        if speed:
+            left = timedelta(seconds=int(max(0, self.t_max - t_env) / speed))
+            parts += [f"{speed:,.0f} steps/s", f"left {left}"]
         for key, (label, shape) in LINE_METRICS.items():
-            if key not in self.stats and key in FALLBACK:
+            if key not in metrics and key in FALLBACK:
                 key, (label, shape) = FALLBACK[key], FALLBACK_LABEL
-            if key in self.stats:
-                parts.append(f"{label} {shape.format(self.stats[key])}")
+            if key in metrics:
+                parts.append(f"{label} {shape.format(metrics[key])}")
         return "  ".join(parts)
 
     def _speed(self) -> float:

@@ -14,7 +14,7 @@ from marl.errors import UserError
 from marl.log.jsonl import METRICS
 from marl.plots.statistics import Array
 from marl.run.folder import CONFIG, read_config
-from marl.run.labels import Configuration, learnt_settings, task_of
+from marl.run.labels import Configuration, learnt_settings, name_of, task_of
 from marl.untrusted.points import read_points
 
 AXES = ("t_env", "seconds")  # of the tests' curves; all others are metrics
@@ -51,12 +51,12 @@ def trial_of_run(folder: Path) -> Trial:
     """The trial in a run's folder; it may have no tests yet."""
     if not (folder / CONFIG).is_file():
         raise UserError(f"{folder}: there is no {CONFIG} beside {METRICS}; leave this folder out")
-    values, _ = read_config(folder)
+    values, sources = read_config(folder)
     points = points_of(folder)
     return _trial(
         str(folder),
         {
-            "label": values["config"],
+            "label": name_of(values, sources),
             "config": values["config"],
             "env_config": values["env_config"],
             "map": values.get("map"),

@@ -91,3 +91,12 @@ class ExplainableBonus(Protocol):
 
     def explain(self, batch: EpisodeBatch, bootstrap: Tensor) -> Channels:
         """Series of one episode (B = 1, no padding), without learning from it."""
+
+
+@runtime_checkable
+class TrainedBonus(Protocol):
+    """A bonus that has networks of its own."""
+
+    @property
+    def parameters(self) -> Sequence[nn.Parameter]:
+        """All that it trains."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from marl.quantizers.vq_learner import VqLearner
+from marl.protocols.quantizing import QuantizerLearner
 
 
 def train_alone(
-    learner: VqLearner,
+    learner: QuantizerLearner,
     states: Tensor,
     slot: Tensor,
     episode: Tensor,

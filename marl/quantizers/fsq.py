@@ -18,10 +18,19 @@ import torch
 from torch import Tensor, nn
 
 from marl.protocols.quantizing import Quantized
-from marl.quantizers.vq import straight_through
+from marl.quantizers.layers import mlp, straight_through
 
 SHRINK = 0.001  # share of the range by which it stays within the outer levels
 MOST_LEVELS = 1000  # with more the outer ones would be out of reach
+
+
+def check_levels(levels: Sequence[int]) -> None:
+    """ValueError where there can't be so many levels [D]."""
+    if not levels or not all(2 <= count <= MOST_LEVELS for count in levels):
+        raise ValueError(f"levels: each must be within 2..{MOST_LEVELS}, not {list(levels)}")
+    n_codes = math.prod(levels)
+    if n_codes > 2**62:
+        raise ValueError(f"levels: {n_codes:.3g} codes can't be numbered; use fewer")
 
 
 class FiniteScalarQuantizer(nn.Module):
@@ -34,11 +43,8 @@ class FiniteScalarQuantizer(nn.Module):
     def __init__(self, levels: Sequence[int]) -> None:
         """levels: [D], e.g. (8, 5, 5, 5) for 1,000 codes; ValueError where one can't be."""
         super().__init__()
-        if not levels or not all(2 <= count <= MOST_LEVELS for count in levels):
-            raise ValueError(f"levels: each must be within 2..{MOST_LEVELS}, not {list(levels)}")
+        check_levels(levels)
         self.n_codes = math.prod(levels)
-        if self.n_codes > 2**62:
-            raise ValueError(f"levels: {self.n_codes:.3g} codes can't be numbered; use fewer")
         strides = [math.prod(levels[:d]) for d in range(len(levels))]
         for name, numbers in (("levels", levels), ("strides", strides)):
             self.register_buffer(name, torch.tensor(numbers), persistent=False)
@@ -66,3 +72,42 @@ class FiniteScalarQuantizer(nn.Module):
         """codes [...] -> their vectors [...,D]."""
         digits = codes[..., None] // self.strides % self.levels
         return (digits - self.half_width) / self.half_width
+
+
+class FsqAutoencoder(nn.Module):
+    """Encoder S-H-H-D with ReLU, rounding of the D numbers to their levels, decoder D-H-H-S."""
+
+    def __init__(self, state_dim: int, levels: Sequence[int], hidden_dim: int) -> None:
+        """levels: [D]; ValueError where one can't be."""
+        super().__init__()
+        self.rounding = FiniteScalarQuantizer(levels)
+        self.n_codes = self.rounding.n_codes
+        self.encoder = mlp(state_dim, hidden_dim, len(levels))
+        self.decoder = mlp(len(levels), hidden_dim, state_dim)
+
+    @torch.no_grad()
+    def encode(self, states: Tensor) -> Tensor:
+        """states [...,S] -> code index [...]."""
+        return self.rounding.encode(self.encoder(states))
+
+    def quantize(self, vectors: Tensor) -> Quantized:
+        """The codes of encodings [...,D], which have no bounds yet."""
+        return self.rounding.quantize(vectors)
+
+    def look_up(self, codes: Tensor) -> Tensor:
+        """codes [...] -> their vectors [...,D]."""
+        return self.rounding.look_up(codes)
+
+    @torch.no_grad()
+    def place(self, states: Tensor) -> Tensor:
+        """Encodings of states [...,S] within their bounds, on the scale of the codes, [...,D]."""
+        return self.rounding.bound(self.encoder(states)) / self.rounding.half_width
+
+    @torch.no_grad()
+    def reconstruct(self, states: Tensor) -> Tensor:
+        """The states [...,S] that their codes are decoded to."""
+        return self.decoder(self.quantize(self.encoder(states)).vectors)
+
+    def vectors(self) -> Tensor:
+        """Those of all codes, [K,D]."""
+        return self.look_up(torch.arange(self.n_codes, device=self.rounding.levels.device))

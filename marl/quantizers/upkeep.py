@@ -9,21 +9,32 @@
 
 from __future__ import annotations
 
+from typing import Literal, NamedTuple
+
 import torch
 from torch import Tensor
 
 from marl.protocols.loop import State
-from marl.quantizers.vq import CodebookConfig, VectorQuantizer, nearest_codes
+from marl.quantizers.vq import VectorQuantizer, nearest_codes
 
 KMEANS_ROUNDS = 10
 SMALL = 1e-3  # states in a moving average; a code with fewer stays where it is
 
 
+class UpkeepRules(NamedTuple):
+    """Rules for placing codes."""
+
+    init: Literal["uniform", "batch", "kmeans"]
+    averaged: bool  # codes are moving averages of their encodings
+    decay: float  # of those, per update
+    revive_after: int | None  # updates without use; then drawn anew
+
+
 class CodeUpkeep:
     """Counts and sums of each code, and the random numbers that codes are drawn with."""
 
-    def __init__(self, codebook: Tensor, config: CodebookConfig, seed: int) -> None:
-        self.config = config
+    def __init__(self, codebook: Tensor, rules: UpkeepRules, seed: int) -> None:
+        self.rules = rules
         self.rng = torch.Generator().manual_seed(seed)
         self.steps = 0
         self.idle = torch.zeros(len(codebook), dtype=torch.int64, device=codebook.device)
@@ -33,10 +44,10 @@ class CodeUpkeep:
     @torch.no_grad()
     def begin(self, quantizer: VectorQuantizer, states: Tensor) -> None:
         """Before a step on states [N,S]; the first one places the codes."""
-        if self.steps == 0 and self.config.init != "uniform":
+        if self.steps == 0 and self.rules.init != "uniform":
             encoded = quantizer.encoder(states)
             codes = self._drawn(encoded, len(quantizer.codebook))
-            if self.config.init == "kmeans":
+            if self.rules.init == "kmeans":
                 codes = k_means(encoded, codes)
             quantizer.codebook.copy_(codes)
         if self.steps == 0:
@@ -53,19 +64,19 @@ class CodeUpkeep:
         optimizer: torch.optim.Optimizer,
     ) -> None:
         """After a step; codes [N]: those that the states [N,S] had chosen before it."""
-        book, config = quantizer.codebook, self.config
+        book, rules = quantizer.codebook, self.rules
         used = torch.bincount(codes, minlength=len(book))  # [K]
         self.idle = torch.where(used > 0, 0, self.idle + 1)
-        if config.codes == "ema":
+        if rules.averaged:
             encoded = quantizer.encoder(states)
-            keep = config.ema_decay
+            keep = rules.decay
             self.counts.lerp_(used.to(book.dtype), 1.0 - keep)
             self.sums.lerp_(torch.zeros_like(book).index_add_(0, codes, encoded), 1.0 - keep)
             means = self.sums / self.counts[:, None].clamp(min=SMALL)
             book.copy_(torch.where(self.counts[:, None] > SMALL, means, book))
-        if config.revive_after is None:
+        if rules.revive_after is None:
             return
-        dead = self.idle >= config.revive_after
+        dead = self.idle >= rules.revive_after
         if dead.any():
             fresh = self._drawn(quantizer.encoder(states), int(dead.sum()))
             book[dead], self.sums[dead] = fresh, fresh

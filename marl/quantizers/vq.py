@@ -2,61 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from marl.config.schema import option
 from marl.protocols.quantizing import Quantized
-from marl.quantizers.coverage import Leftovers
+from marl.quantizers.layers import mlp, straight_through
 from marl.quantizers.nearest import find_nearest
-
-LatentLoss = Literal["squared", "norm", "mean"]
-
-
-@dataclass(frozen=True)
-class CodebookConfig:
-    """The state quantiser and its training."""
-
-    size: int = option(64, low=1)  # K, codes
-    dim: int = option(8, low=1)  # D, numbers per code
-    hidden_dim: int = option(64, low=1)  # both hidden layers of encoder and decoder
-    lr: float = option(0.0005, above=0)  # Adam, of encoder and decoder
-    code_lr: float | None = option(0.005, above=0)  # Adam, of the codes; None: lr
-    # uniform: codes from U[0,1), as published. batch: encodings of the first batch, drawn at
-    # random; kmeans: those of them that k-means finds.
-    init: Literal["uniform", "batch", "kmeans"] = "kmeans"
-    # gradient: codes follow the vq and coverage losses; ema: moving averages of their encodings.
-    codes: Literal["gradient", "ema"] = "gradient"
-    ema_decay: float = option(0.99, low=0, high=1)  # of codes=ema, per update
-    revive_after: int | None = option(None, low=1)  # updates without use; then drawn anew
-    grad_clip: float | None = option(10.0, above=0)  # L2 norm; None clips nothing
-    update_interval: int = option(10, low=1)  # episodes between updates, once past the start
-    vq_weight: float = option(1.0, low=0)
-    commit_weight: float = option(0.5, low=0)
-    coverage_weight: float = option(0.5, low=0)
-    # Distance of state and code in the three latent terms: squared = sum over D of squares,
-    # mean = that over D, norm = the norm of the element-wise squares.
-    loss: LatentLoss = "squared"
-    recon_reduction: Literal["mean", "sum"] = "mean"  # over the state's numbers
-    # per_code divides the vq gradient of a code by the number of states of that slot that chose it.
-    gradient: Literal["plain", "per_code"] = "plain"
-    horizon: Literal["batch", "limit"] = "batch"  # of J(t): the batch's slots, or all possible
-    leftovers: Leftovers = "official"  # slots that get the remainder of K / horizon
-
-    def __post_init__(self) -> None:
-        """Refuse settings that would do nothing."""
-        if self.codes == "gradient":
-            return
-        for name, idle in {"code_lr": None, "gradient": "plain"}.items():
-            if getattr(self, name) != idle:
-                raise ValueError(
-                    f"{name}: codes=ema are moved by no gradient; set it to {idle or 'null'}"
-                )
 
 
 class VectorQuantizer(nn.Module):
@@ -67,9 +20,9 @@ class VectorQuantizer(nn.Module):
     def __init__(self, state_dim: int, n_codes: int, dim: int, hidden_dim: int) -> None:
         super().__init__()
         self.n_codes = n_codes
-        self.encoder = _mlp(state_dim, hidden_dim, dim)
+        self.encoder = mlp(state_dim, hidden_dim, dim)
         self.codebook = nn.Parameter(torch.rand(n_codes, dim))  # [K,D]
-        self.decoder = _mlp(dim, hidden_dim, state_dim)
+        self.decoder = mlp(dim, hidden_dim, state_dim)
 
     @torch.no_grad()
     def encode(self, states: Tensor) -> Tensor:
@@ -91,6 +44,20 @@ class VectorQuantizer(nn.Module):
         """codes [...] -> their vectors [...,D], differentiable."""
         return F.embedding(codes, self.codebook)
 
+    @torch.no_grad()
+    def place(self, states: Tensor) -> Tensor:
+        """Encodings of states [...,S], [...,D]."""
+        return self.encoder(states)
+
+    @torch.no_grad()
+    def reconstruct(self, states: Tensor) -> Tensor:
+        """The states [...,S] that their codes are decoded to."""
+        return self.decoder(self.quantize(self.encoder(states)).vectors)
+
+    def vectors(self) -> Tensor:
+        """Those of all codes, [K,D]."""
+        return self.codebook.detach()
+
 
 @torch.no_grad()
 def nearest_codes(vectors: Tensor, codes: Tensor) -> Tensor:
@@ -107,18 +74,3 @@ def nearest_codes(vectors: Tensor, codes: Tensor) -> Tensor:
         return torch.from_numpy(found)
     distances = torch.cdist(vectors, codes, compute_mode="donot_use_mm_for_euclid_dist")  # [N,K]
     return distances.min(1).indices
-
-
-def straight_through(encoded: Tensor, picked: Tensor) -> Tensor:
-    """The value of `picked`; its gradient goes to `encoded` and none to the codebook."""
-    return picked.detach() + (encoded - encoded.detach())
-
-
-def _mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Linear(inputs, hidden),
-        nn.ReLU(inplace=True),
-        nn.Linear(hidden, hidden),
-        nn.ReLU(inplace=True),
-        nn.Linear(hidden, outputs),
-    )

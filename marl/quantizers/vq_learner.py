@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
+from marl.config.schema import option
 from marl.protocols.loop import Metrics, State
-from marl.quantizers.coverage import Coverage, coverage_weights
-from marl.quantizers.upkeep import CodeUpkeep
-from marl.quantizers.vq import CodebookConfig, VectorQuantizer
+from marl.quantizers.config import CODEBOOKS, CodebookConfig
+from marl.quantizers.coverage import Coverage, Leftovers, coverage_weights
+from marl.quantizers.upkeep import CodeUpkeep, UpkeepRules
+from marl.quantizers.vq import VectorQuantizer
 from marl.quantizers.vq_loss import (
+    LatentLoss,
     Losses,
     coverage_loss,
     latent_distance,
@@ -21,13 +25,68 @@ from marl.quantizers.vq_loss import (
 )
 
 
+@CODEBOOKS.add
+@dataclass(frozen=True)
+class VqConfig(CodebookConfig):
+    """Codes that are learnt, each the nearest to its states' encodings."""
+
+    kind: ClassVar[str] = "vq"
+    size: int = option(64, low=1)  # K, codes
+    dim: int = option(8, low=1)  # D, numbers per code
+    code_lr: float | None = option(0.005, above=0)  # Adam, of the codes; None: lr
+    # uniform: codes from U[0,1), as published. batch: encodings of the first batch, drawn at
+    # random; kmeans: those of them that k-means finds.
+    init: Literal["uniform", "batch", "kmeans"] = "kmeans"
+    # gradient: codes follow the vq and coverage losses; ema: moving averages of their encodings.
+    codes: Literal["gradient", "ema"] = "gradient"
+    ema_decay: float = option(0.99, low=0, high=1)  # of codes=ema, per update
+    revive_after: int | None = option(None, low=1)  # updates without use; then drawn anew
+    vq_weight: float = option(1.0, low=0)
+    commit_weight: float = option(0.5, low=0)
+    coverage_weight: float = option(0.5, low=0)
+    # Distance of state and code in the three latent terms: squared = sum over D of squares,
+    # mean = that over D, norm = the norm of the element-wise squares.
+    loss: LatentLoss = "squared"
+    # per_code divides the vq gradient of a code by the number of states of that slot that chose it.
+    gradient: Literal["plain", "per_code"] = "plain"
+    horizon: Literal["batch", "limit"] = "batch"  # of J(t): the batch's slots, or all possible
+    leftovers: Leftovers = "official"  # slots that get the remainder of K / horizon
+
+    def __post_init__(self) -> None:
+        """Refuse settings that would do nothing."""
+        if self.codes == "gradient":
+            return
+        for name, idle in {"code_lr": None, "gradient": "plain"}.items():
+            if getattr(self, name) != idle:
+                raise ValueError(
+                    f"{name}: codes=ema are moved by no gradient; set it to {idle or 'null'}"
+                )
+
+    @property
+    def unmoved(self) -> str:
+        return "codebook.codes=ema" if self.codes == "ema" else ""
+
+    def build(
+        self,
+        state_dim: int,
+        coverage: Coverage,
+        limit: int,
+        device: torch.device,
+        seed: int | None = None,
+    ) -> VqLearner:
+        """seed: of the encodings that codes are drawn from."""
+        quantizer = VectorQuantizer(state_dim, self.size, self.dim, self.hidden_dim)
+        seed = int(torch.randint(2**62, ())) if seed is None else seed
+        return VqLearner(quantizer.to(device), self, coverage, limit, seed)
+
+
 class VqLearner:
     """The quantiser's own optimiser; no gradient passes between it and the value networks."""
 
     def __init__(
         self,
         quantizer: VectorQuantizer,
-        config: CodebookConfig,
+        config: VqConfig,
         coverage: Coverage,
         limit: int,
         seed: int = 0,
@@ -40,7 +99,9 @@ class VqLearner:
         self.config = config
         self.coverage: Coverage = coverage
         self.limit = limit
-        self.upkeep = CodeUpkeep(quantizer.codebook, config, seed)
+        averaged = config.codes == "ema"
+        rules = UpkeepRules(config.init, averaged, config.ema_decay, config.revive_after)
+        self.upkeep = CodeUpkeep(quantizer.codebook, rules, seed)
         nets = [*quantizer.encoder.parameters(), *quantizer.decoder.parameters()]
         code_lr = config.lr if config.code_lr is None else config.code_lr
         groups: list[dict[str, Any]] = [
@@ -48,6 +109,11 @@ class VqLearner:
             {"params": [quantizer.codebook], "lr": code_lr},
         ]
         self.optimizer = torch.optim.Adam(groups, lr=config.lr)
+
+    @property
+    def steps(self) -> int:
+        """Steps taken so far."""
+        return self.upkeep.steps
 
     def step(self, states: Tensor, slot: Tensor, slots: int) -> tuple[Tensor, Metrics]:
         """One gradient step. Returns the codes [N] from before it, and the losses.

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from marl.quantizers.vq import LatentLoss
+LatentLoss = Literal["squared", "norm", "mean"]
 
 
 class Losses(NamedTuple):

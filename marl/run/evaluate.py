@@ -7,16 +7,19 @@ python run.py evaluate --config=heuristic --env-config=sc2 with map=3m episodes=
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import torch
 
+from marl.config.files import COMMAND_LINE
+from marl.config.schema import field_types, flatten
 from marl.log.console import evaluation_table
 from marl.protocols.environments import VecEnv
 from marl.replay.battles import TraceLog
 from marl.replay.film import Fact
 from marl.replay.folder import ReplayFolder
-from marl.run.folder import EVALUATIONS, run_folder
-from marl.run.plan import Plan
+from marl.run.folder import EVALUATIONS, read_config, run_folder
+from marl.run.plan import Plan, RunConfig
 from marl.run.policy import load_policy, play_policy
 from marl.runners.evaluation import evaluation_seeds, play_script, statistics
 from marl.scripted.players import PlayerConfig
@@ -32,6 +35,19 @@ def evaluate(plan: Plan) -> dict[str, float]:
         return _evaluate_policy(plan, env)
     finally:
         env.close()
+
+
+def overrides(plan: Plan, folder: Path) -> dict[str, object]:
+    """Dotted key -> value of what is played otherwise than the run in `folder` was trained."""
+    recorded, _ = read_config(folder)
+    before = flatten(recorded)
+    kept = {*field_types(RunConfig), "env", "config", "recipe"}
+    return {
+        key: value
+        for key, value in flatten(plan.values).items()
+        if key.split(".")[0] not in kept
+        and (before[key] != value if key in before else plan.sources.get(key) == COMMAND_LINE)
+    }
 
 
 def _evaluate_player(plan: Plan, env: VecEnv) -> dict[str, float]:
@@ -60,7 +76,8 @@ def _evaluate_policy(plan: Plan, env: VecEnv) -> dict[str, float]:
         ReplayFolder(folder).add(policy.t_env, log.traces, pages=1)
     row = {"t_env": policy.t_env, "episodes": run.episodes, **metrics}
     evaluation_table([row], env.spec.name, "checkpoint", policy.path)
-    line = {"env": env.spec.name, "seed": run.seed, "checkpoint": str(policy.path), **row}
+    about = {"env": env.spec.name, "seed": run.seed, "checkpoint": str(policy.path)}
+    line = {**about, "overrides": overrides(plan, folder), **row}
     with open(folder / EVALUATIONS, "a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
     return metrics

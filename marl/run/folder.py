@@ -1,6 +1,7 @@
 """The results folder: one folder per run.
 
-results/<environment>-<backend>/<map>/<config>/<time>-s<seed>[-label]/
+results/<environment>-<backend>/<map>/<config>[+<key>=<value> ...]/<time>-s<seed>[-label]/
+The keys are those that the command line changed, as in marl/run/labels.py. In it:
     config.yaml     every value and where it came from
     dataset.json    offline: the file that the run learns from, and its SHA-256
     metrics.jsonl   one line per logged point
@@ -14,6 +15,7 @@ results/<environment>-<backend>/<map>/<config>/<time>-s<seed>[-label]/
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from datetime import datetime
@@ -23,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from marl.config.files import dump, parse_text, read_sources
 from marl.errors import ConfigError
+from marl.run.labels import name_of
 from marl.run.plan import Plan
 from marl.untrusted.bounds import YAML_BYTES
 from marl.untrusted.files import read_text
@@ -34,16 +37,17 @@ CONFIG = "config.yaml"
 DATASET = "dataset.json"
 EVALUATIONS = "evaluations.jsonl"
 SACRED = "sacred"
+LONGEST = 120  # bytes of a folder's name; file systems have 255
+DIGITS = 8  # of the digest that ends a shortened one
 
 
-def create_folder(
-    results_dir: str, spec_name: str, config_name: str, seed: int, label: str
-) -> Path:
+def create_folder(results_dir: str, spec_name: str, name: str, seed: int, label: str) -> Path:
     """Make a new run folder; never one that exists, even if two runs start in the same second.
 
-    spec_name: an EnvSpec's name, `<environment>-<backend>/<map>`.
+    spec_name: an EnvSpec's name, `<environment>-<backend>/<map>`; name: of the configuration.
     """
-    parent = Path(results_dir).joinpath(*map(_safe, spec_name.split("/")), _safe(config_name))
+    parts = [*spec_name.split("/"), name.replace(" ", "+")]
+    parent = Path(results_dir).joinpath(*map(_safe, parts))
     try:
         parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -70,14 +74,23 @@ def open_folder(plan: Plan, spec_name: str) -> Path:
     if run.checkpoint is not None:
         return run_folder(run.checkpoint, "checkpoint")
     assert run.seed is not None
-    folder = create_folder(run.results_dir, spec_name, plan.config_name, run.seed, run.label)
+    name = name_of(plan.values, plan.sources)
+    folder = create_folder(run.results_dir, spec_name, name, run.seed, run.label)
     write_config(folder, plan)
     return folder
 
 
 def _safe(name: str) -> str:
-    """The name with `_` for characters that a folder's name should not have."""
-    return re.sub(r"[^\w.+-]+", "_", name).strip(".") or "_"
+    """The name with `_` for characters that a folder's name should not have.
+
+    Of one that is too long the first part, and a digest of it all.
+    """
+    safe = re.sub(r"[^\w.+=-]+", "_", name).strip(".") or "_"
+    if len(safe.encode()) <= LONGEST:
+        return safe
+    digest = hashlib.sha256(name.encode()).hexdigest()[:DIGITS]
+    start = safe.encode()[: LONGEST - DIGITS - 1].decode(errors="ignore")
+    return f"{start}~{digest}"
 
 
 def write_config(folder: Path, plan: Plan) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from marl.config.schema import flatten
+from marl.config.files import COMMAND_LINE
+from marl.config.schema import field_types, flatten
+from marl.run.plan import RunConfig
 
 PLACES = ("map", "env_id", "module", "game")  # settings that name what is played
 # Values of a run that say where and how it was run, not what was learnt.
@@ -51,6 +53,34 @@ def learnt_settings(values: Mapping[str, object]) -> dict[str, object]:
     """Dotted key -> value of what was learnt and how; HOUSEKEEPING is left out."""
     leaves = flatten(values)
     return {key: leaf for key, leaf in leaves.items() if key.split(".")[0] not in HOUSEKEEPING}
+
+
+def changes(values: Mapping[str, object], sources: Mapping[str, str]) -> dict[str, object]:
+    """Dotted key -> value of what the command line changed in the algorithm and the environment.
+
+    values, sources: of config.yaml. The options of the run itself are left out, and so is what
+    names the task; what only repeats the files has another source.
+    """
+    run = field_types(RunConfig).keys() | {"config", "env_config", "recipe", "env"}
+    return {
+        key: value
+        for key, value in sorted(flatten(values).items())
+        if sources.get(key) == COMMAND_LINE and key.split(".")[0] not in run and key not in PLACES
+    }
+
+
+def name_of(values: Mapping[str, object], sources: Mapping[str, str]) -> str:
+    """The algorithm and what was changed: `lagma codebook.size=128`."""
+    changed = changes(values, sources)
+    parts = [f"{_short(key, values)}={as_text(changed[key])}" for key in changed]
+    return " ".join([str(values["config"]), *(part.replace(" ", "") for part in parts)])
+
+
+def _short(key: str, values: Mapping[str, object]) -> str:
+    """The last two words of a dotted key, or all of it where another key ends like that."""
+    short = ".".join(key.split(".")[-2:])
+    others = [one for one in flatten(values) if one != key and f".{one}".endswith(f".{short}")]
+    return key if others else short
 
 
 def task_of(values: Mapping[str, object]) -> str:

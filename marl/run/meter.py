@@ -33,10 +33,20 @@ class Meter:
         """Keep the last value of each metric."""
         self.noted.update(metrics)
 
-    def drain(self) -> dict[str, float]:
-        """Return the means and last values, and start afresh."""
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing came since the last drain."""
+        return not self.sums and not self.noted
+
+    def read(self) -> dict[str, float]:
+        """The means and last values so far."""
         means = {name: float(total) / self.weights[name] for name, total in self.sums.items()}
         self.latest = {**means, **self.noted}
+        return dict(self.latest)
+
+    def drain(self) -> dict[str, float]:
+        """Return the means and last values, and start afresh."""
+        self.read()
         self.sums, self.weights, self.noted = {}, {}, {}
         return dict(self.latest)
 

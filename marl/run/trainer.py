@@ -25,6 +25,7 @@ from marl.run.device import pick_device
 from marl.run.finite import FiniteWatch
 from marl.run.folder import open_folder, write_dataset
 from marl.run.interrupts import StopRequest
+from marl.run.labels import name_of
 from marl.run.memory import MemoryWatch
 from marl.run.meter import Meter
 from marl.run.plan import Plan
@@ -124,11 +125,14 @@ class Trainer:
 
     def introduction(self) -> str:
         """What is about to be trained, in one line."""
-        size = sum(parameter.numel() for parameter in self.agent.learner.parameters)
+        name = name_of(self.plan.values, self.plan.sources)
+        own, others = self.agent.learner.parameters, self.agent.bonus_parameters
+        extra = sum(parameter.numel() for parameter in others)
+        size = sum(parameter.numel() for parameter in own) + extra
+        of_bonus = f" ({extra:,} of the bonus)" if extra else ""
         return (
-            f"{self.plan.config_name} on {self.env.spec.name}, seed {self.seed}: "
-            f"{self.run.num_envs} environments, {size:,} parameters on {self.device.type}; "
-            f"results in {self.folder}"
+            f"{name} on {self.env.spec.name}, seed {self.seed}: {self.run.num_envs} environments, "
+            f"{size:,} parameters{of_bonus} on {self.device.type}; results in {self.folder}"
         )
 
     def open_log(self, sinks: Sequence[MetricSink] = ()) -> Log:
@@ -160,7 +164,7 @@ class Trainer:
                 self._learn()
                 log.progress(count.t_env, self.meter.latest)
                 if count.t_env >= count.next_log:
-                    self._log(log, (count.t_env - first) / (time.perf_counter() - start))
+                    self._log(log, self._speed(start, first))
                     count.next_log = count.t_env + self.run.log_interval
                 if count.t_env >= count.next_save:
                     count.next_save = count.t_env + self.run.save_interval
@@ -169,6 +173,8 @@ class Trainer:
                     self.stop_reason = INTERRUPTED
                 elif time.perf_counter() >= deadline:
                     self.stop_reason = f"max_seconds={self.run.max_seconds:g} is over"
+            if not self.meter.is_empty:  # kept, so that a resumed run logs the whole interval
+                self._write_interval(log, self.meter.read(), self._speed(start, first))
             self.save()  # before the last evaluation, so that whatever stops that loses nothing
             if not stop.requested and self._evaluate(log):
                 self.saved_at = None
@@ -181,7 +187,7 @@ class Trainer:
             t_env=count.t_env,
             evaluations=self.tests.results,
             seconds={**self.stopwatch.seconds, "total": seconds},
-            steps_per_second=(count.t_env - first) / max(seconds, 1e-9),
+            steps_per_second=self._speed(start, first),
             stopped=self.stop_reason,
         )
 
@@ -245,9 +251,17 @@ class Trainer:
         self._write(log, self.tests.run(t_env, self.folder, self.watch))
         return True
 
+    def _speed(self, start: float, first: int) -> float:
+        """Environment steps a second since the clock showed `start`, at t_env `first`."""
+        return (self.counters.t_env - first) / max(time.perf_counter() - start, 1e-9)
+
     def _log(self, log: Log, steps_per_second: float) -> None:
+        """Log the interval that ends here."""
+        self._write_interval(log, self.meter.drain(), steps_per_second)
+
+    def _write_interval(self, log: Log, metrics: dict[str, float], steps_per_second: float) -> None:
+        """Log an interval's metrics, and where the training stands."""
         count = self.counters
-        metrics = self.meter.drain()
         if "return_mean" in metrics:  # an episode ended since the last time
             variance = metrics.pop("return_square_mean") - metrics["return_mean"] ** 2
             metrics["return_std"] = max(0.0, variance) ** 0.5

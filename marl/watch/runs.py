@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from marl.config.files import read
-from marl.errors import ConfigError
+from marl.errors import ConfigError, UnreadableError
 from marl.log.jsonl import METRICS
-from marl.run.folder import CONFIG
-from marl.run.labels import Configuration, full_labels, learnt_settings, task_of
+from marl.run.folder import CONFIG, read_config
+from marl.run.labels import Configuration, full_labels, learnt_settings, name_of, task_of
 from marl.watch.follow import MetricsFile
 
 MAX_DEPTH = 6  # of a run below the watched folder; results/ has its runs at 4
@@ -46,28 +45,30 @@ class Run:
         self.metrics = MetricsFile(self.folder / METRICS)
 
     def settings(self) -> dict[str, object]:
-        """SETTINGS in config.yaml, and `codes`; {} where it can't be read (yet)."""
+        """SETTINGS in config.yaml, `name` and `codes`; {} where it can't be read (yet)."""
         path = self.folder / CONFIG
         try:
             changed = path.stat().st_mtime_ns
             if changed != self._settings_time:
                 self._settings, self._configuration, self._trouble = {}, None, ""
                 self._settings_time = changed
-                self._read(path)
+                self._read()
         except FileNotFoundError:
             self._settings, self._configuration, self._trouble = {}, None, ""
         except OSError as error:
             self._trouble = f"{path}: {error.strerror}"
-        except ConfigError as error:
+        except (ConfigError, UnreadableError) as error:
             self._trouble = str(error)
         return self._settings
 
-    def _read(self, path: Path) -> None:
-        values = read(path)
+    def _read(self) -> None:
+        values, sources = read_config(self.folder)
         shown = {**values, "codes": _number_of_codes(values)}
         names = [name for name in (*SETTINGS, "codes") if name in shown]
         self._settings = {name: shown[name] for name in names if _is_plain(shown[name])}
-        self._configuration = _configuration(values)
+        self._configuration = _configuration(values, sources)
+        if self._configuration is not None:
+            self._settings["name"] = self._configuration.label
 
     @property
     def trouble(self) -> str:
@@ -156,16 +157,22 @@ def _is_plain(value: object) -> bool:
 
 
 def _number_of_codes(values: Mapping[str, object]) -> object:
-    """K, the size of the run's codebook; None without one."""
-    codebook = values.get("codebook")
-    return codebook.get("size") if isinstance(codebook, Mapping) else None
+    """K, the size of LAGMA's codebook in the run; None without one."""
+    bonus = values.get("bonus")
+    codebook = bonus.get("codebook") if isinstance(bonus, Mapping) else None
+    if not isinstance(codebook, Mapping):
+        return None
+    levels = codebook.get("levels")  # of kind fsq
+    return math.prod(levels) if isinstance(levels, list) else codebook.get("size")
 
 
-def _configuration(values: Mapping[str, object]) -> Configuration | None:
+def _configuration(
+    values: Mapping[str, object], sources: Mapping[str, str]
+) -> Configuration | None:
     """None where the file lacks what a training writes into it."""
     if not {"config", "env_config"} <= values.keys():
         return None
-    return Configuration(str(values["config"]), task_of(values), learnt_settings(values))
+    return Configuration(name_of(values, sources), task_of(values), learnt_settings(values))
 
 
 class Runs:

@@ -19,7 +19,8 @@ from marl.intrinsic.lagma.bonus import LagmaBonusConfig
 from marl.intrinsic.none import NoBonus
 from marl.protocols.experience import BATCH
 from marl.protocols.loop import Progress
-from marl.quantizers.vq import CodebookConfig
+from marl.quantizers.fsq_learner import FsqConfig
+from marl.quantizers.vq_learner import VqConfig
 
 CPU = torch.device("cpu")
 
@@ -58,7 +59,7 @@ def test_preset_holds_the_published_values(name, values):
 def test_default_is_the_recommended_resolution():
     bonus = preset("lagma").bonus
     assert bonus == LagmaBonusConfig()
-    assert bonus.codebook == CodebookConfig()
+    assert bonus.codebook == VqConfig()
     assert (bonus.coverage, bonus.padding) == ("timestep", "masked")
     assert (bonus.start, bonus.window, bonus.k) == (50_000, 100, 30)
     assert (bonus.update_interval, bonus.resample_interval) == (40, 5)
@@ -94,6 +95,38 @@ def test_ablations_are_flags():
     assert bonus.goal_only
     assert preset("lagma", "bonus.codebook.grad_clip=None").bonus.codebook.grad_clip is None
     assert preset("lagma", "bonus.coverage=none").bonus.coverage == "none"
+
+
+FSQ = "bonus.codebook.kind=fsq"
+
+
+@pytest.mark.parametrize("name", ["lagma", "lagma_official", "lagma_tuned", "lagma_sparse_3m"])
+def test_a_grid_of_rounded_numbers_is_a_flag(name):
+    bonus = preset(name, FSQ).bonus
+    assert bonus.codebook == FsqConfig()  # nothing of what the file tunes for vq
+    assert bonus.coverage == "none"
+    book = preset(name, FSQ, "bonus.codebook.levels=[8,5,5]", "bonus.coverage=none").bonus.codebook
+    assert book.levels == (8, 5, 5)
+
+
+@pytest.mark.parametrize(
+    ("flag", "line"),
+    [
+        ("bonus.coverage=all", "bonus.coverage: no loss moves the codes of codebook.kind=fsq"),
+        ("bonus.coverage=timestep", "bonus.coverage: .* set it to none"),
+        ("bonus.codebook.size=8", "size: belongs to bonus.codebook.kind=vq, and this is fsq"),
+        ("bonus.codebook.commit_weight=0", "commit_weight: belongs to bonus.codebook.kind=vq"),
+        ("bonus.codebook.levels=[1]", "bonus.codebook.levels: each must be within 2"),
+    ],
+)
+def test_what_only_learnt_codes_have_is_refused_for_a_grid(flag, line):
+    with pytest.raises(ConfigError, match=line):
+        preset("lagma", FSQ, flag)
+
+
+def test_levels_without_their_kind_are_refused():
+    with pytest.raises(ConfigError, match=r"levels: belongs to bonus\.codebook\.kind=fsq"):
+        preset("lagma", "bonus.codebook.levels=[4,4]")
 
 
 @pytest.mark.parametrize(
@@ -152,7 +185,7 @@ def test_before_the_start_lagma_is_qmix_bit_for_bit():
 
 
 def test_past_the_start_the_bonus_moves_the_target():
-    book = CodebookConfig(lr=0.05, update_interval=1)  # soon more than one code is in use
+    book = VqConfig(lr=0.05, update_interval=1)  # soon more than one code is in use
     active = LagmaConfig(
         bonus=LagmaBonusConfig(start=0, warmup=0, update_interval=1, codebook=book)
     )
@@ -172,6 +205,13 @@ def test_qmix_with_the_bonus_is_lagma():
     found = losses(preset("qmix", "bonus.kind=lagma", *ACTIVE, *MOVING), 12)
     assert found == losses(preset("lagma", *ACTIVE, *MOVING), 12)
     assert found != losses(preset("qmix"), 12)  # so it does pay
+
+
+def test_the_bonus_pays_on_a_grid_too():
+    found, plain = losses(preset("lagma", FSQ, *ACTIVE, *MOVING), 32), losses(preset("qmix"), 32)
+    assert found[0] == plain[0]
+    assert found[1:] != plain[1:]
+    assert all(math.isfinite(loss) for loss in found)
 
 
 @pytest.mark.parametrize("kind", ["independent", "vdn"])

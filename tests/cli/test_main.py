@@ -490,6 +490,18 @@ def test_resume_and_evaluate_run(trained, capsys):
     assert "models/64" in capsys.readouterr().out
 
 
+def test_an_evaluation_records_what_was_played_otherwise(trained):
+    words = ["evaluate", "with", f"checkpoint={trained}", "episodes=2", "num_envs=2"]
+    assert run(*words) == 0
+    assert run(*words, "game=penalty", "learner.gamma=5e-1") == 0
+    lines = (trained / "evaluations.jsonl").read_text().splitlines()[-2:]
+    assert [json.loads(line)["overrides"] for line in lines] == [{}, {"game": "penalty"}]
+
+
+def test_a_run_with_other_settings_has_them_in_its_folders_name(trained):
+    assert trained.parent.name == "qmix+learner.gamma=0.5"
+
+
 def test_a_scripted_player_is_evaluated_without_a_checkpoint(capsys):
     words = ["--env-config=sc2", "with", "map=3m", "episodes=20", "num_envs=8", "seed=1"]
     assert run("evaluate", "--config=heuristic", *words) == 0

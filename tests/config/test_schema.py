@@ -156,6 +156,28 @@ def test_a_section_given_in_part_keeps_the_rest_of_its_own_default(mapping, expe
 
 
 @dataclass(frozen=True)
+class Derived:
+    size: int = 4
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit is None:
+            object.__setattr__(self, "limit", 2 * self.size)
+
+
+@dataclass(frozen=True)
+class Inside:
+    free: Derived = Derived()
+    fixed: Derived = Derived(limit=5)
+
+
+def test_a_default_that_follows_from_another_field_follows_in_a_section_too():
+    sizes = {"size": 10}
+    parsed = parse(Inside, {"free": sizes, "fixed": sizes})
+    assert (parsed.free, parsed.fixed) == (Derived(10, 20), Derived(10, 5))
+
+
+@dataclass(frozen=True)
 class Uniform:
     dist_type: ClassVar[str] = "uniform"
     high: float = 1.0

@@ -38,13 +38,31 @@ def test_wilson_interval(share, count, low, high):
 def test_without_a_terminal_tests_and_log_points_are_lines(capsys):
     console = ConsoleSink(t_max=1000)
     console.progress(100, {"return_mean": 1.5, "epsilon": 0.9})
-    console.write({"return_mean": 1.5, "battle_won_mean": 0.25}, 100)
+    console.write({"return_mean": 1.5, "battle_won_mean": 0.25, "epsilon": 0.9}, 100)
     console.write({"test_battle_won_mean": 0.5}, 100)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     assert lines[0].startswith("100/1,000  ")
     assert lines[0].endswith("win 0.25  return 1.50  epsilon 0.90")
-    assert "test win 0.50" in lines[1]
+    assert lines[1].endswith("test win 0.50")
+    assert "return" not in lines[1]
+
+
+def test_a_line_has_the_values_of_its_own_point(capsys):
+    console = ConsoleSink(t_max=1000)
+    console.write({"test_return_mean": 2.0}, 0)
+    console.last_line = float("-inf")
+    console.write({"loss": 0.25, "epsilon": 0.5}, 100)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "0/1,000  test return 2.00"  # no speed yet, so none is shown
+    assert second == "100/1,000  epsilon 0.50  loss 0.25"
+
+
+def test_no_line_is_printed_twice(capsys):
+    console = ConsoleSink(t_max=1000)
+    for _ in range(2):
+        console.write({"test_return_mean": 2.0}, 1000)
+    assert len(capsys.readouterr().out.splitlines()) == 1
 
 
 def test_without_a_terminal_lines_of_training_are_not_a_flood(capsys):
@@ -69,7 +87,7 @@ def test_the_time_left_follows_from_the_steps_a_second(monkeypatch):
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
     console = ConsoleSink(t_max=3000, start=1000)
     console.progress(2000, {})  # 1000 steps in 10 s: 100 steps/s, and 1000 to go
-    assert "2,000/3,000  100 steps/s  left 0:00:10" in console._line(2000)
+    assert "2,000/3,000  100 steps/s  left 0:00:10" in console._line(2000, {})
 
 
 def row(t_env: int) -> dict[str, float]:

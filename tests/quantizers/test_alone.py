@@ -3,15 +3,15 @@
 import torch
 
 from marl.quantizers.alone import train_alone
-from marl.quantizers.vq import CodebookConfig, VectorQuantizer
-from marl.quantizers.vq_learner import VqLearner
+from marl.quantizers.vq import VectorQuantizer
+from marl.quantizers.vq_learner import VqConfig, VqLearner
 
 
 def test_it_learns_from_whole_episodes_drawn_anew(monkeypatch):
     torch.manual_seed(0)
     episode, slot = torch.tensor([0, 0, 0, 1, 1, 2, 2]), torch.tensor([0, 1, 2, 0, 1, 0, 1])
     states = torch.arange(7.0)[:, None].repeat(1, 3)
-    config = CodebookConfig(size=4, dim=2, hidden_dim=8)
+    config = VqConfig(size=4, dim=2, hidden_dim=8)
     learner = VqLearner(VectorQuantizer(3, 4, 2, 8), config, "timestep", 3)
     seen = []
     step = learner.step

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from marl.quantizers.upkeep import k_means
-from marl.quantizers.vq import CodebookConfig, VectorQuantizer, nearest_codes
-from marl.quantizers.vq_learner import VqLearner
+from marl.quantizers.vq import VectorQuantizer, nearest_codes
+from marl.quantizers.vq_learner import VqConfig, VqLearner
 
 POINTS = torch.tensor([[0.0, 0.0], [0.0, 0.2], [10.0, 0.0], [10.0, 0.2]])
 SLOTS = torch.zeros(4, dtype=torch.int64)
@@ -22,7 +22,7 @@ def learner(n_codes=2, **options) -> VqLearner:
     torch.manual_seed(0)
     quantizer = VectorQuantizer(2, n_codes, 2, 4)
     quantizer.encoder = nn.Sequential(nn.Identity())
-    config = replace(CodebookConfig(size=n_codes, dim=2), **{**STILL, **options})
+    config = replace(VqConfig(size=n_codes, dim=2), **{**STILL, **options})
     return VqLearner(quantizer, config, "none", limit=1, seed=5)
 
 
@@ -104,7 +104,7 @@ def test_going_on_from_a_saved_state_is_never_having_stopped():
 
 def test_a_learning_rate_for_averaged_codes_is_refused():
     with pytest.raises(ValueError, match="code_lr"):
-        CodebookConfig(codes="ema", code_lr=0.01)
+        VqConfig(codes="ema", code_lr=0.01)
 
 
 @pytest.mark.parametrize("n_codes", [1, 7, 64, 100])

@@ -5,8 +5,9 @@ import torch
 from torch import Tensor, nn, tensor
 
 from marl.quantizers.coverage import coverage_weights
-from marl.quantizers.vq import CodebookConfig, VectorQuantizer, straight_through
-from marl.quantizers.vq_learner import VqLearner
+from marl.quantizers.layers import straight_through
+from marl.quantizers.vq import VectorQuantizer
+from marl.quantizers.vq_learner import VqConfig, VqLearner
 from marl.quantizers.vq_loss import coverage_loss, latent_distance, reconstruction_loss
 
 CORNERS = tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])  # [K,D]
@@ -22,8 +23,8 @@ def corners() -> VectorQuantizer:
     return quantizer
 
 
-def learner(config: CodebookConfig | None = None, coverage="timestep") -> VqLearner:
-    return VqLearner(corners(), config or CodebookConfig(size=4, dim=2), coverage, limit=4)
+def learner(config: VqConfig | None = None, coverage="timestep") -> VqLearner:
+    return VqLearner(corners(), config or VqConfig(size=4, dim=2), coverage, limit=4)
 
 
 def gradient(term: Tensor, of: Tensor) -> list[list[float]]:
@@ -74,7 +75,7 @@ def test_covering_all_codes_takes_the_mean_over_them():
 @pytest.mark.parametrize(("coverage", "total"), [("timestep", 0.90), ("all", 0.75)])
 def test_published_weights_sum_the_terms(coverage, total):
     _, losses = learner(coverage=coverage).losses(X, SLOT, 2)
-    config = CodebookConfig()
+    config = VqConfig()
     weighted = (
         0.3  # a reconstruction loss
         + config.vq_weight * losses.vq
@@ -108,7 +109,7 @@ def test_each_term_trains_its_own_part():
 
 @pytest.mark.parametrize(("gradient_kind", "expected"), [("plain", -0.2), ("per_code", -0.1)])
 def test_per_code_gradient_is_a_mean_over_the_states_of_a_slot(gradient_kind, expected):
-    config = CodebookConfig(size=4, dim=2, gradient=gradient_kind)
+    config = VqConfig(size=4, dim=2, gradient=gradient_kind)
     trained = learner(config)
     states = tensor([[0.9, 0.2], [1.1, 0.0]])
     _, losses = trained.losses(states, tensor([0, 0]), 2)
@@ -164,7 +165,7 @@ def test_coverage_equals_the_sum_over_pairs(kind, loss):
 
 def real_learner(coverage="timestep", **options) -> VqLearner:
     torch.manual_seed(3)
-    config = CodebookConfig(**{"size": 12, "dim": 3, "hidden_dim": 8, "lr": 0.01, **options})
+    config = VqConfig(**{"size": 12, "dim": 3, "hidden_dim": 8, "lr": 0.01, **options})
     quantizer = VectorQuantizer(5, config.size, config.dim, config.hidden_dim)
     return VqLearner(quantizer, config, coverage, limit=9)
 

@@ -67,7 +67,7 @@ class Poison:
         learner.update = poisoned
 
     def codebook(self) -> None:
-        vq = self.trainer.agent.learner.bonus.vq
+        vq = self.trainer.agent.learner.bonus.codebook
         step = vq.step
 
         def poisoned(*arguments):

@@ -38,6 +38,7 @@ SETTINGS = {
 }
 VALUES = {"sampler.batch_size": 4, "epsilon.anneal": 500, "learner.target_update_interval": 10}
 LAGMA = {"bonus.start": 200, "bonus.update_interval": 8, "bonus.codebook.size": 16}
+FSQ = {"bonus.start": 200, "bonus.update_interval": 8, "bonus.codebook.kind": "fsq"}
 OFF_POLICY = {
     "sampler.start": 100,
     "sampler.batch_size": 32,
@@ -97,6 +98,7 @@ def assert_same(one, two):
     ("config", "env", "settings"),
     [
         ("lagma", "sc2", {"map": "3m", **LAGMA}),
+        ("lagma", "sc2", {"map": "3m", **FSQ}),
         ("qmix", "sc2", {"map": "2s3z"}),
         ("dqn", "gymnasium", {"sampler.start": 50, "buffer.steps": 1000}),
         ("dqn", "gymnasium", {"sampler.start": 50, **STEPS}),
@@ -137,6 +139,44 @@ def test_metrics_go_on_without_gap_or_repeat(tmp_path):
     steps = [line["t_env"] for line in lines if "loss" in line]
     assert steps == sorted(set(steps))
     assert min(steps) < 400 < max(steps)
+
+
+def test_the_last_interval_of_a_training_is_logged(tmp_path):
+    """A run shorter than log_interval showed no loss, and a longer one an old epsilon."""
+    settings = {"log_interval": 300, "epsilon.anneal": 800}
+    summary = train(plan_for(tmp_path, "qmix", "two_step", t_max=400, **settings))
+    lines = [json.loads(line) for line in (summary.folder / "metrics.jsonl").open()]
+    trained = [line for line in lines if "loss" in line]
+    assert [line["t_env"] for line in trained] == [8, 312, summary.t_env]
+    # Of the collection that began 8 steps before the end: 1 - 0.95 * 392 / 800.
+    assert trained[-1]["epsilon"] == pytest.approx(0.5345)
+    assert trained[-1]["updates"] > trained[-2]["updates"]
+    # To go on is as if there had been no stop: the next line is of the whole interval.
+    train(resume_plan(summary.folder, t_max=800))
+    straight = train(plan_for(tmp_path / "b", "qmix", "two_step", t_max=800, **settings))
+    both = [
+        {line["t_env"]: line["loss"] for line in map(json.loads, path.open()) if "loss" in line}
+        for path in (summary.folder / "metrics.jsonl", straight.folder / "metrics.jsonl")
+    ]
+    assert both[0].pop(400)
+    assert both[0] == both[1]
+
+
+def test_an_interval_that_is_logged_is_not_logged_again(tmp_path):
+    summary = train(plan_for(tmp_path, "qmix", "two_step", t_max=400, log_interval=1))
+    lines = [json.loads(line) for line in (summary.folder / "metrics.jsonl").open()]
+    steps = [line["t_env"] for line in lines if "episode" in line]
+    assert steps == sorted(set(steps))
+
+
+def test_the_introduction_counts_the_codebook_too(tmp_path):
+    plain = Trainer(plan_for(tmp_path, "qmix", "two_step"))
+    size = sum(one.numel() for one in plain.agent.learner.parameters)
+    assert f" {size:,} parameters on cpu;" in plain.introduction()
+    paid = Trainer(plan_for(tmp_path, "lagma", "two_step"))
+    codes = sum(one.numel() for one in paid.agent.learner.bonus.codebook.quantizer.parameters())
+    assert codes > 64 * 8
+    assert f" {size + codes:,} parameters ({codes:,} of the bonus) on cpu;" in paid.introduction()
 
 
 @pytest.mark.parametrize("per_episode", [1.0, 0.5])

@@ -36,10 +36,11 @@ def make_run(folder: Path, points: int = 30, **config: object) -> Path:
         "seed": 1,
         "t_max": 100_000,
         "test_episodes": 32,
+        "bonus": {"kind": "lagma", "codebook": {"kind": "vq", "size": 64}},
         **config,
     }
     lines = [f"{key}: {json.dumps(value)}  # command line" for key, value in values.items()]
-    (folder / "config.yaml").write_text("\n".join([*lines, "codebook:", "  size: 64", ""]))
+    (folder / "config.yaml").write_text("\n".join([*lines, ""]))
     (folder / "metrics.jsonl").write_text("".join(point_lines(0, points)))
     return folder
 

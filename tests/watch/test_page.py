@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -105,6 +106,21 @@ def test_pointing_at_a_chart_reads_every_chart_at_that_place(browser, served, ru
     browser.move_mouse(1, 1)
     browser.wait("document.querySelectorAll('line.cross').length === 0")
     assert browser.evaluate(shown) == newest
+
+
+def test_new_points_do_not_take_away_the_place_that_is_pointed_at(browser, served, run):
+    browser.open(served.server.url)
+    browser.wait(CURVE % "Win rate")
+    box = browser.evaluate("document.querySelector('svg.chart').getBoundingClientRect().toJSON()")
+    browser.move_mouse(box["x"] + 60, box["y"] + 60)
+    read = "document.querySelector('text.at')?.textContent"
+    place, before = browser.wait(read), browser.evaluate(WORDS)
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write("".join(point_lines(30, 5)))
+    browser.wait(f"{WORDS} !== {json.dumps(before)}")
+    assert browser.evaluate(read) == place
+    assert browser.evaluate("document.querySelectorAll('line.cross').length") > 8
+    browser.move_mouse(1, 1)
 
 
 def test_a_chart_can_be_read_with_the_keyboard(browser, served, run):

@@ -123,6 +123,19 @@ def test_seeds_of_one_configuration_have_one_name_and_others_say_what_differs(tm
     assert rows["c"]["line"] == rows["d"]["line"] == "lagma t_max=200000"
 
 
+def test_a_changed_key_is_part_of_the_name_on_the_page(tmp_path):
+    for name, size in (("a", "64  # configs/algs/lagma.yaml"), ("b", "128  # command line")):
+        folder = make_run(tmp_path / name)
+        path = folder / "config.yaml"
+        lines = [line for line in path.read_text().splitlines() if not line.startswith("bonus")]
+        codebook = ["bonus:", "  codebook:", f"    size: {size}", ""]
+        path.write_text("\n".join([*lines, *codebook]))
+    rows = {row["name"]: row for row in Runs(tmp_path).summaries()}
+    assert (rows["a"]["line"], rows["b"]["line"]) == ("lagma", "lagma codebook.size=128")
+    assert rows["b"]["settings"]["name"] == "lagma codebook.size=128"
+    assert rows["b"]["settings"]["codes"] == 128
+
+
 def test_a_run_without_a_configuration_is_a_line_of_its_own(tmp_path):
     run = make_run(tmp_path / "a")
     (run / "config.yaml").unlink()
@@ -218,3 +231,17 @@ def test_a_run_that_is_mended_is_shown_again(tmp_path):
     (run / "metrics.jsonl").unlink()
     make_run(run)
     assert runs.summaries()[0]["state"] == "training"
+
+
+@pytest.mark.parametrize(
+    ("bonus", "codes"),
+    [
+        ({"kind": "lagma", "codebook": {"size": 16}}, 16),  # before there were kinds of it
+        ({"kind": "lagma", "codebook": {"kind": "fsq", "levels": [4, 3, 2]}}, 24),
+        ({"kind": "none"}, None),
+    ],
+)
+def test_the_number_of_codes_is_that_of_the_runs_own_codebook(tmp_path, bonus, codes):
+    make_run(tmp_path / "run", bonus=bonus)
+    (run,) = Runs(tmp_path).scan()
+    assert run.settings()["codes"] == codes

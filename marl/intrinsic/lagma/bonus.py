@@ -27,7 +27,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from marl.batch import WON, Column, EpisodeBatch
 from marl.intrinsic.config import BONUSES
@@ -40,9 +40,8 @@ from marl.intrinsic.lagma.pricing import assessment, mean_of_code
 from marl.intrinsic.schedule import EpisodeInterval
 from marl.protocols.learning import Channels
 from marl.protocols.loop import Metrics, Progress, State
+from marl.protocols.quantizing import QuantizerLearner
 from marl.quantizers.usage import perplexity, shares
-from marl.quantizers.vq import VectorQuantizer
-from marl.quantizers.vq_learner import VqLearner
 from marl.returns import returns_of
 from marl.spec import EnvSpec
 
@@ -53,14 +52,19 @@ class LatentGoalBonus:
     columns: tuple[Column, ...] = (WON,)
 
     def __init__(
-        self, vq: VqLearner, config: LagmaOptions, gamma: float, state_dim: int, seed: int
+        self,
+        codebook: QuantizerLearner,
+        config: LagmaOptions,
+        gamma: float,
+        state_dim: int,
+        seed: int,
     ) -> None:
         """seed: of the references drawn."""
-        self.vq = vq
+        self.codebook = codebook
         self.config = config
         self.gamma = gamma
-        n_codes = vq.quantizer.n_codes
-        self.vq_schedule = EpisodeInterval(config.start, vq.config.update_interval)
+        n_codes = codebook.quantizer.n_codes
+        self.codebook_schedule = EpisodeInterval(config.start, config.codebook.update_interval)
         self.value_schedule = EpisodeInterval(config.start, config.update_interval)
         self.values = CodeValues(n_codes, config.window, config.phantom_zero)
         reencoded = config.windows == "reencoded"
@@ -68,7 +72,12 @@ class LatentGoalBonus:
         self.goals = GoalTrajectories(n_codes, config, seed)
         self.calibration = Calibration()
         self.has_returns = False  # whether the first ones are in
-        self.vq_metrics: Metrics = {}  # of the last step of the quantiser
+        self.codebook_metrics: Metrics = {}  # of the last step of the quantiser
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """Of the VQ-VAE: encoder, decoder and codes."""
+        return [*self.codebook.quantizer.parameters()]
 
     def __call__(
         self, batch: EpisodeBatch, bootstrap: Tensor, progress: Progress
@@ -81,7 +90,7 @@ class LatentGoalBonus:
         codes = self._codes(batch, used, progress)  # [B,T+1]
         table = codes.cpu().numpy()
         returns = returns_of(batch, self.gamma)
-        warm = self.vq.upkeep.steps >= self.config.warmup and progress.t_env >= self.config.start
+        warm = self.codebook.steps >= self.config.warmup and progress.t_env >= self.config.start
         if self.value_schedule.due(progress) and warm:
             self._keep_returns(batch, used, table, returns, progress)
             self.has_returns = True
@@ -102,9 +111,9 @@ class LatentGoalBonus:
         else:
             bonus = torch.zeros_like(bootstrap)
         steps = batch.filled.sum()
-        share = shares(codes[used], self.vq.quantizer.n_codes)  # [K]
+        share = shares(codes[used], self.codebook.quantizer.n_codes)  # [K]
         return bonus, {
-            **self.vq_metrics,
+            **self.codebook_metrics,
             "codebook_usage": (share > 0).float().mean(),
             "codebook_perplexity": perplexity(share),
             "code_value_mean": batch.reward.new_tensor(_mean(means[self.values.known])),
@@ -123,7 +132,7 @@ class LatentGoalBonus:
         code [T+1]; cq [T+1], NaN where nothing is known; intrinsic [T]; those of
         marl/intrinsic/lagma/explain.py.
         """
-        codes = self.vq.quantizer.encode(batch.state).cpu().numpy()  # [1,T+1]
+        codes = self.codebook.quantizer.encode(batch.state).cpu().numpy()  # [1,T+1]
         means = self.code_values()
         code_values = self.known_values()
         paid, uniforms = self._would_pay(batch, codes)
@@ -135,7 +144,7 @@ class LatentGoalBonus:
             "cq": code_values[codes[0]],
             "intrinsic": (self.gamma * np.where(paid, np.maximum(gain, 0.0), 0.0))[0],
             **self.goals.explain(codes[0], uniforms[0]),
-            **code_map(self.vq.quantizer.codebook, code_values),
+            **code_map(self.codebook.quantizer.vectors(), code_values),
         }
         return {name: torch.from_numpy(values) for name, values in found.items()}
 
@@ -145,7 +154,7 @@ class LatentGoalBonus:
 
         bootstrap [B,T,G]; returns [B,T+1].
         """
-        codes = self.vq.quantizer.encode(batch.state)  # [B,T+1]
+        codes = self.codebook.quantizer.encode(batch.state)  # [B,T+1]
         follows, _ = self._would_pay(batch, codes.cpu().numpy())
         payable = torch.from_numpy(follows).to(codes.device)
         code_value = torch.from_numpy(self.known_values()).to(bootstrap)[codes]  # [B,T+1]
@@ -170,7 +179,7 @@ class LatentGoalBonus:
         """
         if self.config.baseline == "state":
             return bootstrap
-        return mean_of_code(bootstrap, codes, filled, self.vq.quantizer.n_codes)
+        return mean_of_code(bootstrap, codes, filled, self.codebook.quantizer.n_codes)
 
     def code_values(self) -> NDArray[np.float64]:
         """C_q of every code, [K]; 0 where nothing is known."""
@@ -192,11 +201,11 @@ class LatentGoalBonus:
         slots = used.shape[1]
         rows = used.flatten().nonzero()[:, 0]  # [N]
         states = batch.state.flatten(0, 1)[rows]  # [N,S]
-        due = self.vq_schedule.due(progress)
-        if due or self.vq.upkeep.steps < self.config.warmup:
-            found, self.vq_metrics = self.vq.step(states, rows % slots, slots)
+        due = self.codebook_schedule.due(progress)
+        if due or self.codebook.steps < self.config.warmup:
+            found, self.codebook_metrics = self.codebook.step(states, rows % slots, slots)
         else:
-            found = self.vq.quantizer.encode(states)
+            found = self.codebook.quantizer.encode(states)
         codes = torch.zeros(used.numel(), dtype=torch.int64, device=used.device)
         codes[rows] = found
         return codes.reshape(used.shape)
@@ -221,7 +230,7 @@ class LatentGoalBonus:
         self.memory.add(batch.state.cpu().numpy().swapaxes(0, 1)[kept.T], returns.T[kept.T])
         states, all_returns = self.memory.all()
         self.values.clear()
-        anew = self.vq.quantizer.encode(torch.from_numpy(states).to(batch.state.device))
+        anew = self.codebook.quantizer.encode(torch.from_numpy(states).to(batch.state.device))
         self.values.push(anew.cpu().numpy(), all_returns)
 
     def _payable(
@@ -237,27 +246,27 @@ class LatentGoalBonus:
 
     def state_dict(self) -> State:
         return {
-            "vq": self.vq.state_dict(),
-            "vq_schedule": self.vq_schedule.state_dict(),
+            "vq": self.codebook.state_dict(),
+            "vq_schedule": self.codebook_schedule.state_dict(),
             "value_schedule": self.value_schedule.state_dict(),
             "values": self.values.state_dict(),
             "memory": self.memory.state_dict(),
             "calibration": self.calibration.state_dict(),
             "has_returns": self.has_returns,
-            "vq_metrics": dict(self.vq_metrics),
+            "vq_metrics": dict(self.codebook_metrics),
             **self.goals.state_dict(),
         }
 
     def load_state_dict(self, state: State) -> None:
-        self.vq.load_state_dict(state["vq"])
-        self.vq_schedule.load_state_dict(state["vq_schedule"])
+        self.codebook.load_state_dict(state["vq"])
+        self.codebook_schedule.load_state_dict(state["vq_schedule"])
         self.value_schedule.load_state_dict(state["value_schedule"])
         self.values.load_state_dict(state["values"])
         self.memory.load_state_dict(state["memory"])
         self.calibration.load_state_dict(state["calibration"])
         self.goals.load_state_dict(state)
         self.has_returns = state["has_returns"]
-        self.vq_metrics = dict(state["vq_metrics"])
+        self.codebook_metrics = dict(state["vq_metrics"])
 
 
 @BONUSES.add
@@ -268,12 +277,11 @@ class LagmaBonusConfig(LagmaOptions):
     kind: ClassVar[str] = "lagma"
 
     def build(self, spec: EnvSpec, gamma: float, device: torch.device) -> LatentGoalBonus:
-        book = self.codebook
-        quantizer = VectorQuantizer(spec.state_dim, book.size, book.dim, book.hidden_dim)
-        seeds = torch.randint(2**62, (2,)).tolist()
+        assert self.coverage != "auto"  # settled by __post_init__
         slots = spec.episode_limit + 1
-        vq = VqLearner(quantizer.to(device), book, self.coverage, slots, seed=seeds[0])
-        return LatentGoalBonus(vq, self, gamma, spec.state_dim, seed=seeds[1])
+        codebook = self.codebook.build(spec.state_dim, self.coverage, slots, device)
+        seed = int(torch.randint(2**62, ()))
+        return LatentGoalBonus(codebook, self, gamma, spec.state_dim, seed)
 
 
 def _mean(values: NDArray[np.float64]) -> float:

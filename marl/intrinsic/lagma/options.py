@@ -8,11 +8,12 @@ from typing import Literal
 from marl.config.schema import option
 from marl.errors import ConfigError
 from marl.intrinsic.config import BonusConfig
-from marl.quantizers.coverage import Coverage
-from marl.quantizers.vq import CodebookConfig
+from marl.quantizers.config import CodebookConfig
+from marl.quantizers.vq_learner import VqConfig
 from marl.spec import EnvSpec
 
 Padding = Literal["masked", "included"]
+CoverageChoice = Literal["auto", "none", "all", "timestep"]
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,20 @@ class LagmaOptions(BonusConfig):
     pay_on_resample: bool = True  # transitions into slots where a reference is drawn
     pay_on_terminal: bool = False  # transitions into a terminal state
     padding: Padding = "masked"  # whether codebook, windows and lists see the padding
-    coverage: Coverage = "timestep"  # the codes that each slot pulls: its own J(t) | all | none
-    codebook: CodebookConfig = CodebookConfig()
+    # The codes that each slot pulls: its own J(t) (timestep) | all | none. auto: timestep, or none
+    # where no loss moves the codes.
+    coverage: CoverageChoice = "auto"
+    codebook: CodebookConfig = VqConfig()  # vq: learnt codes; fsq: a grid of rounded numbers
 
     def __post_init__(self) -> None:
-        """Refuse settings that would do nothing, or that nothing could be paid with."""
+        """Settle `auto`; refuse what would do nothing, or what nothing could be paid with."""
+        unmoved = self.codebook.unmoved
+        if self.coverage == "auto":  # a run's configuration says what it was
+            object.__setattr__(self, "coverage", "none" if unmoved else "timestep")
         if self.min_returns > self.window:
             raise ValueError(f"min_returns: a window holds {self.window} at most; lower it")
-        if self.codebook.codes == "ema" and self.coverage != "none":
-            raise ValueError("coverage: codebook.codes=ema are moved by no loss; set it to none")
+        if unmoved and self.coverage != "none":
+            raise ValueError(f"coverage: no loss moves the codes of {unmoved}; set it to none")
 
     def check(self, spec: EnvSpec, whole_episodes: bool) -> None:
         """ConfigError where LAGMA can't learn like that."""

@@ -38,7 +38,7 @@ class CodebookPlotConfig:
 
 
 def run(config: CodebookPlotConfig, recorded: Callable[[str], Plan]) -> None:
-    """Play, train the three codebooks, draw and print. recorded: the plan to play a folder's run.
+    """Play, train codebooks alone, draw and print. recorded: the plan to play a folder's run.
 
     ConfigError where the run has no codebook; CheckpointError where it has no checkpoint.
     """
@@ -57,7 +57,7 @@ def run(config: CodebookPlotConfig, recorded: Callable[[str], Plan]) -> None:
     caption = learnt.caption(battles)
     print("\n".join(caption), flush=True)  # what follows takes a minute
     trained = coverages_of(learnt, battles, config.updates)
-    own = picture_of("own", learnt.bonus.vq.quantizer, battles)
+    own = picture_of("own", learnt.bonus.codebook.quantizer, battles)
     values, held = learnt.bonus.known_values(), learnt.bonus.values.held  # [K] each
     courses = courses_of(battles, own.chosen, values, learnt.tells_wins)
     write_states(out / "codebook_coverage_states.csv", trained, battles)

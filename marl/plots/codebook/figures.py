@@ -60,7 +60,7 @@ def draw_coverages(
             _draw_states(axes, picture, battles)
             _draw_codes(axes, picture)
         _time_bar(figure, panels, battles)
-        told = f"codebooks of the run's settings, trained alone on these states: {updates:,} steps"
+        told = f"trained alone on these states, with the run's settings: {updates:,} steps"
         caption = [*caption, f"{told}; {_told_states(battles)}"]
         finish(figure, stem, _code_samples(pictures), _plain(caption))
 

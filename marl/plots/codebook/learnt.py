@@ -45,7 +45,7 @@ class Learnt:
     @property
     def n_codes(self) -> int:
         """K."""
-        return self.bonus.vq.quantizer.n_codes
+        return self.bonus.codebook.quantizer.n_codes
 
     @property
     def tells_wins(self) -> bool:

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from marl.plots.codebook.learnt import Learnt
 from marl.plots.statistics import Array
+from marl.protocols.quantizing import StateQuantizer
 from marl.quantizers.alone import train_alone
 from marl.quantizers.coverage import Coverage
 from marl.quantizers.plane import main_plane
 from marl.quantizers.usage import perplexity, shares
-from marl.quantizers.vq import VectorQuantizer
-from marl.quantizers.vq_learner import VqLearner
 from marl.run.battles import Battles
 
 SHOWN = 4000  # states drawn: more hide one another
@@ -42,14 +41,14 @@ class Picture:
 
 
 @torch.no_grad()
-def picture_of(name: str, quantizer: VectorQuantizer, battles: Battles) -> Picture:
+def picture_of(name: str, quantizer: StateQuantizer, battles: Battles) -> Picture:
     """The picture of a codebook and the battles' states."""
-    encoded = quantizer.encoder(battles.states)  # [N,D]
-    chosen = quantizer.nearest(encoded)  # [N]
+    encoded = quantizer.place(battles.states)  # [N,D]
+    chosen = quantizer.encode(battles.states)  # [N]
     share = shares(chosen, quantizer.n_codes)  # [K]
     plane = main_plane(encoded)
     states = plane.project(encoded).numpy()  # [N,2]
-    codes = plane.project(quantizer.codebook.detach()).numpy()  # [K,2]
+    codes = plane.project(quantizer.vectors()).numpy()  # [K,2]
     turn = _later_is_right_and_up(states, battles.slot.numpy())
     first, second = plane.shares.tolist()
     return Picture(
@@ -72,24 +71,27 @@ def _later_is_right_and_up(states: Array, slot: NDArray[np.int64]) -> Array:
 def coverages_of(learnt: Learnt, battles: Battles, updates: int) -> list[Picture]:
     """Codebooks of the run's settings trained alone on the battles, one for each coverage.
 
-    All begin with the same weights and see the same batches, of the run's own size.
+    Where no loss moves the codes: one, without. All begin with the same weights and see the same
+    batches, of the run's own size.
     """
+    unmoved = learnt.config.codebook.unmoved
+    coverages: tuple[Coverage, ...] = ("none",) if unmoved else get_args(Coverage)
     return [
         picture_of(coverage, _trained(coverage, learnt, battles, updates), battles)
-        for coverage in get_args(Coverage)
+        for coverage in coverages
     ]
 
 
-def _trained(coverage: Coverage, learnt: Learnt, battles: Battles, updates: int) -> VectorQuantizer:
+def _trained(coverage: Coverage, learnt: Learnt, battles: Battles, updates: int) -> StateQuantizer:
     book, spec = learnt.config.codebook, learnt.policy.spec
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(learnt.seed)
-        quantizer = VectorQuantizer(spec.state_dim, book.size, book.dim, book.hidden_dim)
-    learner = VqLearner(quantizer, book, coverage, spec.episode_limit + 1, learnt.seed)
+        limit = spec.episode_limit + 1
+        learner = book.build(spec.state_dim, coverage, limit, torch.device("cpu"), learnt.seed)
     size: int = learnt.policy.plan.recipe.sampler.batch_size
     rng = torch.Generator().manual_seed(learnt.seed)
     train_alone(learner, battles.states, battles.slot, battles.battle, updates, size, rng)
-    return quantizer
+    return learner.quantizer
 
 
 def shown(count: int) -> NDArray[np.int64]:

@@ -73,6 +73,7 @@ export class Chart {
         element("span", {class: "what"}, panel.what ?? "")),
       this.legend, this.svg);
     this.data = [];
+    this.at = null; // the x that is read
   }
 
   toggle(series, button) {
@@ -106,7 +107,7 @@ export class Chart {
     else this.data.forEach(data => this.curve(parts, data));
     this.cross = shape("g");
     this.svg.replaceChildren(...parts, this.cross);
-    this.show(null);
+    this.show(this.at); // whoever points at a place goes on reading it
   }
 
   read(series, points) {

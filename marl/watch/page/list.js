@@ -95,7 +95,7 @@ export class ListPage {
   }
 }
 
-const label = run => [run.settings.config ?? run.name, run.settings.seed === undefined ? null : `seed ${run.settings.seed}`,
+const label = run => [run.settings.name ?? run.name, run.settings.seed === undefined ? null : `seed ${run.settings.seed}`,
                       run.settings.label || null].filter(part => part).join(" · ");
 
 // Labels of runs; the folder's name is added where two would be the same.

@@ -67,12 +67,12 @@ export class RunPage {
   head() {
     const {settings, state, trouble, age, t_env: done, t_max: goal, skipped} = this.news;
     this.title.textContent = settings.map ?? settings.game ?? settings.env ?? this.name;
-    const parts = [settings.config, settings.env_config, settings.seed === undefined ? null : `seed ${settings.seed}`,
+    const parts = [settings.name, settings.env_config, settings.seed === undefined ? null : `seed ${settings.seed}`,
                    settings.label || null, this.name === "." ? null : this.name];
     this.sub.textContent = parts.filter(part => part).join(" · ");
     this.pill.className = `pill ${state}`;
     this.pill.textContent = STATES[state] ?? `quiet for ${span(age)}`;
-    document.title = `${this.title.textContent} ${settings.config ?? ""} · ${this.pill.textContent}`;
+    document.title = `${this.title.textContent} ${settings.name ?? ""} · ${this.pill.textContent}`;
     const share = goal > 0 ? Math.min(1, done / goal) : 0;
     this.bar.style.width = `${100 * share}%`;
     const speed = this.speed(), left = (goal - done) / speed;

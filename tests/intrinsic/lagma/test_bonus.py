@@ -17,8 +17,8 @@ from marl.intrinsic.lagma.bonus import LagmaBonusConfig, LatentGoalBonus
 from marl.intrinsic.lagma.trajectories import push
 from marl.learners.targets import td_targets
 from marl.protocols.loop import Progress
-from marl.quantizers.vq import CodebookConfig, VectorQuantizer
-from marl.quantizers.vq_learner import VqLearner
+from marl.quantizers.vq import VectorQuantizer
+from marl.quantizers.vq_learner import VqConfig, VqLearner
 from marl.spec import Discrete, EnvSpec
 
 NEVER = 10**9
@@ -31,11 +31,11 @@ def line_bonus(n_codes=8, **options) -> LatentGoalBonus:
     quantizer = VectorQuantizer(1, n_codes, 1, 4)
     quantizer.encoder = nn.Identity()
     quantizer.codebook.data.copy_(torch.arange(n_codes)[:, None])
-    codebook = CodebookConfig(size=n_codes, dim=1, update_interval=NEVER, init="uniform")
+    codebook = VqConfig(size=n_codes, dim=1, update_interval=NEVER, init="uniform")
     fixed = {"start": 0, "warmup": 0, "update_interval": NEVER, "k": 1, "codebook": codebook}
     config = LagmaBonusConfig(**{**fixed, **options})
-    vq = VqLearner(quantizer, codebook, config.coverage, limit=10)
-    bonus = LatentGoalBonus(vq, config, GAMMA, 1, seed=0)
+    learner = VqLearner(quantizer, codebook, config.coverage, limit=10)
+    bonus = LatentGoalBonus(learner, config, GAMMA, 1, seed=0)
     bonus.has_returns = True
     return bonus
 
@@ -147,12 +147,12 @@ def small_bonus(padding="masked", vq_interval=NEVER, **options) -> LatentGoalBon
     with torch.no_grad():
         quantizer.codebook.copy_(quantizer.encoder(torch.rand(6, SMALL.state_dim)))
     sizes = {"size": 6, "dim": 3, "hidden_dim": 16, "lr": 0.01, "code_lr": None, "init": "uniform"}
-    codebook = CodebookConfig(**sizes, update_interval=vq_interval)
+    codebook = VqConfig(**sizes, update_interval=vq_interval)
     small = {"start": 0, "update_interval": 2, "window": 7, "k": 4, "resample_interval": 3}
     small["warmup"] = 0
     config = LagmaBonusConfig(**{**small, "codebook": codebook, "padding": padding, **options})
-    vq = VqLearner(quantizer, codebook, config.coverage, limit=SMALL.episode_limit + 1)
-    return LatentGoalBonus(vq, config, GAMMA, SMALL.state_dim, seed=4)
+    learner = VqLearner(quantizer, codebook, config.coverage, limit=SMALL.episode_limit + 1)
+    return LatentGoalBonus(learner, config, GAMMA, SMALL.state_dim, seed=4)
 
 
 def stream(updates: int):
@@ -202,7 +202,7 @@ def compare_with_naive(bonus: LatentGoalBonus) -> int:
         rng = torch.Generator()
         rng.set_state(bonus.goals.rng.get_state())
         paid = bonus(batch, bootstrap, progress)[0][..., 0]  # [B,T]
-        codes = bonus.vq.quantizer.encode(batch.state).tolist()
+        codes = bonus.codebook.quantizer.encode(batch.state).tolist()
         if progress.episode in (2, 4) or progress.t_env <= bonus.config.start:
             naive.keep_returns(batch, codes, progress.episode)
         if progress.episode < 2:
@@ -286,8 +286,8 @@ def test_padding_changes_nothing_when_masked():
     """Codes, windows, lists and losses of a batch with three empty columns more are the same."""
     short, long = small_bonus(vq_interval=1), small_bonus(vq_interval=1)
     for bonus, limit in ((short, None), (long, 10)):
-        bonus.vq.config = replace(bonus.vq.config, horizon="limit")
-        assert limit is None or bonus.vq.limit == limit
+        bonus.codebook.config = replace(bonus.codebook.config, horizon="limit")
+        assert limit is None or bonus.codebook.limit == limit
     cut = random_batch(SMALL, 3, seed=1, lengths=[6, 2, 4])
     padded = random_batch(SMALL, 4, seed=9, lengths=[6, 2, 4, 9])
     for name in cut.layout:

@@ -119,6 +119,23 @@ def test_won_and_lost_battles_are_apart_and_an_old_checkpoint_can_be_chosen(tmp_
     assert f"after {first.name} environment steps" in capsys.readouterr().out
 
 
+def test_a_grid_of_codes_is_drawn_with_one_codebook_trained_alone(tmp_path, capsys):
+    learnt = {name: value for name, value in LAGMA.items() if not name.endswith(".size")}
+    grid = {"bonus.codebook.kind": "fsq", "bonus.codebook.levels": [3, 2]}
+    folder = trained(tmp_path / "runs", "two_step", 200, **learnt, **grid)
+    capsys.readouterr()
+    assert plot(folder, tmp_path / "out") == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[2].startswith("coverage none, trained alone: ")
+    assert told[3].startswith("the run's own: ")
+    assert told[3].endswith(" of 6 codes in effect")
+    assert len(list((tmp_path / "out").iterdir())) == 14
+    codes = rows(tmp_path / "out" / "codebook_codes.csv")
+    assert len({(row["x"], row["y"]) for row in codes}) == 6
+    alone = rows(tmp_path / "out" / "codebook_coverage_codes.csv")
+    assert [row["coverage"] for row in alone] == ["none"] * 6
+
+
 def test_a_run_that_has_logged_nothing_has_no_figure_of_its_use(table_run, tmp_path, capsys):
     metrics = table_run / "metrics.jsonl"
     logged = metrics.read_text()
