@@ -3,7 +3,7 @@
     python benchmarks/replay.py --map 27m_vs_30m --episodes 5000             # a full one
     python benchmarks/replay.py --map 3m 3s_vs_5z --tree . ../before         # beside an older tree
 
-Fills the replay of QMIX with battles of random legal play, draws batches of 32 episodes and of 32
+Fills the replay of QMIX with battles, draws batches of 32 episodes and of 32
 single steps, writes the replay as a checkpoint does, and reads it in a new process. Each map and
 checkout has processes of its own. Printed: seconds of the CPU, to keep a step and to draw a batch
 (medians); memory in GiB, what the process grew by since before its first episode. "rows" is what a
@@ -28,6 +28,7 @@ from typing import Any
 FILE = Path(__file__).resolve()
 BATCH_SIZE = 32
 NUM_ENVS = 32
+FIRST_TARGET = 6  # the first action that is an attack (or healing): SMAC's
 DRAWS = 200
 GIB = 2**30
 HEADINGS = ("map", "tree", "episodes", "steps", "keep", "draw", "draw 1")
@@ -60,8 +61,20 @@ def parts(map_name: str, episodes: int) -> tuple[Any, Any]:
     return env, EpisodeBuffer(layout_of(env.spec), env.spec.episode_limit, episodes)
 
 
-def fill(env: Any, buffer: Any, episodes: int) -> float:
-    """Keep battles of random legal play; seconds of the CPU a step."""
+def chosen(avail: Any, rng: Any, play: str) -> Any:
+    """Legal actions [E,A] of a mask [E,A,U]: random ones, or as `play` says."""
+    import torch
+
+    scores = torch.rand(avail.shape, generator=rng)
+    if play == "attack":  # the first enemy (or ally to heal) in range, if any
+        scores[..., FIRST_TARGET:] = torch.arange(avail.shape[-1] - FIRST_TARGET, 0, -1)
+    elif play == "move":
+        scores[..., FIRST_TARGET:] = 0.0
+    return (scores * avail).argmax(-1)
+
+
+def fill(env: Any, buffer: Any, episodes: int, play: str) -> float:
+    """Keep battles; seconds of the CPU a step."""
     import numpy as np
     import torch
 
@@ -69,8 +82,7 @@ def fill(env: Any, buffer: Any, episodes: int) -> float:
     from marl.runners.stopwatch import Stopwatch
 
     def act(observation: Any, carry: Any, progress: Any, rng: Any, greedy: bool) -> Any:
-        drawn = torch.rand(observation.avail.shape, generator=rng)
-        actions = (drawn * observation.avail).argmax(-1)
+        actions = chosen(observation.avail, rng, play)
         return SimpleNamespace(actions=actions, carry=carry, extras={})
 
     runner = EpisodeRunner(env, buffer.layout, torch.device("cpu"), Stopwatch())
@@ -98,7 +110,7 @@ def median_time(function: Callable[[], object]) -> float:
     return statistics.median(times)
 
 
-def measure(map_name: str, episodes: int, file: Path) -> dict[str, float]:
+def measure(map_name: str, episodes: int, play: str, file: Path) -> dict[str, float]:
     """Fill, draw and save in this process."""
     import torch
 
@@ -111,7 +123,7 @@ def measure(map_name: str, episodes: int, file: Path) -> dict[str, float]:
         rows = torch.empty(column.shape, dtype=column.dtype)
         sizes[column.level] += rows.numel() * rows.element_size()
     before = resident()
-    found: dict[str, float] = {"keep": fill(env, buffer, episodes)}
+    found: dict[str, float] = {"keep": fill(env, buffer, episodes, play)}
     steps, slots = buffer.steps, buffer.steps + len(buffer)
     limit = spec.episode_limit
     full = sizes["slot"] * (limit + 1) + sizes["step"] * limit + sizes["episode"]
@@ -133,7 +145,7 @@ def measure(map_name: str, episodes: int, file: Path) -> dict[str, float]:
     return found
 
 
-def measure_load(map_name: str, episodes: int, file: Path) -> dict[str, float]:
+def measure_load(map_name: str, episodes: int, _: str, file: Path) -> dict[str, float]:
     """Read what `measure` wrote, as a run that goes on does."""
     import torch
 
@@ -148,7 +160,7 @@ def in_process(
 ) -> Any:
     """What a process of its own in that checkout measures."""
     command = [sys.executable, "-W", "ignore", str(FILE), "--part", part, "--file", str(file)]
-    command += ["--map", map_name, "--episodes", str(options.episodes)]
+    command += ["--map", map_name, "--episodes", str(options.episodes), "--play", options.play]
     run = subprocess.run(command, cwd=tree, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(run.stdout.splitlines()[-1])
 
@@ -158,13 +170,14 @@ def main() -> None:
     parser.add_argument("--map", nargs="+", default=["3m", "3s_vs_5z", "27m_vs_30m"])
     parser.add_argument("--tree", nargs="+", type=Path, default=[FILE.parents[1]])
     parser.add_argument("--episodes", type=int, default=500)
+    parser.add_argument("--play", choices=("random", "attack", "move"), default="random")
     parser.add_argument("--part", choices=("fill", "load"), help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.part:
         sys.path.insert(0, os.getcwd())  # the checkout's own package
         part = measure if options.part == "fill" else measure_load
-        print(json.dumps(part(options.map[0], options.episodes, options.file)))
+        print(json.dumps(part(options.map[0], options.episodes, options.play, options.file)))
         return
     print("| " + " | ".join((*HEADINGS, *SIZES)) + " |")
     for map_name in options.map:

@@ -10,7 +10,7 @@ from marl.protocols.experience import Buffer, Growing
 
 MIB = 2**20
 LOOK_EVERY = 16 * MIB  # of the replay's growth
-SPARE = 256 * MIB  # to be left free
+SPARE = 256 * MIB  # to be left free, or what is still to come where that is less
 SAY_AGAIN = 2.0  # times the rows of the last time
 
 
@@ -50,8 +50,9 @@ class MemoryWatch:
         free, needed = self.free(), buffer.bytes_after(steps_left)
         if free is None:
             return
-        room = free - self.growth - self.peak.above_now() - SPARE
-        if needed - held <= max(0, room):
+        more = max(0, needed - held)
+        room = free - self.growth - self.peak.above_now() - min(SPARE, more)
+        if more <= max(0, room):
             return
         there = max(0, held + room)
         fits = buffer.fitting(there) if there else "no replay"

@@ -124,6 +124,14 @@ def test_a_full_replay_goes_on_however_little_is_free():
     watched.look(0, never, never)
 
 
+def test_little_that_is_still_to_come_needs_little_to_be_free():
+    replay = Replay()
+    watched = MemoryWatch(replay, lambda: 120 * MIB)
+    replay.steps = 30
+    watched.look(50, never, never)
+    assert "30 rows" in stopped(MemoryWatch(replay, lambda: 60 * MIB), 50)
+
+
 def test_it_looks_when_the_replay_has_grown_and_not_before():
     asked = []
     replay = Replay()
