@@ -207,6 +207,10 @@ class Actor(Protocol):
         """State of its exploration, e.g. epsilon."""
 
 
+class Stopped(Exception):  # noqa: N818 - no error: what was begun is given up on request
+    """Raised by whoever finds `Behaviour.stopping`; nothing of what was begun counts."""
+
+
 @dataclass(frozen=True)
 class Behaviour:
     """An actor, and how it is asked."""
@@ -216,6 +220,7 @@ class Behaviour:
     rng: torch.Generator = field(default_factory=torch.Generator)
     greedy: bool = False
     clock: str = ""  # the stopwatch's part that all of it counts for; "": acting and env apart
+    stopping: Callable[[], bool] = lambda: False  # asked before each step; True: raise Stopped
 
 
 class Controller(Protocol):
@@ -271,7 +276,11 @@ class Runner(Protocol):
     """Collects experience from environments."""
 
     def collect(self, behaviour: Behaviour, seeds: EpisodeSeeds) -> Rollout:
-        """The next experience, and the episodes that ended in it."""
+        """The next experience, and the episodes that ended in it.
+
+        After Stopped the state is the one before, for a checkpoint, and nothing is collected any
+        more.
+        """
 
     def for_tests(self, build: Callable[[], VecEnv]) -> EpisodePlayer:
         """Plays whole episodes between two collections; `build` makes an environment for that."""

@@ -21,6 +21,9 @@ class RunnerConfig(Protocol):
     kind: ClassVar[str]
     whole_episodes: ClassVar[bool]  # collections hold those alone
 
+    def longest(self, spec: EnvSpec) -> int:
+        """T, the most steps of a row that it collects."""
+
     def build(
         self, env: VecEnv, layout: Layout, device: torch.device, stopwatch: Stopwatch
     ) -> Runner: ...

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 from pathlib import Path
 
 import numba
 import numpy as np
 import torch
+
+GROUPS = Path("/sys/fs/cgroup")
+# Limit and use of memory, of control groups of version 2 and 1.
+GROUP_LIMITS = (
+    (GROUPS / "memory.max", GROUPS / "memory.current"),
+    (GROUPS / "memory/memory.limit_in_bytes", GROUPS / "memory/memory.usage_in_bytes"),
+)
 
 
 def facts() -> dict[str, str]:
@@ -25,6 +33,22 @@ def facts() -> dict[str, str]:
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         "commit": _commit(),
     }
+
+
+def free_memory() -> int | None:
+    """Bytes that this process may still take; None where that is not known.
+
+    The machine's, or those of its control group (a container's limit) where they are fewer.
+    """
+    meminfo = Path("/proc/meminfo")
+    if not meminfo.exists():
+        return None
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", meminfo.read_text(), re.MULTILINE)
+    free = [1024 * int(found[1])] if found else []
+    for limit, used in GROUP_LIMITS:
+        if limit.exists() and used.exists() and limit.read_text().strip().isdigit():
+            free.append(int(limit.read_text()) - int(used.read_text()))
+    return max(0, min(free)) if free else None
 
 
 def _processor() -> str:

@@ -22,10 +22,12 @@ from marl.protocols import (
     Rollout,
     State,
     Step,
+    Stopped,
     VecEnv,
 )
 from marl.runners.stopwatch import Stopwatch
 from marl.seeding import EpisodeSeeds
+from marl.spec import EnvSpec
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,9 @@ class EpisodeRolloutConfig:
 
     kind: ClassVar[str] = "episodes"
     whole_episodes: ClassVar[bool] = True
+
+    def longest(self, spec: EnvSpec) -> int:
+        return spec.episode_limit
 
     def build(
         self, env: VecEnv, layout: Layout, device: torch.device, stopwatch: Stopwatch
@@ -207,7 +212,9 @@ def to_tensors(observation: Observation, device: torch.device) -> ObservationTen
 
 
 def ask(behaviour: Behaviour, observation: ObservationTensors, carry: Carry) -> Acted:
-    """The actor's answer."""
+    """The actor's answer; Stopped where none is wanted any more."""
+    if behaviour.stopping():
+        raise Stopped
     return behaviour.actor.act(
         observation, carry, behaviour.progress, behaviour.rng, behaviour.greedy
     )

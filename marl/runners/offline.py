@@ -14,6 +14,7 @@ from marl.protocols import Behaviour, Progress, Rollout, State, VecEnv
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.stopwatch import Stopwatch
 from marl.seeding import EpisodeSeeds
+from marl.spec import EnvSpec
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ class OfflineRolloutConfig:
 
     kind: ClassVar[str] = "offline"
     whole_episodes: ClassVar[bool] = True
+
+    def longest(self, spec: EnvSpec) -> int:
+        return spec.episode_limit  # of tests
 
     def build(
         self, env: VecEnv, layout: Layout, device: torch.device, stopwatch: Stopwatch
