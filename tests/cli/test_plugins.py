@@ -152,7 +152,7 @@ def test_a_recipe_and_an_environment_without_files_of_settings_run_by_name(plugi
     assert plan.recipe.bonus.amount == 0.25
     settings = {**QUICK, "plugins": plugin, "results_dir": str(tmp_path / "r")}
     summary = api.train(api.plan("own_recipe", "own_env", **settings))
-    assert summary.folder.parent.name == "own_recipe"
+    assert summary.folder.parent.name == "own_recipe+sampler.batch_size=4"
     assert api.resume(summary.folder, t_max=128).t_env >= 128
 
 
