@@ -98,7 +98,7 @@ commands
   evaluate      play `with checkpoint=<run folder> episodes=32`, no exploration; or a scripted
                 player: `evaluate --config=heuristic --env-config=sc2 with map=3m episodes=1000`
   replay        play `with checkpoint=<run folder> episodes=4` and make a page of each battle
-  bench         measure the engine and the learners
+  bench         measure the engine and the learners, a few minutes; `with map=3m` that map alone
   print_config  print every setting and where it was set
   watch         follow a training in the browser: `watch with run=<run or results folder>`
   reproduce     run a campaign of trainings: `reproduce with suite=smoke` (configs/suites/); what is
