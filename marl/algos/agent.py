@@ -68,6 +68,14 @@ class Timed(Protocol):
         """
 
 
+@runtime_checkable
+class Remarking(Protocol):
+    """A recipe that may mean something else on an environment than its user expects."""
+
+    def remark(self, spec: EnvSpec) -> str:
+        """What it means there, in one line; "" where that is as expected."""
+
+
 class RecipeConfig(Protocol):
     """A learning algorithm's options, a frozen dataclass, and how to assemble its parts."""
 

@@ -9,8 +9,9 @@ from math import prod
 import torch
 from torch import nn
 
-from marl.algos.agent import Agent
+from marl.algos.agent import Agent, Remarking
 from marl.errors import ConfigError
+from marl.protocols import RemarkingEnv, VecEnv
 from marl.run.labels import name_of
 from marl.run.machine import free_memory
 from marl.run.plan import Plan
@@ -67,6 +68,15 @@ def check_memory(plan: Plan, agent: Agent, spec: EnvSpec) -> None:
             f"{num_envs * each / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB of memory are free; "
             f"at most num_envs={free // each} fits"
         )
+
+
+def remarks(plan: Plan, env: VecEnv) -> list[str]:
+    """What recipe and environment mean where that may not be what is expected."""
+    recipe = plan.recipe
+    return [
+        recipe.remark(env.spec) if isinstance(recipe, Remarking) else "",
+        env.remark() if isinstance(env, RemarkingEnv) else "",
+    ]
 
 
 def note_on_rounds(plan: Plan, agent: Agent, spec: EnvSpec) -> str:

@@ -22,7 +22,14 @@ from marl.run.device import pick_device
 from marl.run.folder import open_folder, write_dataset
 from marl.run.interrupts import StopRequest
 from marl.run.meter import Meter
-from marl.run.opening import check_memory, check_threads, introduction, note_on_rounds, waiting
+from marl.run.opening import (
+    check_memory,
+    check_threads,
+    introduction,
+    note_on_rounds,
+    remarks,
+    waiting,
+)
 from marl.run.plan import Plan
 from marl.run.policy_tests import PolicyTests
 from marl.run.states import refuse_unreadable
@@ -107,10 +114,10 @@ class Trainer:
     def introduction(self) -> list[str]:
         """What is about to be trained, and where to; and what should be known about it."""
         parts = self.plan, self.agent, self.env.spec
-        rounds = note_on_rounds(*parts)
+        notes = [self.note, note_on_rounds(*parts), *remarks(self.plan, self.env)]
         return [
             f"{introduction(*parts, self.device)}; results in {self.folder}",
-            *(f"note: {note}" for note in (self.note, rounds) if note),
+            *(f"note: {note}" for note in notes if note),
         ]
 
     def open_log(self, sinks: Sequence[MetricSink] = ()) -> Log:
