@@ -33,13 +33,14 @@ class Simulator:
 def open_marl() -> Simulator:
     """This repository's engine."""
     from marl.engine.facts.scenario import load_scenario, scenario_names
+    from marl.envs.smac import Sc2Config
     from marl.run import bench, machine
 
     return Simulator(
         versions={"marl": metadata.version("marl-starcraft")},
         limits={name: load_scenario(name).episode_limit for name in scenario_names()},
         batches=True,
-        build=lambda name, num_envs, _: bench.random_play(name, num_envs, threads=1),
+        build=lambda name, num_envs, _: bench.random_play(Sc2Config(map=name), num_envs, 1),
         machine=machine.facts(),
     )
 

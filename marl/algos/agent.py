@@ -25,6 +25,9 @@ class RunnerConfig(Protocol):
     kind: ClassVar[str]
     whole_episodes: ClassVar[bool]  # collections hold those alone
 
+    def longest(self, spec: EnvSpec) -> int:
+        """T, the most steps of a row that it collects."""
+
     def build(
         self, env: VecEnv, layout: Layout, device: torch.device, stopwatch: Stopwatch
     ) -> Runner: ...
@@ -67,6 +70,14 @@ class Timed(Protocol):
 
         ConfigError where they are over before the training is.
         """
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """A recipe that may mean something else on an environment than its user expects."""
+
+    def remark(self, spec: EnvSpec) -> str:
+        """What it means there, in one line; "" where that is as expected."""
 
 
 class RecipeConfig(Protocol):

@@ -44,6 +44,18 @@ class ValueRecipeConfig(ReplayRecipeConfig):
             raise ConfigError("learner.td_lambda: single steps have no later ones; set it to 0")
         super().check(spec)
 
+    def remark(self, spec: EnvSpec) -> str:
+        """What a mixer and a bonus mean where there is one agent, which needs neither."""
+        parts = []
+        if self.mixer.kind != IndependentConfig.kind:
+            parts.append(f"mixer.kind={self.mixer.kind} has its value alone to mix")
+        if self.bonus.kind == "lagma":
+            seen = "its observations" if spec.state_dim == spec.obs_dim else "the state"
+            parts.append(f"LAGMA's codes are of {seen} and its goals the best returns from them")
+        if spec.n_agents > 1 or not parts:
+            return ""
+        return f"{spec.name} has one agent: {', '.join(parts)}; plain Q-learning is --config=dqn"
+
     def build(self, spec: EnvSpec, device: torch.device) -> Agent:
         """All parts, on `device` (the replay stays on the CPU)."""
         self.check(spec)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from marl.cli.arguments import TOOLS, USAGE, Arguments, split
 from marl.cli.resolve import make_plan
@@ -34,8 +33,13 @@ def main(argv: Sequence[str], execute: Callable[[Plan, Mapping[str, object]], No
         if arguments.command in TOOLS:
             return run_tool(arguments)
         plan = make_plan(arguments)
-        say_if_compiling(plan)
-        execute(plan, arguments.options)
+        if plan.command == "print_config":
+            execute(plan, arguments.options)
+            return 0
+        from marl.cli.compiling import told
+
+        with told(plan):
+            execute(plan, arguments.options)
     except UserError as error:
         if {"-d", "--debug"} & set(argv):
             raise
@@ -78,26 +82,12 @@ def run_tool(arguments: Arguments) -> int:
 
 def recorded(folder: str) -> Plan:
     """The plan to play what the run in that folder learnt, on the CPU."""
+    from marl.cli.compiling import compile_engine
+
     updates: dict[str, object] = {"checkpoint": folder, "device": "cpu"}
     plan = make_plan(Arguments("evaluate", None, None, updates, {}))
-    say_if_compiling(plan)
+    compile_engine(plan)
     return plan
-
-
-def say_if_compiling(plan: Plan) -> None:
-    """Announce minutes of silence, where they come."""
-    if plan.command != "print_config" and needs_compiling(plan):
-        print("compiling the battle engine: a few minutes, once on a machine", file=sys.stderr)
-
-
-def needs_compiling(plan: Plan) -> bool:
-    """Whether the plan's battles need an engine that is not in numba's cache on disk yet."""
-    from numba import config
-
-    from marl.envs.smac import ClientConfig  # imports the engine, which sets CACHE_DIR
-
-    cache = Path(config.CACHE_DIR)  # type: ignore[attr-defined]
-    return isinstance(plan.env, ClientConfig) and not any(cache.rglob("step.step_all*.nbi"))
 
 
 def help_text() -> str:
@@ -109,7 +99,7 @@ commands
   evaluate      play `with checkpoint=<run folder> episodes=32`, no exploration; or a scripted
                 player: `evaluate --config=heuristic --env-config=sc2 with map=3m episodes=1000`
   replay        play `with checkpoint=<run folder> episodes=4` and make a page of each battle
-  bench         measure the engine and the learners
+  bench         measure the engine and the learners, a few minutes; `with map=3m` that map alone
   print_config  print every setting and where it was set
   watch         follow a training in the browser: `watch with run=<run or results folder>`
   reproduce     run a campaign of trainings: `reproduce with suite=smoke` (configs/suites/); what is

@@ -18,6 +18,7 @@ from marl.config.schema import option, parse
 from marl.engine.facts.scenario import Scenario, load_scenario
 from marl.envs.gymnasium import discrete_actions, encoder
 from marl.envs.running import rows_to_start
+from marl.envs.sides import check_sides, remark_on
 from marl.envs.smac import Sc2Config
 from marl.errors import EnvError
 from marl.protocols.environments import Observation, Step, VecEnv
@@ -232,6 +233,7 @@ class PettingZooEnv:
     ) -> None:
         first = envs[0]
         names = list(first.possible_agents)
+        check_sides(name, names)
         actions = {discrete_actions(name, first.action_space(agent)) for agent in names}
         if len(actions) != 1:
             raise EnvError(f"{name}: its agents have different actions; one set is supported")
@@ -268,6 +270,10 @@ class PettingZooEnv:
             reward[e], terminated[e], truncated[e] = self._step(int(e), actions[e])
         self._running &= ~(terminated | truncated)
         return Step(reward, terminated, truncated)
+
+    def remark(self) -> str:
+        """Whose rewards the team is paid, where its agents are of several sorts."""
+        return remark_on(self.spec.name, self._names, "mean" if self._mean else "sum")
 
     def outcomes(self) -> dict[str, NDArray[np.float32]]:
         """None: PettingZoo has no word for them."""

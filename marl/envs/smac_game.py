@@ -20,6 +20,7 @@ from marl.envs.game.env import GameEnv, GamePlan
 from marl.envs.smac_options import BackendConfig, ClientConfig
 from marl.errors import EnvError
 
+GAMES_PER_CORE = 16  # more only wait for each other
 SOURCES = {"smac": "SMAC_SOURCE", "smacv2": "SMACV2_SOURCE"}
 ADVICE = (
     "game.python must be a Python with pysc2, and {package} must be installed there, or "
@@ -27,8 +28,19 @@ ADVICE = (
 )
 
 
+def check_processes(num_envs: int) -> None:
+    """EnvError where there would be far more games than the machine could run."""
+    most = GAMES_PER_CORE * (os.cpu_count() or 1)
+    if num_envs > most:
+        raise EnvError(
+            f"num_envs={num_envs}: each is a process of the game with backend=game, and this "
+            f"machine's {os.cpu_count()} cores run {most} at most"
+        )
+
+
 def game_v1(config: ClientConfig, num_envs: int) -> GameEnv:
     """num_envs battles of oxwhirl/smac's client."""
+    check_processes(num_envs)
     return GameEnv(plan_v1(config), config.game, num_envs)
 
 
@@ -40,6 +52,7 @@ def plan_v1(config: ClientConfig) -> GamePlan:
 
 def game_v2(config: ClientConfig, generation: Generation, num_envs: int) -> GameEnv:
     """num_envs battles of oxwhirl/smacv2's client."""
+    check_processes(num_envs)
     return GameEnv(plan_v2(config, generation), config.game, num_envs)
 
 

@@ -78,12 +78,14 @@ class ConsoleSink:
     def write(self, metrics: Mapping[str, float], t_env: int) -> None:
         """Record a point. Without a bar, print a line: for each test, now and then for training.
 
-        The line has the point's own values; the bar keeps older ones until newer come.
+        The line has the point's own values; the bar keeps older ones until newer come. The end of
+        the training has its line.
         """
         self.stats.update(metrics)
         is_test = any(key.startswith("test_") for key in metrics)
         now = time.monotonic()
-        if self.bar is not None or not (is_test or now - self.last_line >= LINE_INTERVAL):
+        is_due = is_test or t_env >= self.t_max or now - self.last_line >= LINE_INTERVAL
+        if self.bar is not None or not is_due:
             return
         text = self._line(t_env, metrics)
         if text != self.last_text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -52,6 +53,10 @@ class Actor(Protocol):
         """State of its exploration, e.g. epsilon."""
 
 
+class Stopped(Exception):  # noqa: N818 - no error: what was begun is given up on request
+    """Raised by whoever finds `Behaviour.stopping`; nothing of what was begun counts."""
+
+
 @dataclass(frozen=True)
 class Behaviour:
     """An actor, and how it is asked."""
@@ -61,6 +66,7 @@ class Behaviour:
     rng: torch.Generator = field(default_factory=torch.Generator)
     greedy: bool = False
     clock: str = ""  # the stopwatch's part that all of it counts for; "": acting and env apart
+    stopping: Callable[[], bool] = lambda: False  # asked before each step; True: raise Stopped
 
 
 class Controller(Protocol):

@@ -53,7 +53,11 @@ class Runner(Protocol):
     """Collects experience from environments."""
 
     def collect(self, behaviour: Behaviour, seeds: EpisodeSeeds) -> Rollout:
-        """The next experience, and the episodes that ended in it."""
+        """The next experience, and the episodes that ended in it.
+
+        After Stopped the state is the one before, for a checkpoint, and nothing is collected any
+        more.
+        """
 
     def for_tests(self, build: Callable[[], VecEnv]) -> EpisodePlayer:
         """Plays whole episodes between two collections; `build` makes an environment for that."""

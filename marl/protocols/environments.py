@@ -84,6 +84,14 @@ class Breakable(Protocol):
 
 
 @runtime_checkable
+class RemarkingEnv(Protocol):
+    """A VecEnv that may mean something else than its user expects."""
+
+    def remark(self) -> str:
+        """What it means, in one line; "" where that is as expected."""
+
+
+@runtime_checkable
 class GoalEnv(Goals, Protocol):
     """A VecEnv whose episodes have goals: vectors of `spec.goal_dim` numbers, `spec.goals` itself.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +53,17 @@ class PolicyTests:
         """Whether the last test was at t_env."""
         return self.last == t_env
 
-    def run(self, t_env: int, folder: Path, watch: FiniteWatch) -> dict[str, float]:
-        """Play the test of t_env; its means. folder: the run's, for traces of its battles."""
+    def run(
+        self,
+        t_env: int,
+        folder: Path,
+        watch: FiniteWatch,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> dict[str, float]:
+        """Play the test of t_env; its means. folder: the run's, for traces of its battles.
+
+        Stopped, and nothing is kept of it, where `stopping()` says so between two steps.
+        """
         run = self.plan.run
         assert run.seed is not None
         seeds = evaluation_seeds(run.seed, t_env, run.test_episodes)
@@ -67,7 +77,7 @@ class PolicyTests:
             if traces is not None:
                 traces(rollout, own)
 
-        rollouts = play(self.player, self.agent.actor, seeds, keep=keep)
+        rollouts = play(self.player, self.agent.actor, seeds, keep=keep, stopping=stopping)
         if traces is not None:
             with self.stopwatch.measure("saving"):
                 ReplayFolder(folder).add(t_env, traces.traces, pages=1)

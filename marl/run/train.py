@@ -62,10 +62,8 @@ def train(trainer: Trainer, sinks: Sequence[MetricSink] = ()) -> Summary:
         notes = resume(trainer, Path(plan.run.resume)) if plan.run.resume is not None else []
         log = trainer.open_log(sinks)
         try:
-            if trainer.note:
-                notes.append(f"note: {trainer.note}")
-            for note in [trainer.introduction(), *notes]:
-                log.message(note)
+            for line in [*trainer.introduction(), *notes]:
+                log.message(line)
             if trainer.finished:
                 t_max = plan.run.t_max
                 log.message(f"already at t_max={t_max}; set t_max={2 * t_max} to go on, say")

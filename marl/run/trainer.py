@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import torch
@@ -15,19 +16,25 @@ from marl.errors import CheckpointError, ConfigError, EnvError
 from marl.log.log import Log, open_log
 from marl.log.summary import Summary
 from marl.nets.threads import set_learner_threads
-from marl.protocols.acting import Behaviour
+from marl.protocols.acting import Behaviour, Stopped
 from marl.protocols.collecting import Rollout
 from marl.protocols.experience import FromFile
-from marl.protocols.learning import RowSharing
 from marl.protocols.loop import MetricSink, Progress, State
 from marl.run import checkpoint
 from marl.run.device import pick_device
 from marl.run.finite import FiniteWatch
 from marl.run.folder import open_folder, write_dataset
 from marl.run.interrupts import StopRequest
-from marl.run.labels import name_of
 from marl.run.memory import MemoryWatch
 from marl.run.meter import Meter
+from marl.run.opening import (
+    check_memory,
+    check_threads,
+    introduction,
+    note_on_rounds,
+    remarks,
+    waiting,
+)
 from marl.run.plan import Plan
 from marl.run.policy_tests import PolicyTests
 from marl.run.states import refuse_unreadable
@@ -66,15 +73,21 @@ class Trainer:
         set_learner_threads(self.run.learner_threads)
         self.device = pick_device(self.run.device)
         seeding.seed_everything(self.seed)
-        self.env = plan.env.build(self.run.num_envs, self.run.env_threads)
+        try:
+            self.env = plan.env.build(self.run.num_envs, self.run.env_threads)
+        except MemoryError as error:
+            raise ConfigError(
+                f"num_envs: no memory for {self.run.num_envs:,} environments"
+            ) from error
         try:
             self.agent = plan.recipe.build(self.env.spec, self.device)
-            self._check_threads()
+            check_threads(plan, self.agent, self.device)
+            check_memory(plan, self.agent, self.env.spec)
             len(self.agent.buffer)  # reads a dataset, so that it is refused before a folder is made
             buffer = self.agent.buffer
             self.dataset = buffer.file if isinstance(buffer, FromFile) else None
             if self.dataset is not None and not self.agent.sampler.ready(buffer):
-                raise ConfigError(f"buffer.path: {self.dataset.path}: {self._waiting()}")
+                raise ConfigError(f"buffer.path: {self.dataset.path}: {waiting(self.agent)}")
             self.folder = open_folder(plan, self.env.spec.name)
             if self.dataset is not None and plan.run.resume is None:
                 write_dataset(self.folder, self.dataset)
@@ -93,47 +106,26 @@ class Trainer:
         self.meter = Meter()
         self.watch = FiniteWatch(self.folder)
         self.memory = MemoryWatch(self.agent.buffer)
-        self.owed: list[int] = []  # the episodes just played that an update is due for
+        # The episodes just played that an update is due for, in order.
+        self.owed: deque[int] = deque()
         self.stop_reason = ""
+        self.stopping: Callable[[], bool] = lambda: False
         self.saved_at: int | None = None  # t_env of the newest checkpoint
-
-    def _waiting(self) -> str:
-        """Why there is no update yet."""
-        buffer = self.agent.buffer
-        held = f"{buffer.steps:,} steps in {len(buffer):,} rows"
-        if not self.agent.sampler.ready(buffer):
-            return f"the first update waits for {self.agent.needed}, and there are {held}"
-        return f"what was collected brings less than one; {held} are held"
-
-    def _check_threads(self) -> None:
-        """ConfigError where no update would be shared."""
-        if self.run.learner_threads == 1:
-            return
-        if not isinstance(self.agent.learner, RowSharing):
-            raise ConfigError(
-                f"learner_threads: {type(self.agent.learner).__name__} does not share its updates, "
-                "as value learning does; leave it at 1"
-            )
-        if self.device.type != "cpu":
-            raise ConfigError("learner_threads: updates are shared on the CPU alone; leave it at 1")
 
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do up to t_max, the last evaluation included."""
         t_env = self.counters.t_env
-        return t_env >= self.run.t_max and self.tests.done_at(t_env)
+        return t_env >= self.run.t_max and not self.owed and self.tests.done_at(t_env)
 
-    def introduction(self) -> str:
-        """What is about to be trained, in one line."""
-        name = name_of(self.plan.values, self.plan.sources)
-        own, others = self.agent.learner.parameters, self.agent.bonus_parameters
-        extra = sum(parameter.numel() for parameter in others)
-        size = sum(parameter.numel() for parameter in own) + extra
-        of_bonus = f" ({extra:,} of the bonus)" if extra else ""
-        return (
-            f"{name} on {self.env.spec.name}, seed {self.seed}: {self.run.num_envs} environments, "
-            f"{size:,} parameters{of_bonus} on {self.device.type}; results in {self.folder}"
-        )
+    def introduction(self) -> list[str]:
+        """What is about to be trained, and where to; and what should be known about it."""
+        parts = self.plan, self.agent, self.env.spec
+        notes = [self.note, note_on_rounds(*parts), *remarks(self.plan, self.env)]
+        return [
+            f"{introduction(*parts, self.device)}; results in {self.folder}",
+            *(f"note: {note}" for note in notes if note),
+        ]
 
     def open_log(self, sinks: Sequence[MetricSink] = ()) -> Log:
         """The log of this run, from where training starts or goes on; sinks: further ones."""
@@ -152,35 +144,22 @@ class Trainer:
         refuse_unreadable({"learner": self.agent.learner.state_dict()})  # not after hours
         count = self.counters
         start, first, updates = time.perf_counter(), count.t_env, count.update
-        deadline = start + (self.run.max_seconds or float("inf"))
-        stopping = "stopping after this round, then saving; Ctrl-C again to stop at once"
+        stopping = "stopping, then saving; Ctrl-C again to stop at once"
         with StopRequest(lambda: log.message(stopping)) as stop, self._saved_if_env_fails():
-            while count.t_env < self.run.t_max and not self.stop_reason:
-                if count.t_env >= count.next_test:
-                    self._evaluate(log)
-                    count.next_test = count.t_env + self.run.test_interval
-                self.memory.look(self.run.t_max - count.t_env, log.message, self.save)
-                self._collect()
-                self._learn()
-                log.progress(count.t_env, self.meter.latest)
-                if count.t_env >= count.next_log:
-                    self._log(log, self._speed(start, first))
-                    count.next_log = count.t_env + self.run.log_interval
-                if count.t_env >= count.next_save:
-                    count.next_save = count.t_env + self.run.save_interval
-                    self.save()
-                if stop.requested:
-                    self.stop_reason = INTERRUPTED
-                elif time.perf_counter() >= deadline:
-                    self.stop_reason = f"max_seconds={self.run.max_seconds:g} is over"
+            self.stopping = lambda: stop.requested
+            with suppress(Stopped):
+                self._rounds(log, start, first)
             if not self.meter.is_empty:  # kept, so that a resumed run logs the whole interval
                 self._write_interval(log, self.meter.read(), self._speed(start, first))
             self.save()  # before the last evaluation, so that whatever stops that loses nothing
-            if not stop.requested and self._evaluate(log):
-                self.saved_at = None
-                self.save()  # with that evaluation
+            with suppress(Stopped):
+                if not stop.requested and self._evaluate(log):
+                    self.saved_at = None
+                    self.save()  # with that evaluation
+            if stop.requested:
+                self.stop_reason = INTERRUPTED
         if count.update == updates:
-            log.message(f"note: no update was done: {self._waiting()}")
+            log.message(f"note: no update was done: {waiting(self.agent)}")
         seconds = time.perf_counter() - start
         return Summary(
             folder=self.folder,
@@ -191,6 +170,34 @@ class Trainer:
             stopped=self.stop_reason,
         )
 
+    def _rounds(self, log: Log, start: float, first: int) -> None:
+        """Collect, learn, test, log and save until t_max or the time limit; Stopped at Ctrl-C.
+
+        start, first: the clock and t_env when this training began.
+        """
+        count = self.counters
+        deadline = start + (self.run.max_seconds or float("inf"))
+        while count.t_env < self.run.t_max or self.owed:
+            if not self.owed:  # they are left by a stop in the middle of a round's updates
+                if count.t_env >= count.next_test:
+                    self._evaluate(log)
+                    count.next_test = count.t_env + self.run.test_interval
+                self.memory.look(self.run.t_max - count.t_env, log.message, self.save)
+                self._collect()
+            self._learn()
+            log.progress(count.t_env, self.meter.latest)
+            if count.t_env >= count.next_log:
+                self._log(log, self._speed(start, first))
+                count.next_log = count.t_env + self.run.log_interval
+            if count.t_env >= count.next_save:
+                count.next_save = count.t_env + self.run.save_interval
+                self.save()
+            if self.stopping():
+                raise Stopped
+            if time.perf_counter() >= deadline:
+                self.stop_reason = f"max_seconds={self.run.max_seconds:g} is over"
+                return
+
     def close(self) -> None:
         """Free what the environments hold."""
         self.env.close()
@@ -199,8 +206,16 @@ class Trainer:
     def _collect(self) -> None:
         count = self.counters
         progress = Progress(count.t_env, count.episode, count.update)
-        behaviour = Behaviour(self.agent.actor, progress, self.exploration_rng)
-        rollout = self.runner.collect(behaviour, self.seeds)
+        drawn = self.exploration_rng.get_state()
+        behaviour = Behaviour(
+            self.agent.actor, progress, self.exploration_rng, stopping=self.stopping
+        )
+        try:
+            rollout = self.runner.collect(behaviour, self.seeds)
+        except Stopped:  # a resumed run collects the same again
+            self.exploration_rng.set_state(drawn)
+            self.seeds.following = count.episode
+            raise
         self.watch.rollout(rollout, count.t_env)
         with self.stopwatch.measure("replay"):
             self._keep(rollout, progress)
@@ -229,10 +244,12 @@ class Trainer:
         self.owed += agent.schedule.after_collection(progress, ready)
 
     def _learn(self) -> None:
-        """Do the updates that are owed."""
+        """Do the updates that are owed; Stopped where some are left."""
         count = self.counters
-        for episode in self.owed:
-            progress = Progress(count.t_env, episode, count.update)
+        while self.owed:
+            if self.stopping():
+                raise Stopped
+            progress = Progress(count.t_env, self.owed[0], count.update)
             with self.stopwatch.measure("replay"):
                 samples = self.agent.sampler.sample(self.agent.buffer, self.sampling_rng)
             with self.stopwatch.measure("learning"):
@@ -241,14 +258,15 @@ class Trainer:
             self.meter.add(metrics)
             self.watch.update(metrics, samples, progress)
             count.update += 1
-        self.owed.clear()
+            self.owed.popleft()
+            self.saved_at = None
 
     def _evaluate(self, log: Log) -> bool:
         """Test the greedy policy, unless that was just done; whether it was tested."""
         t_env = self.counters.t_env
         if self.tests.done_at(t_env):
             return False
-        self._write(log, self.tests.run(t_env, self.folder, self.watch))
+        self._write(log, self.tests.run(t_env, self.folder, self.watch, self.stopping))
         return True
 
     def _speed(self, start: float, first: int) -> float:
@@ -295,6 +313,7 @@ class Trainer:
             "runner": self.runner.state_dict(),
             "exploration_rng": self.exploration_rng.get_state(),
             "sampling_rng": self.sampling_rng.get_state(),
+            "owed": list(self.owed),
             "meter": self.meter.state_dict(),
             "evaluations": self.tests.results,
             "spec": spec_state(self.env.spec),
@@ -310,6 +329,7 @@ class Trainer:
         self.seeds.following = self.counters.episode
         self.exploration_rng.set_state(train["exploration_rng"])
         self.sampling_rng.set_state(train["sampling_rng"])
+        self.owed = deque(train.get("owed", []))
         self.meter.load_state_dict(train["meter"])
         self.tests.results = list(train["evaluations"])
         checkpoint.load_into(self.agent.schedule.load_state_dict, train["schedule"], "updates")

@@ -11,12 +11,13 @@ import torch
 from numpy.typing import NDArray
 
 from marl.batch import EpisodeBatch, Layout
-from marl.protocols.acting import Acted, Behaviour, Carry, ObservationTensors
+from marl.protocols.acting import Acted, Behaviour, Carry, ObservationTensors, Stopped
 from marl.protocols.collecting import Episodes, Rollout
 from marl.protocols.environments import Breakable, Observation, Step, VecEnv
 from marl.protocols.loop import State
 from marl.runners.stopwatch import Stopwatch
 from marl.seeding import EpisodeSeeds
+from marl.spec import EnvSpec
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class EpisodeRolloutConfig:
 
     kind: ClassVar[str] = "episodes"
     whole_episodes: ClassVar[bool] = True
+
+    def longest(self, spec: EnvSpec) -> int:
+        return spec.episode_limit
 
     def build(
         self, env: VecEnv, layout: Layout, device: torch.device, stopwatch: Stopwatch
@@ -198,7 +202,9 @@ def to_tensors(observation: Observation, device: torch.device) -> ObservationTen
 
 
 def ask(behaviour: Behaviour, observation: ObservationTensors, carry: Carry) -> Acted:
-    """The actor's answer."""
+    """The actor's answer; Stopped where none is wanted any more."""
+    if behaviour.stopping():
+        raise Stopped
     return behaviour.actor.act(
         observation, carry, behaviour.progress, behaviour.rng, behaviour.greedy
     )

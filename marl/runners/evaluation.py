@@ -22,13 +22,15 @@ def play(
     seeds: NDArray[np.uint64],
     clock: str = "evaluation",
     keep: Keep | None = None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> list[Rollout]:
     """One greedy episode per seed, E at a time. An episode's result depends on its seed alone.
 
     The rollouts' batches are views of one memory: only the last one is still whole.
-    keep: is given each one, and its seeds, while it is.
+    keep: is given each one, and its seeds, while it is; stopping: as a Behaviour's.
     """
-    return play_as(player, Behaviour(actor, greedy=True, clock=clock), seeds, keep)
+    behaviour = Behaviour(actor, greedy=True, clock=clock, stopping=stopping)
+    return play_as(player, behaviour, seeds, keep)
 
 
 def play_as(

@@ -17,6 +17,7 @@ from marl.protocols.loop import Progress, State
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.stopwatch import Stopwatch
 from marl.seeding import EpisodeSeeds
+from marl.spec import EnvSpec
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class OfflineRolloutConfig:
 
     kind: ClassVar[str] = "offline"
     whole_episodes: ClassVar[bool] = True
+
+    def longest(self, spec: EnvSpec) -> int:
+        return spec.episode_limit  # of tests
 
     def build(
         self, env: VecEnv, layout: Layout, device: torch.device, stopwatch: Stopwatch

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from marl.batch import EpisodeBatch, Layout, Level
 from marl.config.schema import option
-from marl.protocols.acting import Behaviour, Carry
+from marl.protocols.acting import Behaviour, Carry, Stopped
 from marl.protocols.collecting import Episodes, Rollout
 from marl.protocols.environments import Breakable, Observation, VecEnv
 from marl.protocols.loop import State
 from marl.runners.episodes import EpisodeRunner, Tally, ask, incidents_of, to_tensors
 from marl.runners.stopwatch import Stopwatch
 from marl.seeding import EpisodeSeeds
+from marl.spec import EnvSpec
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,9 @@ class StepRolloutConfig:
     kind: ClassVar[str] = "steps"
     whole_episodes: ClassVar[bool] = False
     steps: int = option(1, low=1)  # of each environment
+
+    def longest(self, spec: EnvSpec) -> int:
+        return self.steps
 
     def build(
         self, env: VecEnv, layout: Layout, device: torch.device, stopwatch: Stopwatch
@@ -71,6 +75,16 @@ class StepRunner:
     @torch.no_grad()
     def collect(self, behaviour: Behaviour, seeds: EpisodeSeeds) -> Rollout:
         """The next steps of all environments, and the episodes that ended in them."""
+        before = dict(self.carry), self.numbers.copy(), self.seeds.copy(), list(self.played)
+        lengths = [len(actions) for actions in self.played]
+        try:
+            return self._collect(behaviour, seeds)
+        except Stopped:  # their lists only ever grow, and a new episode has a new one
+            self.carry, self.numbers, self.seeds, played = before
+            self.played = [own[:n] for own, n in zip(played, lengths, strict=True)]
+            raise
+
+    def _collect(self, behaviour: Behaviour, seeds: EpisodeSeeds) -> Rollout:
         env, measure = self.env, self.stopwatch.measure
         segments = Segments(self.layout, env.num_envs, self.steps)
         finished: list[Episodes] = []

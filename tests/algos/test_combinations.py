@@ -9,6 +9,7 @@ import torch
 from builders import ONE_AGENT, SMALL, VECTORS
 
 from marl.algos.ippo import IppoConfig
+from marl.algos.iql import IqlConfig
 from marl.algos.lagma import LagmaConfig
 from marl.algos.qmix import QmixConfig
 from marl.algos.values import check_mixer
@@ -21,6 +22,7 @@ from marl.envs.goals import BitFlipConfig, PointGoalConfig
 from marl.errors import ConfigError, UserError
 from marl.learners.targets import masked_mean, td_targets
 from marl.nets.agents import MlpConfig
+from marl.nets.critics import CriticConfig
 from marl.protocols.experience import BATCH
 from marl.protocols.loop import Progress
 from marl.runners.episodes import EpisodeRolloutConfig
@@ -56,6 +58,40 @@ def test_parts_that_see_too_little_are_refused(recipe, line):
 def test_longer_slices_of_single_steps_are_refused_for_td3():
     with pytest.raises(ConfigError, match="slices of 3 steps need"):
         Td3Config(sampler=SliceSamplerConfig(length=3, start=256)).check(VECTORS)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "spec", "line"),
+    [
+        (DqnConfig(), SMALL, "--config=dqn is for one agent, and test/small has 3; .*=iql"),
+        (PpoConfig(), SMALL, "--config=ppo is for one agent, and test/small has 3; .*=ippo"),
+        (PpoConfig(), replace(VECTORS, n_agents=2), "test/vectors has 2"),
+    ],
+)
+def test_a_recipe_for_one_agent_is_refused_where_there_are_several(recipe, spec, line):
+    with pytest.raises(ConfigError, match=line):
+        recipe.check(spec)
+    recipe.check(replace(spec, n_agents=1))
+
+
+def test_what_td3_means_for_several_agents_is_said():
+    team, told = replace(VECTORS, n_agents=2), MlpConfig(agent_id=True)
+    assert Td3Config().remark(VECTORS) == ""
+    alike = "the 2 agents of test/vectors share one policy and its critics, and each learns"
+    assert Td3Config().remark(team).startswith(alike)
+    assert "critic.agent_id=True tell them apart" in Td3Config().remark(team)
+    own = Td3Config(agent=told, critic=CriticConfig(agent_id=True))
+    assert own.remark(team).endswith("from the team's reward")
+
+
+def test_what_recipes_for_several_agents_mean_for_one_is_said():
+    assert QmixConfig().remark(SMALL) == LagmaConfig().remark(SMALL) == ""
+    assert IqlConfig().remark(ONE_AGENT) == DqnConfig().remark(ONE_AGENT) == ""
+    said = QmixConfig().remark(ONE_AGENT)
+    assert said.startswith("test/one has one agent: mixer.kind=qmix has its value alone to mix;")
+    assert "LAGMA's codes are of the state and its goals" in LagmaConfig().remark(ONE_AGENT)
+    seen = replace(ONE_AGENT, state_dim=ONE_AGENT.obs_dim)
+    assert "LAGMA's codes are of its observations" in LagmaConfig().remark(seen)
 
 
 @pytest.mark.parametrize("recipe", [Td3Config, DdpgConfig])

@@ -18,11 +18,17 @@ from marl.protocols.experience import BATCH
 from marl.protocols.learning import Explainable
 from marl.protocols.loop import Progress
 from marl.registry import LEARNERS
+from marl.single_agent.value.dqn import DqnConfig
 
 CPU = torch.device("cpu")
 LATE = Progress(t_env=10**6, episode=10**5, update=10**5)  # past every warm-up
 NAMES = [name for name, recipe in LEARNERS.items() if issubclass(recipe, ValueRecipeConfig)]
-CASES = [(name, spec) for spec in (SMALL, ONE_AGENT) for name in NAMES]
+CASES = [
+    (name, spec)
+    for spec in (SMALL, ONE_AGENT)
+    for name in NAMES
+    if spec is ONE_AGENT or not issubclass(LEARNERS[name], DqnConfig)
+]
 every_case = pytest.mark.parametrize(
     ("name", "spec"), CASES, ids=[f"{name}-{spec.n_agents}" for name, spec in CASES]
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from marl.envs.game.options import GameConfig
 from marl.envs.smac import Sc2Config
 from marl.envs.smac_game import capability_config, episode_config, plan_v1, plan_v2
 from marl.envs.smacv2 import Smacv2Config
+from marl.errors import EnvError
 
 DRAWN = CapabilityConfig(
     start_positions=SurroundedAndReflect(),
@@ -37,6 +40,13 @@ def test_v1_gets_its_own_keywords_and_none_of_ours(monkeypatch: pytest.MonkeyPat
     assert options["move_amount"] == 2
     assert isinstance(options["move_amount"], int)  # the client adds it to indices of an array
     assert not {"backend", "quirks", "choices", "game", "map", "reward_deaths_only"} & set(options)
+
+
+@pytest.mark.parametrize("env", [Sc2Config(map="3m"), Smacv2Config(map="zerg_5_vs_5")])
+def test_more_games_than_cores_could_run_are_refused(env, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    with pytest.raises(EnvError, match=r"num_envs=33: each is a process .* run 32 at most"):
+        replace(env, backend="game").build(33, 1)
 
 
 def test_v2_gets_the_race_s_map_and_the_sizes():

@@ -31,6 +31,10 @@ def learner_of(recipe: IppoConfig, spec=SMALL) -> PpoLearner:
     return learner
 
 
+# PPO's settings, for several agents.
+FLAT = IppoConfig(**{item.name: getattr(PpoConfig(), item.name) for item in fields(PpoConfig)})
+
+
 def collected(learner: PpoLearner, spec=SMALL, lengths=(9, 5, 3, 7)) -> EpisodeBatch:
     """Random episodes, and the log-probabilities that the policy gives their actions."""
     batch = random_batch(spec, len(lengths), seed=1, lengths=list(lengths))
@@ -61,7 +65,7 @@ def test_the_clip_by_hand(ratio, advantage, objective):
     assert loss.item() == pytest.approx(-objective, rel=1e-5)
 
 
-@pytest.mark.parametrize("recipe", [IppoConfig(), MappoConfig(), PpoConfig()])
+@pytest.mark.parametrize("recipe", [IppoConfig(), MappoConfig(), FLAT])
 def test_at_first_the_ratio_is_one_and_the_gradient_plain_policy_gradient(recipe):
     plain = replace(recipe.learner, entropy_weight=0.0, value_weight=0.0)
     learner = learner_of(replace(recipe, learner=plain))

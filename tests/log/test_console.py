@@ -70,6 +70,8 @@ def test_without_a_terminal_lines_of_training_are_not_a_flood(capsys):
     for t_env in range(100):
         console.write({"loss": 1.0}, t_env)
     assert len(capsys.readouterr().out.splitlines()) == 1
+    console.write({"loss": 1.0}, 1000)  # the last one
+    assert capsys.readouterr().out.startswith("1,000/1,000  ")
 
 
 def test_long_lines_are_not_broken(capsys):

@@ -172,11 +172,13 @@ def test_an_interval_that_is_logged_is_not_logged_again(tmp_path):
 def test_the_introduction_counts_the_codebook_too(tmp_path):
     plain = Trainer(plan_for(tmp_path, "qmix", "two_step"))
     size = sum(one.numel() for one in plain.agent.learner.parameters)
-    assert f" {size:,} parameters on cpu;" in plain.introduction()
+    assert f" {size:,} parameters on cpu;" in plain.introduction()[0]
     paid = Trainer(plan_for(tmp_path, "lagma", "two_step"))
     codes = sum(one.numel() for one in paid.agent.learner.bonus.codebook.quantizer.parameters())
     assert codes > 64 * 8
-    assert f" {size + codes:,} parameters ({codes:,} of the bonus) on cpu;" in paid.introduction()
+    assert (
+        f" {size + codes:,} parameters ({codes:,} of the bonus) on cpu;" in paid.introduction()[0]
+    )
 
 
 @pytest.mark.parametrize("per_episode", [1.0, 0.5])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from runners.counting import CountingActor
 
@@ -12,7 +13,7 @@ from marl.batch import goal_columns, layout_of
 from marl.envs.goals import PointGoalConfig
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import TwoStepConfig
-from marl.protocols.acting import Behaviour
+from marl.protocols.acting import Behaviour, Stopped
 from marl.runners.episodes import EpisodeRunner
 from marl.runners.evaluation import evaluation_seeds, play, statistics
 from marl.runners.stopwatch import Stopwatch
@@ -69,6 +70,17 @@ def test_greedy_results_depend_on_seeds_alone_not_on_how_many_run_at_once():
         results.append(statistics(rollouts, "test_"))
     assert results[0] == results[1]
     assert results[0]["test_return_mean"] == results[0]["test_ep_length_mean"]
+
+
+def test_whole_episodes_are_stopped_between_two_steps():
+    steps = iter([False, True])
+    env = TwoStepConfig().build(2, 1)
+    agent = QmixConfig().build(env.spec, CPU)
+    runner = EpisodeRunner(env, agent.layout, CPU, Stopwatch())
+    with pytest.raises(Stopped):
+        play(runner, agent.actor, np.arange(2, dtype=np.uint64), stopping=lambda: next(steps))
+    assert next(steps, None) is None
+    assert runner.state_dict() == {}
 
 
 def test_streams_and_episodes_have_seeds_of_their_own():

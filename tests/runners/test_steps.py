@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import gymnasium
 import numpy as np
@@ -20,7 +21,7 @@ from marl.envs.goals import BitFlipConfig
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
 from marl.envs.smac import Sc2Config
-from marl.protocols.acting import Actor, Behaviour
+from marl.protocols.acting import Actor, Behaviour, Stopped
 from marl.protocols.collecting import Rollout
 from marl.protocols.environments import EnvConfig, VecEnv
 from marl.protocols.loop import State
@@ -302,6 +303,26 @@ def test_a_restored_runner_needs_nothing_of_the_first_one(config):
     second.behaviour.rng.set_state(rng)
     for rollout in expected:
         assert_same_rollout(second.collect(), rollout)
+
+
+@every_env
+@pytest.mark.parametrize("collections", [0, 1, 3])
+def test_a_collection_that_is_stopped_leaves_the_state_before_it(config, collections):
+    stopped, plain = recurrent(config, 3, 5), recurrent(config, 3, 5)
+    for one in (stopped, plain):
+        for _ in range(collections):
+            one.collect()
+    following, drawn = stopped.seeds.following, stopped.behaviour.rng.get_state()
+    steps = iter([False, False, False, True])
+    stopped.behaviour = replace(stopped.behaviour, stopping=lambda: next(steps))
+    with pytest.raises(Stopped):
+        stopped.collect()
+    again = recurrent(config, 3, 5)
+    again.runner.load_state_dict(saved_and_read(stopped.runner.state_dict()))
+    again.seeds.following = following
+    again.behaviour.rng.set_state(drawn)
+    for _ in range(4):
+        assert_same_rollout(again.collect(), plain.collect())
 
 
 def test_a_runner_that_has_not_begun_has_no_state():

@@ -56,6 +56,17 @@ class Td3Config(ReplayRecipeConfig):
             )
         super().check(spec)
 
+    def remark(self, spec: EnvSpec) -> str:
+        """What several agents mean: each learns by itself, with networks that all share."""
+        if spec.n_agents == 1:
+            return ""
+        told = self.agent.agent_id and self.critic.agent_id
+        ids = "" if told else "; agent.agent_id=True critic.agent_id=True tell them apart"
+        return (
+            f"the {spec.n_agents} agents of {spec.name} share one policy and its critics, and each "
+            f"learns by itself from the team's reward{ids}"
+        )
+
     def build(self, spec: EnvSpec, device: torch.device) -> Agent:
         """All parts, on `device` (the replay stays on the CPU)."""
         self.check(spec)

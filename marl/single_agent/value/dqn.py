@@ -3,8 +3,8 @@
     y = r + gamma * (1 - terminated) * Q_target(s', argmax_a Q(s', a))
     loss = mean over sampled transitions of (Q(s, a) - y)^2
 
-There is no code of its own here: a transition is a slice of one step, the Independent mixer of one
-agent is the agent, and only the defaults differ from IQL's.
+There is no code of its own here but the refusal of several agents: a transition is a slice of one
+step, the Independent mixer of one agent is the agent, and only the defaults differ from IQL's.
 
 Differs from the paper:
 - double Q (van Hasselt et al. 2016, arXiv:1509.06461); `learner.double_q=False` is the paper's max.
@@ -34,6 +34,8 @@ from marl.learners.q import QLearnerConfig
 from marl.nets.agents import AgentConfig, MlpConfig
 from marl.runners.kinds import UpdatesConfig
 from marl.runners.updates import ReplayUpdatesConfig
+from marl.single_agent.one_agent import check_one_agent
+from marl.spec import EnvSpec
 
 
 @dataclass(frozen=True)
@@ -50,3 +52,8 @@ class DqnConfig(IqlConfig):
     buffer: ReplayConfig = BufferConfig(steps=10_000)
     sampler: SamplerConfig = SliceSamplerConfig(batch_size=128, start=1_000)
     updates: UpdatesConfig = ReplayUpdatesConfig(per_episode=0.0, per_step=0.1)
+
+    def check(self, spec: EnvSpec) -> None:
+        """ConfigError where this recipe and that environment don't go together."""
+        check_one_agent(spec, "dqn", "iql (the same for several), vdn or qmix")
+        super().check(spec)

@@ -93,9 +93,9 @@ def test_an_update_of_dqn_is_the_textbooks():
         assert torch.allclose(ours, theirs, rtol=0, atol=1e-6)
 
 
-def test_dqn_adds_no_code_to_iql():
+def test_dqn_adds_no_code_to_iql_but_that_it_wants_one_agent():
     own = {name for name in vars(DqnConfig) if callable(getattr(DqnConfig, name))}
-    assert own <= set(dir(object)) | {"__replace__", "__init__"}
+    assert own <= set(dir(object)) | {"__replace__", "__init__", "check"}
     assert issubclass(DqnConfig, IqlConfig)
 
 
