@@ -27,7 +27,7 @@ class PointGoalConfig:
 
     kind: ClassVar[str] = "point_goal"
     goal_radius: float = option(0.05, above=0.0)  # distance at which the goal is achieved
-    time_limit: int = option(50, low=1)  # steps
+    time_limit: int = option(50, low=1, high=10**6)  # steps
     ends_at_goal: bool = False  # False: the point is to stay there until the time is up
 
     def build(self, num_envs: int, threads: int) -> PointGoal:
@@ -43,7 +43,7 @@ class BitFlipConfig:
     """
 
     kind: ClassVar[str] = "bit_flip"
-    bits: int = option(8, low=1)
+    bits: int = option(8, low=1, high=1024)
 
     def build(self, num_envs: int, threads: int) -> BitFlip:
         return BitFlip(self.bits, num_envs)

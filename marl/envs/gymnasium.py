@@ -37,7 +37,8 @@ class GymnasiumConfig:
 
     kind: ClassVar[str] = "gymnasium"
     env_id: str = option("CartPole-v1", code=lambda env_id: ":" in env_id)  # module:Name imports it
-    time_limit: int = option(0, low=0)  # steps; 0 = the limit the environment is registered with
+    # Steps; 0 = the limit that the environment is registered with.
+    time_limit: int = option(0, low=0, high=10**6)
 
     def build(self, num_envs: int, threads: int) -> GymnasiumEnv:
         first = make(self.env_id, self.time_limit)

@@ -187,7 +187,7 @@ class PettingZooConfig:
     module: str = option("mpe2.simple_spread_v3", code=bool)
     options: dict[str, object] = field(default_factory=dict)  # what parallel_env is called with
     reward: Literal["sum", "mean"] = "sum"  # of the agents that acted: the team's reward
-    time_limit: int = option(100, low=1)  # steps; the environment may end sooner by itself
+    time_limit: int = option(100, low=1, high=10**6)  # steps; it may end sooner by itself
 
     def build(self, num_envs: int, threads: int) -> PettingZooEnv:
         make = maker(self.module)

@@ -22,9 +22,9 @@ LatentLoss = Literal["squared", "norm", "mean"]
 class CodebookConfig:
     """The state quantiser and its training."""
 
-    size: int = option(64, low=1)  # K, codes
-    dim: int = option(8, low=1)  # D, numbers per code
-    hidden_dim: int = option(64, low=1)  # both hidden layers of encoder and decoder
+    size: int = option(64, low=1, high=65_536)  # K, codes
+    dim: int = option(8, low=1, high=1024)  # D, numbers per code
+    hidden_dim: int = option(64, low=1, high=4096)  # both hidden layers of encoder and decoder
     lr: float = option(0.0005, above=0)  # Adam, of encoder and decoder
     code_lr: float | None = option(0.005, above=0)  # Adam, of the codes; None: lr
     # uniform: codes from U[0,1), as published. batch: encodings of the first batch, drawn at
