@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from marl.batch import EpisodeBatch, Layout
+from marl.buffers.saved import check_saved
 from marl.config.schema import option
 from marl.errors import ConfigError
 from marl.protocols import State
@@ -187,6 +188,7 @@ class EpisodeBuffer:
     def load_state_dict(self, state: State) -> None:
         """Hold exactly the stored episodes."""
         refuse_other_columns(self.layout, state)
+        check_saved(self.layout, state, state["lengths"], self.storage.steps)
         lengths = state["lengths"].tolist()
         if len(lengths) > self.capacity or max(lengths, default=0) > self.storage.steps:
             raise ValueError(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from marl.batch import EpisodeBatch, Layout, single_steps
 from marl.buffers.episodes import refuse_other_columns
+from marl.buffers.saved import check_saved
 from marl.config.schema import option
 from marl.errors import ConfigError
 from marl.protocols import State
@@ -97,6 +98,7 @@ class TransitionBuffer:
         """Hold exactly the stored steps."""
         refuse_other_columns(self.layout, state, axes=2)
         count = len(state["filled"])
+        check_saved(self.layout, state, torch.ones(count, dtype=torch.int64), 1)
         if count > self.capacity:
             raise ValueError(f"a replay of {count} steps does not fit into {self.capacity}")
         self.clear()

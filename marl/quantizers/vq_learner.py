@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from marl.nets.optimizing import load_optimizer
 from marl.protocols import Metrics, State
 from marl.quantizers.coverage import Coverage, coverage_weights
 from marl.quantizers.upkeep import CodeUpkeep
@@ -115,5 +116,5 @@ class VqLearner:
 
     def load_state_dict(self, state: State) -> None:
         self.quantizer.load_state_dict(state["quantizer"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self.optimizer, state["optimizer"])
         self.upkeep.load_state_dict(state["upkeep"])

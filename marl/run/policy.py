@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from marl.algos.agent import Agent
 from marl.errors import EnvError
-from marl.protocols import Behaviour, Observation, Rollout, VecEnv
+from marl.protocols import Behaviour, Observation, Rollout, State, VecEnv
 from marl.run import checkpoint
+from marl.run.counters import Counters
 from marl.run.plan import Plan, pick_device
 from marl.runners.episodes import EpisodeRunner, ask, to_tensors
 from marl.runners.evaluation import Keep, evaluation_seeds, play
@@ -90,13 +91,20 @@ def load_policy(plan: Plan, spec: EnvSpec | None = None) -> Policy:
     device = pick_device(run.device)
     found = checkpoint.find(Path(run.checkpoint), run.load_step)
     parts = checkpoint.load(found, only=("learner", "train"))
-    if spec is None:
-        state = parts["train"].get("spec")
-        spec = spec_from(state) if state is not None else _ask_environment(plan)
+    counters, known = Counters(), spec
+
+    def read(train: State) -> None:
+        nonlocal known
+        counters.load_state_dict(train["counters"])
+        if known is None and train.get("spec") is not None:
+            known = spec_from(train["spec"])
+
+    checkpoint.load_into(read, parts["train"], "counters or sizes")
+    known = known or _ask_environment(plan)
     with torch.random.fork_rng():  # its weights are replaced at once
-        agent = plan.recipe.build(spec, device)
-    checkpoint.load_into(agent.learner.load_state_dict, parts["learner"], "networks")
-    return Policy(plan, agent, spec, int(parts["train"]["counters"]["t_env"]), found, device)
+        agent = plan.recipe.build(known, device)
+    checkpoint.load_learner(agent.learner, parts["learner"])
+    return Policy(plan, agent, known, counters.t_env, found, device)
 
 
 def _ask_environment(plan: Plan) -> EnvSpec:

@@ -37,7 +37,7 @@ from marl.intrinsic.lagma.arrays import restore, saved
 from marl.intrinsic.lagma.calibration import Calibration
 from marl.intrinsic.lagma.code_values import CodeValues, ReturnMemory
 from marl.intrinsic.lagma.explain import code_map, references
-from marl.intrinsic.lagma.trajectories import WalkRules, empty_lists, walk
+from marl.intrinsic.lagma.trajectories import WalkRules, check_lists, empty_lists, walk
 from marl.intrinsic.schedule import EpisodeInterval
 from marl.protocols import Channels, Metrics, Progress, State
 from marl.quantizers.coverage import Coverage
@@ -48,6 +48,7 @@ from marl.returns import explained_variance, returns_of
 from marl.spec import EnvSpec
 
 Padding = Literal["masked", "included"]
+MOST_VISITS = 2**26  # in all lists together: K codes, k trajectories of each, K numbers of each
 
 
 @BONUSES.add
@@ -63,7 +64,7 @@ class LagmaBonusConfig(BonusConfig):
     start: int = option(50_000, low=0)  # environment steps before anything is kept or paid ...
     warmup: int = option(300, low=0)  # ... and updates of the codebook
     update_interval: int = option(40, low=1)  # episodes between entries into the return windows
-    window: int = option(100, low=1)  # m, returns kept per code
+    window: int = option(100, low=1, high=100_000)  # m, returns kept per code
     # stored: under the codes of their time, as published; reencoded: the newest K m states with
     # their returns, given codes anew whenever returns enter.
     windows: Literal["stored", "reencoded"] = "stored"
@@ -76,7 +77,7 @@ class LagmaBonusConfig(BonusConfig):
     # What paid steps are paid less, as the batches' own returns show code values to be too high:
     # the bonus times (returns - Q) / (C_q - Q), running sums over paid steps, within 0..1.
     calibrated: bool = False
-    k: int = option(30, low=1)  # trajectories kept per code
+    k: int = option(30, low=1, high=100_000)  # trajectories kept per code
     resample_interval: int = option(5, low=1)  # n_freq, slots between references
     goal_only: bool = False  # keep trajectories of won episodes only
     priority: Literal["return_to_go", "cq"] = "return_to_go"  # cq: C_q of the first code
@@ -96,6 +97,11 @@ class LagmaBonusConfig(BonusConfig):
         """Refuse settings that would do nothing, or that nothing could be paid with."""
         if self.min_returns > self.window:
             raise ValueError(f"min_returns: a window holds {self.window} at most; lower it")
+        if self.codebook.size**2 * self.k > MOST_VISITS:
+            raise ValueError(
+                f"codebook: size={self.codebook.size} with k={self.k} trajectories of each code "
+                f"would take {4 * self.codebook.size**2 * self.k >> 20:,} MiB; lower one of them"
+            )
         if self.codebook.codes == "ema" and self.coverage != "none":
             raise ValueError("coverage: codebook.codes=ema are moved by no loss; set it to none")
 
@@ -385,9 +391,10 @@ class LatentGoalBonus:
         self.memory.load_state_dict(state["memory"])
         self.calibration.load_state_dict(state["calibration"])
         restore(self.lists._asdict(), state["lists"])
+        check_lists(self.lists)
         self.rng.set_state(state["rng"].cpu())
         self.has_returns = state["has_returns"]
-        self.vq_metrics = dict(state["vq_metrics"])
+        self.vq_metrics = {name: value.reshape(()) for name, value in state["vq_metrics"].items()}
 
 
 def _mean(values: NDArray[np.float64]) -> float:
