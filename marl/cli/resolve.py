@@ -14,6 +14,7 @@ from marl.config.code import code_named
 from marl.config.files import CODE, COMMAND_LINE, Layers
 from marl.config.hints import nearest_or_plugin
 from marl.config.schema import field_types, flatten, split_parse, to_mapping
+from marl.config.values import described
 from marl.errors import ConfigError, nearest_or_all
 from marl.protocols import EnvConfig
 from marl.run.folder import read_config, run_folder
@@ -180,11 +181,15 @@ def _registered(layers: Layers, key: str, known: Mapping[str, Any], flag: str) -
     name = layers.values.get(key)
     if name is None:
         raise ConfigError(f"{flag}: the file has no line '{key}: NAME'; known: {sorted(known)}")
+    if not isinstance(name, str):
+        raise ConfigError(
+            f"{key}: expects a name, got {described(name)} [{layers.sources.get(key)}]"
+        )
     if name not in known:
-        hint = nearest_or_plugin(str(name), sorted(known))
+        hint = nearest_or_plugin(name, sorted(known))
         source = layers.sources.get(key)
         raise ConfigError(f"{key}: {name!r} is unknown; {hint} [{source}]")
-    return str(name)
+    return name
 
 
 def _draw_seed(layers: Layers) -> None:

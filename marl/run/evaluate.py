@@ -15,7 +15,7 @@ from marl.protocols import VecEnv
 from marl.replay.battles import TraceLog
 from marl.replay.film import Fact
 from marl.replay.folder import ReplayFolder
-from marl.run.folder import EVALUATIONS, run_folder
+from marl.run.folder import EVALUATIONS, own_folder
 from marl.run.plan import Plan
 from marl.run.policy import load_policy, play_policy
 from marl.runners.evaluation import evaluation_seeds, play_script, statistics
@@ -49,7 +49,7 @@ def _evaluate_policy(plan: Plan, env: VecEnv) -> dict[str, float]:
     run = plan.run
     assert run.checkpoint is not None  # make_plan refuses to evaluate nothing
     assert run.seed is not None
-    folder = run_folder(run.checkpoint, "checkpoint")
+    folder = own_folder(run.checkpoint, "checkpoint")
     policy = load_policy(plan, env.spec)
     log = None
     if run.save_replay:

@@ -25,7 +25,7 @@ from marl.errors import ConfigError
 from marl.protocols import DataFile
 from marl.run.plan import Plan
 from marl.untrusted.bounds import YAML_BYTES
-from marl.untrusted.files import read_text
+from marl.untrusted.files import read_text, refuse_ways_out
 
 CONFIG = "config.yaml"
 DATASET = "dataset.json"
@@ -63,9 +63,9 @@ def open_folder(plan: Plan, spec_name: str) -> Path:
     """
     run = plan.run
     if plan.command == "train" and run.resume is not None:
-        return run_folder(run.resume, "resume")
+        return own_folder(run.resume, "resume")
     if run.checkpoint is not None:
-        return run_folder(run.checkpoint, "checkpoint")
+        return own_folder(run.checkpoint, "checkpoint")
     assert run.seed is not None
     folder = create_folder(run.results_dir, spec_name, plan.config_name, run.seed, run.label)
     write_config(folder, plan)
@@ -99,6 +99,13 @@ def read_config(folder: Path) -> tuple[dict[str, object], dict[str, str]]:
     path = folder / CONFIG
     text = read_text(path, YAML_BYTES)
     return parse_text(text, path), read_sources(text)
+
+
+def own_folder(path: str | Path, key: str) -> Path:
+    """As `run_folder`, to write into: nothing in it may lead elsewhere."""
+    folder = run_folder(path, key)
+    refuse_ways_out(folder)
+    return folder
 
 
 def run_folder(path: str | Path, key: str) -> Path:

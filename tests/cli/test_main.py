@@ -178,6 +178,13 @@ def test_an_unknown_name_in_a_file_gets_the_nearest_one(tmp_path, alg, env, said
     assert said in refused(f"--config={tmp_path}/alg.yaml", f"--env-config={tmp_path}/env.yaml")
 
 
+@pytest.mark.parametrize("value", ["[]", "{}", "5", "[qmix]"])
+def test_a_recipe_that_is_no_name_is_one_line(tmp_path, value):
+    (tmp_path / "own.yaml").write_text(f"recipe: {value}\n")
+    said = refused(f"--config={tmp_path / 'own.yaml'}", "--env-config=matrix")
+    assert said.startswith("recipe: expects a name, got ")
+
+
 def test_a_bad_key_inside_a_yaml_file_is_refused_with_the_file(tmp_path):
     (tmp_path / "mine.yaml").write_text("extends: qmix\nlearner: {gama: 0.9}\n")
     said = refused(f"--config={tmp_path}/mine.yaml", "--env-config=matrix")

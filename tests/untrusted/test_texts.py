@@ -9,7 +9,7 @@ import pytest
 
 from marl.config.files import CONFIGS
 from marl.errors import UnreadableError
-from marl.untrusted.files import read_bytes, read_text, refuse_links_out
+from marl.untrusted.files import read_bytes, read_text, refuse_ways_out
 from marl.untrusted.jsontext import load_json
 from marl.untrusted.nested import plain_children, trouble_with
 from marl.untrusted.points import point_of, read_points
@@ -123,7 +123,7 @@ def test_links_within_a_folder_are_ones_own_and_those_out_of_it_are_not(tmp_path
     run = tmp_path / "run"
     (run / "models").mkdir(parents=True)
     (run / "newest").symlink_to("models")
-    refuse_links_out(run)
+    refuse_ways_out(run)
     (run / "models" / "replay.pt").symlink_to("/etc/passwd")
     with pytest.raises(UnreadableError, match=r"models/replay\.pt: is a link out of"):
-        refuse_links_out(run)
+        refuse_ways_out(run)
