@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.config.schema import option
+from marl.envs.acting import finite_actions, whole_actions
 from marl.envs.running import rows_to_start
 from marl.protocols import Observation, Step
 from marl.spec import Action, Continuous, Discrete, EnvSpec
@@ -111,6 +112,11 @@ class GoalTask:
 
     def step(self, actions: NDArray[Any]) -> Step:
         running = self._running.copy()
+        if isinstance(self.spec.action, Discrete):
+            actions = whole_actions(actions, (self.num_envs, 1), self.spec.action.n, running)
+        else:
+            shape = (self.num_envs, 1, self.spec.action.dim)
+            actions = finite_actions(actions, shape, running)
         self._own[running] = self.moved(self._own, actions[:, 0])[running]
         self._steps += running
         achieved, goal = self._achieved, self._goal

@@ -20,6 +20,7 @@ from gymnasium.spaces import Box, Space
 from numpy.typing import NDArray
 
 from marl.config.schema import option
+from marl.envs.acting import finite_actions, whole_actions
 from marl.envs.running import rows_to_start
 from marl.errors import EnvError
 from marl.protocols import Observation, Step, Table
@@ -112,6 +113,12 @@ class GymnasiumEnv:
 
     def step(self, actions: NDArray[Any]) -> Step:
         self._reward[:], self._terminated[:], self._truncated[:] = 0.0, False, False
+        if isinstance(self.spec.action, Discrete):
+            n_actions = self.spec.action.n
+            actions = whole_actions(actions, (self.num_envs, 1), n_actions, self._running)
+        else:
+            shape = (self.num_envs, 1, self.spec.action.dim)
+            actions = finite_actions(actions, shape, self._running)
         for i in np.flatnonzero(self._running).tolist():
             action = self._decode(actions[i, 0])
             obs, reward, terminated, truncated, info = self._envs[i].step(action)

@@ -16,6 +16,7 @@ from pettingzoo import ParallelEnv
 
 from marl.config.schema import option, parse
 from marl.engine.facts.scenario import load_scenario
+from marl.envs.acting import whole, whole_actions
 from marl.envs.gymnasium import discrete_actions, encoder
 from marl.envs.running import rows_to_start
 from marl.envs.smac import Sc2Config
@@ -143,7 +144,7 @@ class ParallelView(ParallelEnv[str, Seen, int]):
         for name in self.agents:
             if name not in actions:
                 raise ValueError(f"{name} is in agents but has no action")
-            a, action = self._index[name], int(actions[name])
+            a, action = self._index[name], whole(actions[name], name)
             if not 0 <= action < n_actions:
                 raise ValueError(f"{name}: action {action} is not within 0..{n_actions - 1}")
             if not avail[a, action]:
@@ -261,6 +262,8 @@ class PettingZooEnv:
     def step(self, actions: NDArray[np.int64]) -> Step:
         reward = np.zeros(self.num_envs, dtype=np.float32)
         terminated, truncated = np.zeros((2, self.num_envs), dtype=np.bool_)
+        shape = (self.num_envs, self.spec.n_agents)
+        actions = whole_actions(actions, shape, self.spec.n_actions, self._running)
         for e in np.flatnonzero(self._running):
             reward[e], terminated[e], truncated[e] = self._step(int(e), actions[e])
         self._running &= ~(terminated | truncated)
