@@ -17,7 +17,10 @@ from marl.errors import ConfigError, UserError
 from marl.run.plan import Plan
 
 # Errors of storage: they keep a run from writing its results, and the user can fix them.
-STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+STORAGE_ERRORS = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.EISDIR, errno.ENOTDIR, errno.ELOOP),  # something else lies there
+)
 
 
 def main(argv: Sequence[str], execute: Callable[[Plan, Mapping[str, object]], None]) -> int:
@@ -45,7 +48,7 @@ def main(argv: Sequence[str], execute: Callable[[Plan, Mapping[str, object]], No
         if error.errno not in STORAGE_ERRORS or {"-d", "--debug"} & set(argv):
             raise
         where = error.filename or "the results folder"
-        hint = "free some space or choose another results_dir=..."
+        hint = "free some space, remove what is there, or choose another results_dir=..."
         print(f"error: {where}: {error.strerror}; {hint}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

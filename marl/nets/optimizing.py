@@ -43,8 +43,9 @@ def _check_moments(moments: dict[str, Any], parameter: Tensor, names: set[str] |
     if names is not None and set(moments) != names:
         raise ValueError(f"an optimiser keeps {sorted(moments)} of a parameter")
     for name, value in moments.items():
-        of_each = name != "step" and isinstance(value, Tensor)
-        if of_each and (value.shape != parameter.shape or not value.is_floating_point()):
+        if names is None and not isinstance(value, Tensor):
+            continue
+        if not isinstance(value, Tensor) or not value.is_floating_point():
+            raise ValueError(f"an optimiser's {name} holds no numbers")
+        if value.shape != (() if name == "step" else parameter.shape):
             raise ValueError(f"an optimiser's {name} has the shape {tuple(value.shape)}")
-        if name == "step" and torch.as_tensor(value).numel() != 1:
-            raise ValueError("an optimiser's step is no number")

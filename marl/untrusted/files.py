@@ -52,7 +52,7 @@ def refuse_ways_out(folder: Path) -> None:
             path = Path(place) / name
             mode = path.lstat().st_mode
             if stat.S_ISLNK(mode):
-                if not path.resolve().is_relative_to(root):
+                if not Path(os.path.realpath(path)).is_relative_to(root):
                     raise UnreadableError(
                         f"{path}: is a link out of the run's folder, so that what is written there "
                         "would be written elsewhere; replace it by what it points to"
