@@ -43,6 +43,12 @@ class NotFiniteError(UserError):
     exit_code = 1  # what was asked for was begun, and failed
 
 
+def one_line(error: Exception) -> str:
+    """An error's message in one line, without anything that a terminal would obey."""
+    text = " ".join(str(error).split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def nearest_or_all(name: str, known: Iterable[str], lead: str = "there are") -> str:
     """Hint for an unknown name: the nearest known one, or all of them after `lead`."""
     names = list(known)

@@ -13,7 +13,7 @@ from pathlib import Path
 from marl.cli.arguments import TOOLS, USAGE, Arguments, split
 from marl.cli.resolve import make_plan
 from marl.config.files import available
-from marl.errors import ConfigError, UserError
+from marl.errors import ConfigError, UserError, one_line
 from marl.run.plan import Plan
 
 # Errors of storage: they keep a run from writing its results, and the user can fix them.
@@ -42,7 +42,7 @@ def main(argv: Sequence[str], execute: Callable[[Plan, Mapping[str, object]], No
     except UserError as error:
         if {"-d", "--debug"} & set(argv):
             raise
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
         if error.errno not in STORAGE_ERRORS or {"-d", "--debug"} & set(argv):
