@@ -45,7 +45,11 @@ class NotFiniteError(UserError):
 
 def one_line(error: Exception) -> str:
     """An error's message in one line, without anything that a terminal would obey."""
-    text = " ".join(str(error).split())
+    return printable(" ".join(str(error).split()))
+
+
+def printable(text: str) -> str:
+    """The text with everything escaped that is not seen but obeyed."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

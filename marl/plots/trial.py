@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from marl.campaign.summary import TEST, curves_of_tests, read_summary
-from marl.errors import UserError
+from marl.errors import UserError, printable
 from marl.log.jsonl import METRICS
 from marl.plots.statistics import Array
 from marl.run.folder import CONFIG, read_config
@@ -103,7 +103,7 @@ def _trial(source: str, record: Mapping[str, object]) -> Trial:
         curves["seconds"] = total * t_env / max(1.0, float(str(record["t_env"])))
     return Trial(
         source=source,
-        label=str(record["label"]),
+        label=printable(str(record["label"])),
         task=task_of({**settings, "map": record.get("map"), "env_config": record["env_config"]}),
         seed=seed if isinstance(seed, int) else None,
         commit=commit if isinstance(commit, str) else None,

@@ -9,6 +9,7 @@ results/<environment>-<backend>/<map>/<config>/<time>-s<seed>[-label]/
     tb/             TensorBoard events
     models/<t_env>/ checkpoints
     abandoned-at-<t_env>/ checkpoints beyond the one that the run resumed from
+    not-finite-at-<t_env>/ the batch with the NaN at which the training stopped
     sacred/<n>/     sacred's record of the run, another one each time it was resumed
 """
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from marl.config.schema import flatten
+from marl.errors import printable
 
 PLACES = ("map", "env_id", "module", "game")  # settings that name what is played
 # Values of a run that say where and how it was run, not what was learnt.
@@ -56,7 +57,8 @@ def learnt_settings(values: Mapping[str, object]) -> dict[str, object]:
 def task_of(values: Mapping[str, object]) -> str:
     """The map, or what else names the environment; `env_config` where nothing does."""
     named = (values.get(key) for key in PLACES)
-    return next((one for one in named if isinstance(one, str) and one), str(values["env_config"]))
+    task = next((one for one in named if isinstance(one, str) and one), values["env_config"])
+    return printable(str(task))
 
 
 def full_labels(runs: Sequence[Configuration]) -> list[str]:
@@ -93,4 +95,4 @@ def differing(settings: Sequence[Mapping[str, object]]) -> list[str]:
 
 def as_text(value: object) -> str:
     """A setting's value; a tuple is the list that files keep of it."""
-    return str(list(value) if isinstance(value, tuple) else value)
+    return printable(str(list(value) if isinstance(value, tuple) else value))

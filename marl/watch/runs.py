@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from marl.config.files import read
-from marl.errors import ConfigError
+from marl.errors import ConfigError, printable
 from marl.log.jsonl import METRICS
 from marl.run.folder import CONFIG
 from marl.run.labels import Configuration, full_labels, learnt_settings, task_of
@@ -165,7 +165,8 @@ def _configuration(values: Mapping[str, object]) -> Configuration | None:
     """None where the file lacks what a training writes into it."""
     if not {"config", "env_config"} <= values.keys():
         return None
-    return Configuration(str(values["config"]), task_of(values), learnt_settings(values))
+    label = printable(str(values["config"]))
+    return Configuration(label, task_of(values), learnt_settings(values))
 
 
 class Runs:

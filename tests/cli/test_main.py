@@ -22,7 +22,7 @@ from marl.cli.arguments import parse_updates, split
 from marl.cli.main import main
 from marl.cli.resolve import make_plan
 from marl.config.files import ROOT
-from marl.errors import ConfigError
+from marl.errors import ConfigError, EnvError
 from marl.nets.agents import MlpConfig, RnnConfig
 from marl.run.folder import create_folder, open_folder, read_config, run_folder
 from marl.run.plan import Plan
@@ -290,6 +290,14 @@ def test_errors_become_a_line_and_a_code(capsys, error, code, said):
 
     assert main(GAME, execute) == code
     assert capsys.readouterr().err.startswith(said)
+
+
+def test_an_error_tells_a_terminal_nothing_to_do(capsys):
+    def execute(plan, options):
+        raise EnvError("a name\x1b[2J\nof two\x07 lines, ü")
+
+    assert main([*GAME, "with", "seed=1"], execute) == 2
+    assert capsys.readouterr().err == "error: a name\\x1b[2J of two\\x07 lines, ü\n"
 
 
 def test_a_bug_keeps_its_traceback():

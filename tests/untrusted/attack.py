@@ -1,9 +1,7 @@
 """Opens mutants in a process of its own, to be told from what makes them:
 
 python -m tests.untrusted.attack traces FOLDER             # of mutated traces
-python -m tests.untrusted.attack reads RUN FIRST COUNT     # the run is mutated by so many seeds
-python -m tests.untrusted.attack plays RUN FIRST COUNT     # likewise
-python -m tests.untrusted.attack resumes RUN FIRST COUNT   # likewise
+python -m tests.untrusted.attack KIND RUN FIRST COUNT      # of COMMANDS; the run is mutated
 
 Prints a JSON object: what went wrong, how often each
 exit code came, and the most memory that the process had. A signal shows in its own exit code.
@@ -28,7 +26,8 @@ from pathlib import Path
 from tests.untrusted.mutants import evil_things, mutate_run
 
 COMMANDS: dict[str, dict[str, list[str]]] = {  # by what opens a run
-    "reads": {"watch": [], "plot": ["plot", "with", "runs=there", "out=plots"]},
+    "watches": {"watch": []},
+    "plots": {"plot": ["plot", "with", "runs=there", "out=plots"]},
     "plays": {
         "evaluate": ["evaluate", "with", "checkpoint=there/run", "episodes=2"],
         "replay": ["replay", "with", "checkpoint=there/run", "episodes=2"],
