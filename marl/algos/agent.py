@@ -50,6 +50,13 @@ class Agent:
     rollout: RunnerConfig
     needed: Needed = Needed()
 
+    def waiting(self) -> str:
+        """Why there is no update yet."""
+        held = f"{self.buffer.steps:,} steps in {len(self.buffer):,} rows"
+        if not self.sampler.ready(self.buffer):
+            return f"the first update waits for {self.needed}, and there are {held}"
+        return f"what was collected brings less than one; {held} are held"
+
 
 @runtime_checkable
 class Timed(Protocol):

@@ -55,7 +55,7 @@ class Trainer:
             buffer = self.agent.buffer
             self.dataset = buffer.file if isinstance(buffer, FromFile) else None
             if self.dataset is not None and not self.agent.sampler.ready(buffer):
-                raise ConfigError(f"buffer.path: {self.dataset.path}: {self._waiting()}")
+                raise ConfigError(f"buffer.path: {self.dataset.path}: {self.agent.waiting()}")
             self.folder = open_folder(plan, self.env.spec.name)
             if self.dataset is not None and plan.run.resume is None:
                 write_dataset(self.folder, self.dataset)
@@ -76,14 +76,6 @@ class Trainer:
         self.owed: list[int] = []  # the episodes just played that an update is due for
         self.stop_reason = ""
         self.saved_at: int | None = None  # t_env of the newest checkpoint
-
-    def _waiting(self) -> str:
-        """Why there is no update yet."""
-        buffer = self.agent.buffer
-        held = f"{buffer.steps:,} steps in {len(buffer):,} rows"
-        if not self.agent.sampler.ready(buffer):
-            return f"the first update waits for {self.agent.needed}, and there are {held}"
-        return f"what was collected brings less than one; {held} are held"
 
     def _check_threads(self) -> None:
         """ConfigError where no update would be shared."""
@@ -150,7 +142,7 @@ class Trainer:
                 self.saved_at = None
                 self.save()  # with that evaluation
         if count.update == updates:
-            log.message(f"note: no update was done: {self._waiting()}")
+            log.message(f"note: no update was done: {self.agent.waiting()}")
         seconds = time.perf_counter() - start
         return Summary(
             folder=self.folder,
