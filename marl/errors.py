@@ -62,6 +62,16 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return by_fold[near[0]] if near else None
 
 
+def one_line(message: object) -> str:
+    """A message, or an error's, in one line, without anything that a terminal would obey."""
+    return printable(" ".join(str(message).split()))
+
+
+def printable(text: str) -> str:
+    """The text with everything escaped that is not seen but obeyed."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def nearest_or_all(name: str, known: Iterable[str], lead: str = "there are") -> str:
     """Hint for an unknown name: the nearest known one, or all of them after `lead`."""
     names = list(known)

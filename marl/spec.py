@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+MOST = 2**17  # of each size that a checkpoint says
+
 
 @dataclass(frozen=True)
 class Discrete:
@@ -114,7 +116,18 @@ def spec_state(spec: EnvSpec) -> dict[str, object] | None:
 
 
 def spec_from(state: Mapping[str, Any]) -> EnvSpec:
-    """The spec that `spec_state` made this of."""
+    """The spec that `spec_state` made this of; ValueError or TypeError where it is none.
+
+    Networks are made by its sizes, so that there are bounds of what is believed.
+    """
     action = state["action"]
     kind = Discrete if "n" in action else Continuous
-    return EnvSpec(**{**state, "action": kind(**action)})
+    spec = EnvSpec(**{**state, "action": kind(**action)})
+    sizes = (spec.n_agents, spec.action_width, spec.obs_dim, spec.state_dim, spec.episode_limit)
+    if type(spec.name) is not str or not all(
+        type(size) is int and 0 < size <= MOST for size in sizes
+    ):
+        raise ValueError(f"sizes of an environment are not within 1..{MOST}: {sizes}")
+    if spec.n_agents * (spec.obs_dim + spec.action_width) > MOST:
+        raise ValueError(f"{spec.n_agents} agents observe more than {MOST} numbers")
+    return spec

@@ -60,6 +60,13 @@ class Agent:
     needed: Needed = Needed()
     bonus_parameters: Sequence[nn.Parameter] = ()  # what the bonus trains beside the learner
 
+    def waiting(self) -> str:
+        """Why there is no update yet."""
+        held = f"{self.buffer.steps:,} steps in {len(self.buffer):,} rows"
+        if not self.sampler.ready(self.buffer):
+            return f"the first update waits for {self.needed}, and there are {held}"
+        return f"what was collected brings less than one; {held} are held"
+
 
 @runtime_checkable
 class Timed(Protocol):

@@ -13,12 +13,21 @@ from torch import Tensor
 from marl.batch import EpisodeBatch, Layout
 from marl.buffers.memory import free_memory, in_gib
 from marl.buffers.packing import Integers, Packing
-from marl.buffers.saved import SavedEpisodes, plain_rows, refuse_other_columns
+from marl.buffers.saved import (
+    SavedEpisodes,
+    check_lengths,
+    check_plain,
+    check_values,
+    plain_rows,
+    refuse_other_columns,
+)
 from marl.buffers.segments import Segments
 from marl.config.schema import option
 from marl.errors import ConfigError, MemoryShortError
 from marl.protocols.loop import State
 from marl.spec import EnvSpec
+
+CHECKED_AT_ONCE = 64  # rows of a saved replay
 
 
 @dataclass(frozen=True)
@@ -205,14 +214,12 @@ class EpisodeBuffer:
     def load_state_dict(self, state: State) -> None:
         """Hold the stored episodes, of more than it can hold the newest.
 
-        ValueError where they have other columns or are too long; MemoryShortError where there is
-        less memory than they take.
+        ValueError where they have other columns, are too long or hold what can't be;
+        MemoryShortError where there is less memory than they take.
         """
-        lengths = state["lengths"]
-        longest = int(lengths.max()) if len(lengths) else 0
-        if longest > self.limit:
-            raise ValueError(f"a replay of episodes of up to {longest} steps, not {self.limit}")
+        check_lengths(state["lengths"], self.limit)
         if "segments" not in state:
+            check_plain(self.layout, state)
             self._fill(plain_rows(self.layout, state))
             return
         saved = SavedEpisodes.of(state)
@@ -220,7 +227,7 @@ class EpisodeBuffer:
         if Packing(Layout(saved.columns)).columns == self.packing.columns:
             self._adopt(saved)
         else:  # of another recipe, which has columns of its own
-            stored = EpisodeBuffer(Layout(saved.columns), self.limit, max(1, len(lengths)))
+            stored = EpisodeBuffer(Layout(saved.columns), self.limit, max(1, len(saved.lengths)))
             stored._adopt(saved)
             self._fill(stored.episodes(torch.tensor([row])) for row in range(len(stored)))
 
@@ -248,3 +255,15 @@ class EpisodeBuffer:
         self.row_lengths[: self.count] = saved.lengths.numpy()
         for name, values in self.values.items():
             values[: self.count] = saved.values[name].numpy()
+        self._check_values()
+
+    def _check_values(self) -> None:
+        """ValueError, and nothing is held, where the packed episodes hold what can't be."""
+        for first in range(0, self.count, CHECKED_AT_ONCE):
+            batch = self.episodes(torch.arange(first, min(first + CHECKED_AT_ONCE, self.count)))
+            lengths = torch.from_numpy(self.row_lengths[first : first + batch.size])
+            try:
+                check_values(self.layout, batch.columns, lengths)
+            except ValueError:
+                self.clear()
+                raise

@@ -6,6 +6,7 @@ rows one after the other, the oldest row first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,9 @@ from marl.batch import Column, EpisodeBatch, Layout
 from marl.buffers.packing import Packing
 from marl.compiled.memory import WORD_BYTES
 from marl.protocols.loop import State
+
+# Columns whose numbers become indices, or say which steps there are.
+CHECKED = ("filled", "actions", "previous_actions")
 
 
 @dataclass(frozen=True)
@@ -106,8 +110,7 @@ def _dtype(name: str) -> torch.dtype:
 
 
 def plain_rows(layout: Layout, state: State) -> Iterator[EpisodeBatch]:
-    """The rows of a plain state, [1,T,...] each; ValueError where its columns are others."""
-    refuse_other_columns(layout, plain_shapes(layout, state, axes=1))
+    """The rows of a plain state that was checked, [1,T,...] each."""
     at = {"slot": 0, "step": 0, "episode": 0}
     for length in state["lengths"].tolist():
         width = {"slot": length + 1, "step": length, "episode": 1}
@@ -141,3 +144,47 @@ def refuse_other_columns(layout: Layout, shapes: Mapping[str, tuple[int, ...]]) 
             raise ValueError(
                 f"the replay's {name} has shape {shapes[name]}, expected {column.shape}"
             )
+
+
+def check_lengths(lengths: Tensor, limit: int) -> None:
+    """ValueError where they are no [rows] int64 of 1..limit steps each."""
+    if lengths.ndim != 1 or lengths.dtype != torch.int64:
+        raise ValueError("the replay's lengths are no list of whole numbers")
+    if len(lengths) and int(lengths.max()) > limit:
+        raise ValueError(f"a replay of episodes of up to {lengths.max()} steps, not {limit}")
+    if not (lengths >= 1).all():
+        raise ValueError("the replay has rows of no step")
+
+
+def check_plain(layout: Layout, state: State, axes: int = 1) -> None:
+    """ValueError where the columns of a plain state are others, or not those of its rows.
+
+    axes: as of `plain_shapes`; with 2 each row is a single step, and `lengths` are not needed.
+    """
+    refuse_other_columns(layout, plain_shapes(layout, state, axes))
+    rows = len(state["lengths"]) if axes == 1 else len(state["filled"])
+    steps = int(state["lengths"].sum()) if axes == 1 else rows
+    counts = {"slot": steps + rows, "step": steps, "episode": rows}
+    for name, column in layout.items():
+        values, each = state[name], math.prod(column.shape)
+        alike = values.is_floating_point() == column.dtype.is_floating_point
+        if not alike or values.numel() != counts[column.level] * each:
+            raise ValueError(f"the replay's {name} is {values.dtype} {tuple(values.shape)}")
+    check_values(layout, state, torch.tensor([steps]))
+
+
+def check_values(layout: Layout, columns: Mapping[str, Tensor], lengths: Tensor) -> None:
+    """ValueError where there are steps that did not happen, or actions that are none.
+
+    columns: those of CHECKED that the layout has, padding is zero; lengths: of rows, or [1], all.
+    """
+    filled = columns["filled"].reshape(len(lengths), -1)
+    if not torch.equal(filled.sum(1), lengths):
+        raise ValueError("the replay has steps that did not happen")
+    if "avail" not in layout:
+        return
+    n_actions = layout["avail"].shape[-1]
+    for name in CHECKED[1:]:
+        actions = columns[name]
+        if actions.numel() and not 0 <= int(actions.min()) <= int(actions.max()) < n_actions:
+            raise ValueError(f"the replay's {name} are not within 0..{n_actions - 1}")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from marl.batch import EpisodeBatch, Layout, single_steps
 from marl.buffers.memory import free_memory, in_gib
-from marl.buffers.saved import plain_shapes, refuse_other_columns
+from marl.buffers.saved import check_plain
 from marl.config.schema import option
 from marl.errors import ConfigError
 from marl.protocols.loop import State
@@ -118,7 +118,7 @@ class TransitionBuffer:
 
     def load_state_dict(self, state: State) -> None:
         """Hold the stored steps, of more than it can hold the newest."""
-        refuse_other_columns(self.layout, plain_shapes(self.layout, state, axes=2))
+        check_plain(self.layout, state, axes=2)
         count = min(len(state["filled"]), self.capacity)
         self.clear()
         for name in self.layout:

@@ -17,10 +17,11 @@ from pathlib import Path
 
 from marl.campaign.suite import Job
 from marl.config.files import ROOT
-from marl.errors import UserError
+from marl.errors import UnreadableError, UserError
 from marl.log.jsonl import METRICS, read_metrics
 from marl.run.folder import read_config
 from marl.run.labels import learnt_settings
+from marl.untrusted.jsontext import read_json
 
 Point = Mapping[str, float]
 Curve = dict[str, list[float | None]]
@@ -104,9 +105,9 @@ def write_summary(path: Path, summary: Mapping[str, object]) -> None:
 def read_summary(path: Path) -> dict[str, object]:
     """A summary that `write_summary` wrote."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path}: this is no summary ({error}); remove it") from None
+        found = read_json(path)
+    except UnreadableError as error:
+        raise UserError(f"{error}: this is no summary; remove it") from None
     if not isinstance(found, dict) or not {"settings", "tests", "seconds"} <= found.keys():
         raise UserError(f"{path}: this is no summary; remove it")
     return found

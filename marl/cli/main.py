@@ -12,11 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from marl.cli.arguments import TOOLS, USAGE, Arguments, split
 from marl.cli.resolve import make_plan
 from marl.config.files import available
-from marl.errors import ConfigError, SeveralKeysError, UserError
+from marl.errors import ConfigError, SeveralKeysError, UserError, one_line
 from marl.run.plan import Plan
 
 # Errors of storage: they keep a run from writing its results, and the user can fix them.
-STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+STORAGE_ERRORS = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.EISDIR, errno.ENOTDIR, errno.ELOOP),  # something else lies there
+)
 
 
 def main(argv: Sequence[str], execute: Callable[[Plan, Mapping[str, object]], None]) -> int:
@@ -44,13 +47,13 @@ def main(argv: Sequence[str], execute: Callable[[Plan, Mapping[str, object]], No
         if {"-d", "--debug"} & set(argv):
             raise
         for message in error.messages if isinstance(error, SeveralKeysError) else [str(error)]:
-            print(f"error: {' '.join(message.split())}", file=sys.stderr)
+            print(f"error: {one_line(message)}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
         if error.errno not in STORAGE_ERRORS or {"-d", "--debug"} & set(argv):
             raise
         where = error.filename or "the results folder"
-        hint = "free some space or choose another results_dir=..."
+        hint = "free some space, remove what is there, or choose another results_dir=..."
         print(f"error: {where}: {error.strerror}; {hint}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

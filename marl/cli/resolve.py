@@ -15,6 +15,7 @@ from marl.config.files import CODE, COMMAND_LINE, Layers
 from marl.config.hints import nearest_or_plugin
 from marl.config.schema import default_kinds, field_types, flatten, to_mapping
 from marl.config.split import split_parse
+from marl.config.values import described
 from marl.errors import ConfigError, nearest_or_all
 from marl.run.folder import read_config, run_folder
 from marl.run.plan import REPLAY_SIZE, Plan, RunConfig
@@ -232,11 +233,15 @@ def _registered(layers: Layers, key: str, known: Mapping[str, Any], flag: str) -
     name = layers.values.get(key)
     if name is None:
         raise ConfigError(f"{flag}: the file has no line '{key}: NAME'; known: {sorted(known)}")
+    if not isinstance(name, str):
+        raise ConfigError(
+            f"{key}: expects a name, got {described(name)} [{layers.sources.get(key)}]"
+        )
     if name not in known:
-        hint = nearest_or_plugin(str(name), sorted(known))
+        hint = nearest_or_plugin(name, sorted(known))
         source = layers.sources.get(key)
         raise ConfigError(f"{key}: {name!r} is unknown; {hint} [{source}]")
-    return str(name)
+    return name
 
 
 def _draw_seed(layers: Layers) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from marl.config.hints import unknown_value
 from marl.errors import FieldError
 
+MOST = 2**62  # of a whole number
 BOOLEANS = {"true": True, "false": False}  # YAML's spelling, typed on the command line
 
 
@@ -63,11 +64,13 @@ def _number(kind: type, value: object, path: str) -> object:
             raise FieldError(path, f"expects a number, got {described(value)}") from None
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise FieldError(path, f"expects a number, got {described(value)}")
+    if isinstance(number, int) and abs(number) > MOST:
+        raise FieldError(path, f"is beyond the whole numbers of 64 bits: {described(value)[:60]}")
     if not math.isfinite(number):
         raise FieldError(path, f"expects a finite number, got {described(value)}")
     if kind is float:
         return float(number)
-    if number != int(number):
+    if number != int(number) or abs(number) > MOST:
         raise FieldError(path, f"expects a whole number, got {described(value)}")
     return int(number)
 

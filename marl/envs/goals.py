@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.config.schema import option
+from marl.envs.acting import finite_actions, whole_actions
 from marl.envs.running import rows_to_start
 from marl.protocols.environments import Observation, Step
 from marl.spec import Action, Continuous, Discrete, EnvSpec
@@ -27,7 +28,7 @@ class PointGoalConfig:
 
     kind: ClassVar[str] = "point_goal"
     goal_radius: float = option(0.05, above=0.0)  # distance at which the goal is achieved
-    time_limit: int = option(50, low=1)  # steps
+    time_limit: int = option(50, low=1, high=10**6)  # steps
     ends_at_goal: bool = False  # False: the point is to stay there until the time is up
 
     def build(self, num_envs: int, threads: int) -> PointGoal:
@@ -43,7 +44,7 @@ class BitFlipConfig:
     """
 
     kind: ClassVar[str] = "bit_flip"
-    bits: int = option(8, low=1)
+    bits: int = option(8, low=1, high=1024)
 
     def build(self, num_envs: int, threads: int) -> BitFlip:
         return BitFlip(self.bits, num_envs)
@@ -111,6 +112,11 @@ class GoalTask:
 
     def step(self, actions: NDArray[Any]) -> Step:
         running = self._running.copy()
+        if isinstance(self.spec.action, Discrete):
+            actions = whole_actions(actions, (self.num_envs, 1), self.spec.action.n, running)
+        else:
+            shape = (self.num_envs, 1, self.spec.action.dim)
+            actions = finite_actions(actions, shape, running)
         self._own[running] = self.moved(self._own, actions[:, 0])[running]
         self._steps += running
         achieved, goal = self._achieved, self._goal

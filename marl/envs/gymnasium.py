@@ -20,6 +20,7 @@ from gymnasium.spaces import Box, Space
 from numpy.typing import NDArray
 
 from marl.config.schema import option
+from marl.envs.acting import finite_actions, whole_actions
 from marl.envs.running import rows_to_start
 from marl.errors import EnvError
 from marl.protocols.environments import Observation, Step, Table
@@ -37,7 +38,8 @@ class GymnasiumConfig:
 
     kind: ClassVar[str] = "gymnasium"
     env_id: str = option("CartPole-v1", code=lambda env_id: ":" in env_id)  # module:Name imports it
-    time_limit: int = option(0, low=0)  # steps; 0 = the limit the environment is registered with
+    # Steps; 0 = the limit that the environment is registered with.
+    time_limit: int = option(0, low=0, high=10**6)
 
     def build(self, num_envs: int, threads: int) -> GymnasiumEnv:
         first = make(self.env_id, self.time_limit)
@@ -111,6 +113,12 @@ class GymnasiumEnv:
 
     def step(self, actions: NDArray[Any]) -> Step:
         self._reward[:], self._terminated[:], self._truncated[:] = 0.0, False, False
+        if isinstance(self.spec.action, Discrete):
+            n_actions = self.spec.action.n
+            actions = whole_actions(actions, (self.num_envs, 1), n_actions, self._running)
+        else:
+            shape = (self.num_envs, 1, self.spec.action.dim)
+            actions = finite_actions(actions, shape, self._running)
         for i in np.flatnonzero(self._running).tolist():
             action = self._decode(actions[i, 0])
             obs, reward, terminated, truncated, info = self._envs[i].step(action)

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from marl.envs.acting import whole_actions
 from marl.envs.running import rows_to_start
 from marl.protocols.environments import Observation, Step, Table
 from marl.spec import Discrete, EnvSpec
@@ -101,7 +102,9 @@ class TableGame:
 
     def step(self, actions: NDArray[np.int64]) -> Step:
         was_running = self._running.copy()
-        cell = (self._table, *actions.T)  # indices [E] into the tables
+        _, n_agents, n_actions = self._avail.shape
+        joint = whole_actions(actions, (self.num_envs, n_agents), n_actions, was_running)
+        cell = (self._table, *joint.T)  # indices [E] into the tables
         reward = np.where(was_running, self._payoff[cell], 0.0)  # [E]
         self._table = np.where(was_running, self._successor[cell], self._table)
         self._returns += reward

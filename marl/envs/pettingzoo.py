@@ -16,6 +16,7 @@ from pettingzoo import ParallelEnv
 
 from marl.config.schema import option, parse
 from marl.engine.facts.scenario import Scenario, load_scenario
+from marl.envs.acting import whole, whole_actions
 from marl.envs.gymnasium import discrete_actions, encoder
 from marl.envs.running import rows_to_start
 from marl.envs.sides import check_sides, remark_on
@@ -144,7 +145,7 @@ class ParallelView(ParallelEnv[str, Seen, int]):
         for name in self.agents:
             if name not in actions:
                 raise ValueError(f"{name} is in agents but has no action")
-            a, action = self._index[name], int(actions[name])
+            a, action = self._index[name], whole(actions[name], name)
             if not 0 <= action < n_actions:
                 raise ValueError(f"{name}: action {action} is not within 0..{n_actions - 1}")
             if not avail[a, action]:
@@ -191,7 +192,7 @@ class PettingZooConfig:
     module: str = option("mpe2.simple_spread_v3", code=bool)
     options: dict[str, object] = field(default_factory=dict)  # what parallel_env is called with
     reward: Literal["sum", "mean"] = "sum"  # of the agents that acted: the team's reward
-    time_limit: int = option(100, low=1)  # steps; the environment may end sooner by itself
+    time_limit: int = option(100, low=1, high=10**6)  # steps; it may end sooner by itself
 
     def build(self, num_envs: int, threads: int) -> PettingZooEnv:
         make = maker(self.module)
@@ -266,6 +267,8 @@ class PettingZooEnv:
     def step(self, actions: NDArray[np.int64]) -> Step:
         reward = np.zeros(self.num_envs, dtype=np.float32)
         terminated, truncated = np.zeros((2, self.num_envs), dtype=np.bool_)
+        shape = (self.num_envs, self.spec.n_agents)
+        actions = whole_actions(actions, shape, self.spec.n_actions, self._running)
         for e in np.flatnonzero(self._running):
             reward[e], terminated[e], truncated[e] = self._step(int(e), actions[e])
         self._running &= ~(terminated | truncated)

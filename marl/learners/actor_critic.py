@@ -25,6 +25,7 @@ from marl.controllers.noise import DeterministicPolicy
 from marl.learners.optimizers import AdamConfig, OptimizerConfig
 from marl.learners.targets import masked_mean, td_targets
 from marl.nets.critics import QEnsemble
+from marl.nets.optimizing import load_optimizer
 from marl.protocols.experience import BATCH, Samples
 from marl.protocols.learning import IntrinsicReward
 from marl.protocols.loop import Metrics, Progress, State
@@ -141,8 +142,8 @@ class ActorCriticLearner:
         self.critics.load_state_dict(state["critics"])
         self.target_policy.load_state_dict(state["target_policy"])
         self.target_critics.load_state_dict(state["target_critics"])
-        self.actor_optimizer.load_state_dict(state["actor_optimizer"])
-        self.critic_optimizer.load_state_dict(state["critic_optimizer"])
+        load_optimizer(self.actor_optimizer, state["actor_optimizer"])
+        load_optimizer(self.critic_optimizer, state["critic_optimizer"])
         self.bonus.load_state_dict(state["bonus"])
         self.rng.set_state(state["rng"].cpu())
         self.last_actor_loss = state["last_actor_loss"]

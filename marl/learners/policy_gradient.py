@@ -28,6 +28,7 @@ from marl.learners.advantages import gae, normalised
 from marl.learners.optimizers import AdamConfig, OptimizerConfig
 from marl.learners.targets import masked_mean
 from marl.learners.value_norm import NoValueNorm, ValueNorm
+from marl.nets.optimizing import load_optimizer
 from marl.protocols.experience import BATCH, Samples
 from marl.protocols.learning import Channels
 from marl.protocols.loop import Metrics, Progress, State
@@ -196,5 +197,5 @@ class PpoLearner:
         self.policy.load_state_dict(state["policy"])
         self.critic.load_state_dict(state["critic"])
         self.value_norm.load_state_dict(state["value_norm"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self.optimizer, state["optimizer"])
         self.rng.set_state(state["rng"].cpu())

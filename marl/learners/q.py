@@ -25,6 +25,7 @@ from marl.controllers.exploration import greedy_actions
 from marl.controllers.shared import Reading, SharedController
 from marl.learners.optimizers import OptimizerConfig, RmspropConfig
 from marl.learners.targets import lambda_targets, masked_mean, taken
+from marl.nets.optimizing import load_optimizer
 from marl.nets.threads import shared
 from marl.protocols.experience import BATCH, Samples
 from marl.protocols.learning import AssessableBonus, Channels, ExplainableBonus, IntrinsicReward
@@ -180,6 +181,6 @@ class QLearner:
         self.mixer.load_state_dict(state["mixer"])
         self.target_controller.load_state_dict(state["target_controller"])
         self.target_mixer.load_state_dict(state["target_mixer"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self.optimizer, state["optimizer"])
         self.bonus.load_state_dict(state["bonus"])
         self.last_target_update = state["last_target_update"]

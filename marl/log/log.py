@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from marl.log.console import ConsoleSink
@@ -38,8 +39,10 @@ class Log:
         self.console.summary(summary)
 
     def close(self) -> None:
-        for sink in (*self.sinks, self.console):
-            sink.close()
+        """Close all sinks, also where one cannot be."""
+        with ExitStack() as stack:
+            for sink in (*self.sinks, self.console):
+                stack.callback(sink.close)
 
 
 def open_log(

@@ -88,7 +88,7 @@ class RnnConfig(AgentInputs):
     """Agents with a memory."""
 
     kind: ClassVar[str] = "rnn"
-    hidden_dim: int = option(64, low=1)  # width of the GRU and of the layer before it
+    hidden_dim: int = option(64, low=1, high=2048)  # width of the GRU and of the layer before it
 
     def build(self, input_dim: int, outputs: int) -> RnnAgent:
         return RnnAgent(input_dim, outputs, self.hidden_dim)
@@ -99,7 +99,7 @@ class MlpConfig(AgentInputs):
     """Agents that know only the slot at hand."""
 
     kind: ClassVar[str] = "mlp"
-    hidden_dims: tuple[int, ...] = option((64, 64), low=1)  # widths of the layers
+    hidden_dims: tuple[int, ...] = option((64, 64), low=1, high=4096)  # widths of the layers
     activation: Activation = "relu"
 
     def build(self, input_dim: int, outputs: int) -> MlpAgent:

@@ -15,8 +15,8 @@ from marl.spec import EnvSpec
 class CriticConfig:
     """Perceptrons on an agent's observation and action."""
 
-    count: int = option(2, low=1)  # of the ensemble
-    hidden_dims: tuple[int, ...] = option((256, 256), low=1)
+    count: int = option(2, low=1, high=64)  # of the ensemble
+    hidden_dims: tuple[int, ...] = option((256, 256), low=1, high=4096)
     agent_id: bool = False  # append the agent's one-hot number
 
     def build(self, spec: EnvSpec) -> QEnsemble:

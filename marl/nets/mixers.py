@@ -124,8 +124,8 @@ class QmixMixerConfig(MixerConfig):
     """The monotone mixing network."""
 
     kind: ClassVar[str] = "qmix"
-    embed_dim: int = option(32, low=1)  # width of the mixing layer
-    hypernet_dim: int = option(64, low=1)  # width of the networks that make its weights
+    embed_dim: int = option(32, low=1, high=1024)  # width of the mixing layer
+    hypernet_dim: int = option(64, low=1, high=4096)  # width of the networks that make its weights
 
     def build(self, spec: EnvSpec) -> nn.Module:
         return Qmix(spec.n_agents, spec.state_dim, self.embed_dim, self.hypernet_dim)

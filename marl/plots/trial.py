@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from marl.campaign.summary import TEST, curves_of_tests, read_summary
-from marl.errors import UserError
+from marl.errors import UserError, printable
 from marl.log.jsonl import METRICS
 from marl.plots.statistics import Array
 from marl.run.folder import CONFIG, read_config
 from marl.run.labels import Configuration, learnt_settings, name_of, task_of
 from marl.untrusted.points import read_points
 
+ODD = (KeyError, TypeError, ValueError, OverflowError)  # what values of other kinds raise
 AXES = ("t_env", "seconds")  # of the tests' curves; all others are metrics
 
 
@@ -53,9 +54,8 @@ def trial_of_run(folder: Path) -> Trial:
         raise UserError(f"{folder}: there is no {CONFIG} beside {METRICS}; leave this folder out")
     values, sources = read_config(folder)
     points = points_of(folder)
-    return _trial(
-        str(folder),
-        {
+    try:
+        record = {
             "label": name_of(values, sources),
             "config": values["config"],
             "env_config": values["env_config"],
@@ -64,8 +64,10 @@ def trial_of_run(folder: Path) -> Trial:
             "settings": learnt_settings(values),
             "t_env": points[-1]["t_env"] if points else 0,
             "tests": curves_of_tests(points),
-        },
-    )
+        }
+        return _trial(str(folder), record)
+    except ODD as error:
+        raise UserError(f"{folder}: its {CONFIG} is none of a run ({error!r})") from None
 
 
 def points_of(folder: Path) -> list[dict[str, float]]:
@@ -81,7 +83,7 @@ def trial_of_summary(path: Path) -> Trial:
     summary = read_summary(path)
     try:
         return _trial(str(path), summary)
-    except (KeyError, TypeError, ValueError) as error:
+    except ODD as error:
         raise UserError(f"{path}: this is no summary ({error!r}); remove it") from None
 
 
@@ -101,7 +103,7 @@ def _trial(source: str, record: Mapping[str, object]) -> Trial:
         curves["seconds"] = total * t_env / max(1.0, float(str(record["t_env"])))
     return Trial(
         source=source,
-        label=str(record["label"]),
+        label=printable(str(record["label"])),
         task=task_of({**settings, "map": record.get("map"), "env_config": record["env_config"]}),
         seed=seed if isinstance(seed, int) else None,
         commit=commit if isinstance(commit, str) else None,

@@ -18,11 +18,16 @@ class CodebookConfig:
     """A state quantiser's options; `kind` chooses the class."""
 
     kind: ClassVar[str]
-    hidden_dim: int = option(64, low=1)  # both hidden layers of encoder and decoder
+    hidden_dim: int = option(64, low=1, high=4096)  # both hidden layers of encoder and decoder
     lr: float = option(0.0005, above=0)  # Adam, of encoder and decoder
     grad_clip: float | None = option(10.0, above=0)  # L2 norm; None clips nothing
     update_interval: int = option(10, low=1)  # episodes between updates, once past the start
     recon_reduction: Literal["mean", "sum"] = "mean"  # over the state's numbers
+
+    @property
+    def n_codes(self) -> int:
+        """K."""
+        raise NotImplementedError
 
     @property
     def unmoved(self) -> str:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from marl.config.schema import option
+from marl.nets.optimizing import load_optimizer
 from marl.protocols.loop import Metrics, State
 from marl.quantizers.config import CODEBOOKS, CodebookConfig
 from marl.quantizers.coverage import Coverage
@@ -36,6 +37,10 @@ class FsqConfig(CodebookConfig):
     def __post_init__(self) -> None:
         """ValueError where there can't be such levels."""
         check_levels(self.levels)
+
+    @property
+    def n_codes(self) -> int:
+        return math.prod(self.levels)
 
     def build(
         self,
@@ -83,5 +88,5 @@ class FsqLearner:
 
     def load_state_dict(self, state: State) -> None:
         self.quantizer.load_state_dict(state["quantizer"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self.optimizer, state["optimizer"])
         self.steps = state["steps"]

@@ -102,9 +102,8 @@ class CodeUpkeep:
 
     def load_state_dict(self, state: State) -> None:
         self.steps = state["steps"]
-        self.idle = state["idle"].to(self.idle.device)
-        self.counts = state["counts"].to(self.counts.device)
-        self.sums = state["sums"].to(self.sums.device)
+        for name in ("idle", "counts", "sums"):
+            getattr(self, name).copy_(state[name].reshape(getattr(self, name).shape))
         self.rng.set_state(state["rng"].cpu())
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from marl.config.schema import option
+from marl.nets.optimizing import load_optimizer
 from marl.protocols.loop import Metrics, State
 from marl.quantizers.config import CODEBOOKS, CodebookConfig
 from marl.quantizers.coverage import Coverage, Leftovers, coverage_weights
@@ -31,8 +32,8 @@ class VqConfig(CodebookConfig):
     """Codes that are learnt, each the nearest to its states' encodings."""
 
     kind: ClassVar[str] = "vq"
-    size: int = option(64, low=1)  # K, codes
-    dim: int = option(8, low=1)  # D, numbers per code
+    size: int = option(64, low=1, high=65_536)  # K, codes
+    dim: int = option(8, low=1, high=1024)  # D, numbers per code
     code_lr: float | None = option(0.005, above=0)  # Adam, of the codes; None: lr
     # uniform: codes from U[0,1), as published. batch: encodings of the first batch, drawn at
     # random; kmeans: those of them that k-means finds.
@@ -61,6 +62,10 @@ class VqConfig(CodebookConfig):
                 raise ValueError(
                     f"{name}: codes=ema are moved by no gradient; set it to {idle or 'null'}"
                 )
+
+    @property
+    def n_codes(self) -> int:
+        return self.size
 
     @property
     def unmoved(self) -> str:
@@ -181,5 +186,5 @@ class VqLearner:
 
     def load_state_dict(self, state: State) -> None:
         self.quantizer.load_state_dict(state["quantizer"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self.optimizer, state["optimizer"])
         self.upkeep.load_state_dict(state["upkeep"])

@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from marl.errors import UserError
+from marl.errors import UserError, one_line
 from marl.replay import film, trace
 from marl.replay.container import ReplayError, is_kind, read_replay
 from marl.replay.film import Film
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
                 save_video(opened, path.with_suffix(f".{extension}"))
                 print(path.with_suffix(f".{extension}"))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)

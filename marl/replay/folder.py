@@ -15,13 +15,19 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from marl.errors import UnreadableError
+from marl.replay.checks import check_facts, check_number
 from marl.replay.page import page, policy, result_of, title_of
 from marl.replay.trace import EXTENSION, Trace, film_of
 from marl.replay.video import Video, save_video
+from marl.untrusted.bounds import BATTLES_BYTES
+from marl.untrusted.files import read_bytes
+from marl.untrusted.jsontext import load_json
 
 FOLDER = "replays"
 BATTLES = "battles.jsonl"
 INDEX = "index.html"
+MAX_NAME = 200  # characters of a battle's name
 
 
 class ReplayFolder:
@@ -67,15 +73,12 @@ class ReplayFolder:
         return made
 
     def battles(self) -> list[dict[str, Any]]:
-        """The lines of battles.jsonl, the newest first, without a truncated last line."""
-        found: dict[str, dict[str, Any]] = {}
+        """The lines of battles.jsonl, the newest first, those left out that are no battle's."""
         path = self.path / BATTLES
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-            try:
-                battle = json.loads(line)
-            except ValueError:
-                continue
-            found[battle["name"]] = battle
+        content = read_bytes(path, BATTLES_BYTES) if path.exists() else b""
+        found = {
+            b["name"]: b for line in content.splitlines() if (b := battle_of(line)) is not None
+        }
         return sorted(found.values(), key=lambda battle: (-battle["t_env"], battle["name"]))
 
     def write_index(self) -> Path:
@@ -147,9 +150,24 @@ _INDEX = """<!DOCTYPE html>
 """
 
 
+def battle_of(line: bytes) -> dict[str, Any] | None:
+    """What a line of battles.jsonl says of a battle; None where it does not."""
+    try:
+        battle: Any = load_json(line, BATTLES)
+        match battle:
+            case {"name": str(name), "t_env": t_env, "facts": facts, "outcome": outcome, "map": _}:
+                check_facts(facts)
+                check_facts(outcome)
+                check_number(t_env, 0, 2**60)
+                return dict(battle) if 0 < len(name) <= MAX_NAME else None
+    except (UnreadableError, ValueError):
+        return None
+    return None
+
+
 def end_line(path: Path) -> None:
     """End a truncated last line (of a killed run), so that the next line stays whole."""
-    content = path.read_bytes() if path.exists() else b""
+    content = read_bytes(path, BATTLES_BYTES) if path.exists() else b""
     if content and not content.endswith(b"\n"):
         with open(path, "ab") as file:
             file.write(b"\n")

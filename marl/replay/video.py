@@ -20,6 +20,8 @@ SIZE = (480, 352)  # pixels, multiples of 16 for video encoders
 SMOOTH_FRAMES = 40  # the view is a mean over so many frames before and after
 MIN_WIDTH = 12.0  # of the view, grid units
 FRAMES_PER_SECOND = 16  # a game loop each, in real time; a GIF has every other one
+MAX_PICTURES = 1200  # of a GIF, some 200 MiB; a longer film shows fewer loops
+LONGEST = 60_000  # milliseconds of one picture
 MARGIN = 1.5  # around the living units, grid units
 BACKGROUND, LINES, WALL = (28, 35, 45), (36, 44, 56), (12, 15, 20)
 TEXT = (220, 226, 234)
@@ -40,10 +42,13 @@ def save_video(film: Film, path: Path) -> None:
         pictures = _pictures(film, Image, ImageDraw, every=1)
         _save_mp4(pictures, path)
         return
+    # All pictures of a GIF are in memory at once.
+    last = int(film.loops[-1]) if len(film.loops) else 0
+    every = max(2, math.ceil(last / MAX_PICTURES))  # loops
     first, *rest = [
-        picture.quantize(32, FAST_OCTREE) for picture in _pictures(film, Image, ImageDraw, every=2)
+        picture.quantize(32, FAST_OCTREE) for picture in _pictures(film, Image, ImageDraw, every)
     ] or [Image.new("P", SIZE)]
-    duration = 1000 * 2 // FRAMES_PER_SECOND
+    duration = min(1000 * every // FRAMES_PER_SECOND, LONGEST)
     first.save(path, save_all=True, append_images=rest, duration=duration, loop=0)
 
 

@@ -1,8 +1,8 @@
 """Checkpoints: folders models/<t_env>/ that are complete or not there at all.
 
-Each part is a file `<name>.pt` with tensors, numbers and strings only, read with weights_only=True:
-a file from a stranger cannot run code. `manifest.json` holds sizes and SHA-256 sums, so that a
-cut-off or changed file is found before anything is loaded from it.
+Each part is a file `<name>.pt` with tensors, numbers and strings only, read by
+marl/untrusted/tensors.py: a file from a stranger cannot run code. `manifest.json` holds sizes and
+SHA-256 sums, so that a cut-off or changed file is found before anything is loaded from it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pickle
 import re
 import shutil
 from collections.abc import Callable, Collection, Mapping
@@ -19,15 +18,27 @@ from typing import IO, BinaryIO, cast
 
 import torch
 
-from marl.errors import CheckpointError
+from marl.errors import CheckpointError, UnreadableError
+from marl.protocols.learning import Learner
 from marl.protocols.loop import State
-from marl.run.states import refuse_unreadable
+from marl.run.manifest import (
+    FORMAT,
+    MANIFEST,
+    OPTIONAL,
+    DamagedError,
+    check_part,
+    manifest_of,
+    part_file,
+    parts_in,
+)
+from marl.run.states import refuse_other_kinds, refuse_unreadable
+from marl.untrusted.tensors import load_tensors
 
-FORMAT = 2  # 1: before parts had seams of their own for rollouts and updates
-MANIFEST = "manifest.json"
 MODELS = "models"
-OPTIONAL = frozenset({"replay"})  # large; only the newest checkpoint keeps it
-STEP_FOLDER = re.compile(r"(\d+)(\.old)?")  # .old: set aside while its successor moves in
+# What reading a part raises that was written for another configuration, or by nobody of ours.
+MISFITS = (RuntimeError, ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError)
+STEP_FOLDER = re.compile(r"(\d{1,18})(\.old)?")  # .old: set aside while its successor moves in
+WRITING = ".{}.writing"  # a checkpoint's folder until it is whole
 
 
 def save(folder: Path, parts: Mapping[str, State]) -> None:
@@ -37,9 +48,10 @@ def save(folder: Path, parts: Mapping[str, State]) -> None:
     CheckpointError where the disk refuses, or a part holds what could not be read again.
     """
     refuse_unreadable(parts)
-    temporary = folder.with_name(f".{folder.name}.writing")
+    temporary = folder.with_name(WRITING.format(folder.name))
     try:
-        shutil.rmtree(temporary, ignore_errors=True)  # left by a run that was killed
+        for left in folder.parent.glob(WRITING.format("*")):  # by a run that was killed
+            shutil.rmtree(left, ignore_errors=True)
         temporary.mkdir(parents=True)
         entries = {name: _write_part(temporary, name, state) for name, state in parts.items()}
         manifest = {"format": FORMAT, "parts": entries}
@@ -57,35 +69,45 @@ def save(folder: Path, parts: Mapping[str, State]) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def load(
-    folder: Path,
-    map_location: torch.device | str = "cpu",
-    only: Collection[str] | None = None,
-) -> dict[str, State]:
+def load(folder: Path, only: Collection[str] | None = None) -> dict[str, State]:
     """The parts of a checkpoint (or those named in `only`), after checking every byte of them.
 
-    An optional part that was pruned is absent; any other missing one is an error.
+    Their tensors are on the CPU. An optional part that was pruned is absent; any other missing one
+    is an error.
     """
     try:
-        entries = _present(folder)
+        entries = parts_in(folder)
         wanted = {n: entry for n, entry in entries.items() if only is None or n in only}
         for name, entry in wanted.items():
-            _check(_part(folder, name), entry)
+            check_part(part_file(folder, name), entry)
     except DamagedError as error:
         raise CheckpointError(f"{error}{_advice(folder)}") from None
-    return {name: _load_part(_part(folder, name), map_location) for name in wanted}
+    for name in only or ():
+        if name not in wanted:
+            raise CheckpointError(f"{folder / MANIFEST} names no part {name!r}")
+    return {name: _load_part(part_file(folder, name)) for name in wanted}
 
 
 def load_into(load: Callable[[State], None], state: State, part: str) -> None:
     """Load the state of a part; CheckpointError where its sizes or names differ."""
     try:
         load(state)
-    except (RuntimeError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())
+    except MISFITS as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise CheckpointError(
             f"the checkpoint's {part} do not fit this configuration ({reason[:200]}); "
             "use the run's own config"
         ) from error
+
+
+def load_learner(learner: Learner, state: State) -> None:
+    """Load what a learner has learnt; CheckpointError where it is another's."""
+
+    def load(state: State) -> None:
+        refuse_other_kinds(learner.state_dict(), state, "learner")
+        learner.load_state_dict(state)
+
+    load_into(load, state, "networks")
 
 
 def find(path: Path, load_step: int = 0) -> Path:
@@ -160,15 +182,11 @@ def set_aside(run: Path, step: int) -> Path | None:
 def is_intact(folder: Path) -> bool:
     """Whether all parts are there and every byte is as it was written."""
     try:
-        for name, entry in _present(folder).items():
-            _check(_part(folder, name), entry)
+        for name, entry in parts_in(folder).items():
+            check_part(part_file(folder, name), entry)
     except DamagedError:
         return False
     return True
-
-
-class DamagedError(CheckpointError):
-    """A checkpoint that is not as it was written."""
 
 
 class _HashingFile:
@@ -196,7 +214,7 @@ class _HashingFile:
 
 def _write_part(folder: Path, name: str, state: State) -> dict[str, object]:
     """Write one part; returns its manifest entry."""
-    with open(_part(folder, name), "wb") as file:
+    with open(part_file(folder, name), "wb") as file:
         hashing = _HashingFile(file)
         try:
             torch.save(state, cast("IO[bytes]", hashing))  # it only writes and flushes
@@ -206,10 +224,6 @@ def _write_part(folder: Path, name: str, state: State) -> dict[str, object]:
             raise
         _sync(file)
     return {"bytes": hashing.size, "sha256": hashing.hash.hexdigest(), "optional": name in OPTIONAL}
-
-
-def _part(folder: Path, name: str) -> Path:
-    return folder / f"{name}.pt"
 
 
 def _sync(file: BinaryIO) -> None:
@@ -237,58 +251,21 @@ def _swap_in(temporary: Path, folder: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def _load_part(path: Path, map_location: torch.device | str) -> State:
-    # A replay is mapped: it is large, and whoever loads it copies what it holds.
-    mapped = path.stem in OPTIONAL and str(map_location) == "cpu"
+def _load_part(path: Path) -> State:
     try:
-        return torch.load(path, map_location=map_location, weights_only=True, mmap=mapped)
-    except pickle.UnpicklingError:
-        raise CheckpointError(
-            f"{path} holds objects that could run code, so it is not loaded; "
-            "checkpoints hold tensors, numbers and strings only"
-        ) from None
-
-
-def _manifest(folder: Path) -> dict[str, dict[str, object]]:
-    """Part -> its size and checksum."""
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise DamagedError(f"{path} is missing")
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        version, parts = manifest["format"], dict(manifest["parts"])
-    except (ValueError, KeyError, TypeError):
-        raise DamagedError(f"{path} is damaged") from None
-    if version != FORMAT:
-        raise DamagedError(f"{path} has format {version}; this version reads format {FORMAT}")
-    return parts
-
-
-def _present(folder: Path) -> dict[str, dict[str, object]]:
-    """The manifest without pruned optional parts."""
-    entries = _manifest(folder)
-    return {n: e for n, e in entries.items() if n not in OPTIONAL or _part(folder, n).exists()}
-
-
-def _check(path: Path, entry: Mapping[str, object], contents: bool = True) -> None:
-    """DamagedError if a part's file is not as it was written."""
-    if not path.is_file():
-        raise DamagedError(f"{path} is missing")
-    size = path.stat().st_size
-    if size != entry["bytes"]:
-        raise DamagedError(f"{path} is damaged: {size} bytes instead of {entry['bytes']}")
-    if not contents:
-        return
-    with open(path, "rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != entry["sha256"]:
-            raise DamagedError(f"{path} is damaged: its checksum differs")
+        state = load_tensors(path)
+    except UnreadableError as error:
+        raise CheckpointError(str(error)) from None
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path}: holds no mapping of names to values")
+    return state
 
 
 def _looks_intact(folder: Path) -> bool:
     """Whether all parts, optional ones too, have the size they were written with."""
     try:
-        for name, entry in _manifest(folder).items():
-            _check(_part(folder, name), entry, contents=False)
+        for name, entry in manifest_of(folder).items():
+            check_part(part_file(folder, name), entry, contents=False)
     except DamagedError:
         return False
     return True

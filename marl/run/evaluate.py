@@ -18,7 +18,7 @@ from marl.protocols.environments import VecEnv
 from marl.replay.battles import TraceLog
 from marl.replay.film import Fact
 from marl.replay.folder import ReplayFolder
-from marl.run.folder import EVALUATIONS, read_config, run_folder
+from marl.run.folder import EVALUATIONS, own_folder, read_config
 from marl.run.plan import Plan, RunConfig
 from marl.run.policy import load_policy, play_policy
 from marl.runners.evaluation import evaluation_seeds, play_script, statistics
@@ -65,7 +65,7 @@ def _evaluate_policy(plan: Plan, env: VecEnv) -> dict[str, float]:
     run = plan.run
     assert run.checkpoint is not None  # make_plan refuses to evaluate nothing
     assert run.seed is not None
-    folder = run_folder(run.checkpoint, "checkpoint")
+    folder = own_folder(run.checkpoint, "checkpoint")
     policy = load_policy(plan, env.spec)
     log = None
     if run.save_replay:

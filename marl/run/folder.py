@@ -10,6 +10,7 @@ The keys are those that the command line changed, as in marl/run/labels.py. In i
     tb/             TensorBoard events
     models/<t_env>/ checkpoints
     abandoned-at-<t_env>/ checkpoints beyond the one that the run resumed from
+    not-finite-at-<t_env>/ the batch with the NaN at which the training stopped
     sacred/<n>/     sacred's record of the run, another one each time it was resumed
 """
 
@@ -28,7 +29,7 @@ from marl.errors import ConfigError
 from marl.run.labels import name_of
 from marl.run.plan import Plan
 from marl.untrusted.bounds import YAML_BYTES
-from marl.untrusted.files import read_text
+from marl.untrusted.files import read_text, refuse_ways_out
 
 if TYPE_CHECKING:  # a mistyped command line is refused without torch
     from marl.protocols.experience import DataFile
@@ -70,9 +71,9 @@ def open_folder(plan: Plan, spec_name: str) -> Path:
     """
     run = plan.run
     if plan.command == "train" and run.resume is not None:
-        return run_folder(run.resume, "resume")
+        return own_folder(run.resume, "resume")
     if run.checkpoint is not None:
-        return run_folder(run.checkpoint, "checkpoint")
+        return own_folder(run.checkpoint, "checkpoint")
     assert run.seed is not None
     name = name_of(plan.values, plan.sources)
     folder = create_folder(run.results_dir, spec_name, name, run.seed, run.label)
@@ -115,6 +116,13 @@ def read_config(folder: Path) -> tuple[dict[str, object], dict[str, str]]:
     path = folder / CONFIG
     text = read_text(path, YAML_BYTES)
     return parse_text(text, path), read_sources(text)
+
+
+def own_folder(path: str | Path, key: str) -> Path:
+    """As `run_folder`, to write into: nothing in it may lead elsewhere."""
+    folder = run_folder(path, key)
+    refuse_ways_out(folder)
+    return folder
 
 
 def run_folder(path: str | Path, key: str) -> Path:

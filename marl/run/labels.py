@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from marl.config.files import COMMAND_LINE
 from marl.config.schema import field_types, flatten
+from marl.errors import printable
 from marl.run.plan import RunConfig
 
 PLACES = ("map", "env_id", "module", "game")  # settings that name what is played
@@ -86,7 +87,8 @@ def _short(key: str, values: Mapping[str, object]) -> str:
 def task_of(values: Mapping[str, object]) -> str:
     """The map, or what else names the environment; `env_config` where nothing does."""
     named = (values.get(key) for key in PLACES)
-    return next((one for one in named if isinstance(one, str) and one), str(values["env_config"]))
+    task = next((one for one in named if isinstance(one, str) and one), values["env_config"])
+    return printable(str(task))
 
 
 def full_labels(runs: Sequence[Configuration]) -> list[str]:
@@ -123,4 +125,4 @@ def differing(settings: Sequence[Mapping[str, object]]) -> list[str]:
 
 def as_text(value: object) -> str:
     """A setting's value; a tuple is the list that files keep of it."""
-    return str(list(value) if isinstance(value, tuple) else value)
+    return printable(str(list(value) if isinstance(value, tuple) else value))

@@ -54,5 +54,9 @@ class Meter:
         return {"sums": self.sums, "weights": self.weights, "noted": self.noted}
 
     def load_state_dict(self, state: State) -> None:
-        self.sums = {name: total.cpu() for name, total in state["sums"].items()}
-        self.weights, self.noted = dict(state["weights"]), dict(state["noted"])
+        sums, weights, noted = state["sums"], state["weights"], state["noted"]
+        if sums.keys() != weights.keys() or not all(weight > 0.0 for weight in weights.values()):
+            raise ValueError("sums of metrics and their weights differ")
+        self.sums = {name: total.cpu().double().reshape(()) for name, total in sums.items()}
+        self.weights = {name: float(weight) for name, weight in weights.items()}
+        self.noted = {name: float(value) for name, value in noted.items()}

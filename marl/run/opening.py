@@ -36,14 +36,6 @@ def _count(parameters: Sequence[nn.Parameter]) -> int:
     return sum(parameter.numel() for parameter in parameters)
 
 
-def waiting(agent: Agent) -> str:
-    """Why there is no update yet."""
-    held = f"{agent.buffer.steps:,} steps in {len(agent.buffer):,} rows"
-    if not agent.sampler.ready(agent.buffer):
-        return f"the first update waits for {agent.needed}, and there are {held}"
-    return f"what was collected brings less than one; {held} are held"
-
-
 def check_threads(plan: Plan, agent: Agent, device: torch.device) -> None:
     """ConfigError where no update would be shared."""
     if plan.run.learner_threads == 1:

@@ -17,15 +17,15 @@ class RunConfig:
     """Keys of the run itself. Tuned defaults with their units: configs/default.yaml."""
 
     seed: int | None = option(None, low=0, high=2**32 - 1)  # None: drawn, and written down
-    t_max: int = option(2_050_000, low=1)  # environment steps to train for
+    t_max: int = option(2_050_000, low=1, high=10**12)  # environment steps to train for
     max_seconds: float | None = option(None, above=0)  # stop training earlier than t_max
-    num_envs: int = option(8, low=1)  # E, environments in lock-step
+    num_envs: int = option(8, low=1, high=4096)  # E, environments in lock-step
     env_threads: int = option(1, low=1)  # threads of the environments
-    torch_threads: int = option(1, low=1)  # threads of torch on the CPU, for each operation
-    learner_threads: int = option(1, low=1)  # threads that share the rows of an update on the CPU
+    torch_threads: int = option(1, low=1, high=1024)  # of each of torch's operations
+    learner_threads: int = option(1, low=1, high=1024)  # that share an update on the CPU
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: cuda where there is one
     test_interval: int = option(10_000, low=1)  # environment steps between evaluations
-    test_episodes: int = option(32, low=1)  # greedy episodes in each evaluation
+    test_episodes: int = option(32, low=1, high=10**6)  # greedy episodes in each evaluation
     log_interval: int = option(2_000, low=1)  # environment steps between logged training metrics
     save_interval: int = option(100_000, low=1)  # environment steps between checkpoints
     save_replay_buffer: bool = True  # an exact resume needs it; only the newest one is kept
@@ -40,7 +40,7 @@ class RunConfig:
     # evaluate, replay: run folder or models/<t_env> folder
     checkpoint: str | None = option(None, path=True)
     load_step: int = option(0, low=0)  # which checkpoint of a run; 0 = newest, else the nearest
-    episodes: int = option(32, low=1)  # evaluate, replay: episodes to play
+    episodes: int = option(32, low=1, high=10**7)  # evaluate, replay: episodes to play
 
 
 @dataclass(frozen=True)

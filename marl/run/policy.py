@@ -15,7 +15,9 @@ from marl.errors import EnvError
 from marl.protocols.acting import Behaviour
 from marl.protocols.collecting import Rollout
 from marl.protocols.environments import Observation, VecEnv
+from marl.protocols.loop import State
 from marl.run import checkpoint
+from marl.run.counters import Counters
 from marl.run.device import pick_device
 from marl.run.plan import Plan
 from marl.runners.episodes import EpisodeRunner, ask, to_tensors
@@ -93,13 +95,20 @@ def load_policy(plan: Plan, spec: EnvSpec | None = None) -> Policy:
     device = pick_device(run.device)
     found = checkpoint.find(Path(run.checkpoint), run.load_step)
     parts = checkpoint.load(found, only=("learner", "train"))
-    if spec is None:
-        state = parts["train"].get("spec")
-        spec = spec_from(state) if state is not None else _ask_environment(plan)
+    counters, known = Counters(), spec
+
+    def read(train: State) -> None:
+        nonlocal known
+        counters.load_state_dict(train["counters"])
+        if known is None and train.get("spec") is not None:
+            known = spec_from(train["spec"])
+
+    checkpoint.load_into(read, parts["train"], "counters or sizes")
+    known = known or _ask_environment(plan)
     with torch.random.fork_rng():  # its weights are replaced at once
-        agent = plan.recipe.build(spec, device)
-    checkpoint.load_into(agent.learner.load_state_dict, parts["learner"], "networks")
-    return Policy(plan, agent, spec, int(parts["train"]["counters"]["t_env"]), found, device)
+        agent = plan.recipe.build(known, device)
+    checkpoint.load_learner(agent.learner, parts["learner"])
+    return Policy(plan, agent, known, counters.t_env, found, device)
 
 
 def _ask_environment(plan: Plan) -> EnvSpec:

@@ -44,6 +44,13 @@ class PolicyTests:
         count = max(run.num_envs, min(TEST_ENVS, run.test_episodes))
         return self.plan.env.build(count, run.env_threads)
 
+    def load_results(self, results: list[dict[str, float]]) -> None:
+        """Remember earlier tests; ValueError where they are none."""
+        kept = [{name: float(value) for name, value in row.items()} for row in results]
+        if not all({"t_env", "episodes"} <= row.keys() for row in kept):
+            raise ValueError("a test has no t_env, or no number of episodes")
+        self.results = [dict(row) for row in results]
+
     @property
     def last(self) -> float:
         """t_env of the last test, -1 before the first."""

@@ -23,6 +23,9 @@ def resume(trainer: Trainer, path: Path) -> list[str]:
             f"{found} is not in the run's {checkpoint.MODELS} folder; move it there"
         )
     parts = checkpoint.load(found)
+    for name in ("learner", "train"):
+        if name not in parts:
+            raise CheckpointError(f"{found}: has no part {name!r}, without which no run goes on")
     try:
         trainer.load(parts)
     except MemoryShortError as error:

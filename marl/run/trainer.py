@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
 import torch
 
@@ -21,6 +20,7 @@ from marl.protocols.collecting import Rollout
 from marl.protocols.experience import FromFile
 from marl.protocols.loop import MetricSink, Progress, State
 from marl.run import checkpoint
+from marl.run.counters import Counters
 from marl.run.device import pick_device
 from marl.run.finite import FiniteWatch
 from marl.run.folder import open_folder, write_dataset
@@ -33,29 +33,16 @@ from marl.run.opening import (
     introduction,
     note_on_rounds,
     remarks,
-    waiting,
 )
 from marl.run.plan import Plan
 from marl.run.policy_tests import PolicyTests
-from marl.run.states import refuse_unreadable
+from marl.run.states import refuse_other_kinds, refuse_unreadable
 from marl.runners.evaluation import statistics
 from marl.runners.stopwatch import Stopwatch
 from marl.seeding import EpisodeSeeds
 from marl.spec import spec_state
 
 INTERRUPTED = "interrupted"
-
-
-@dataclass
-class Counters:
-    """Where training stands; all of it is saved."""
-
-    t_env: int = 0  # environment steps collected (offline: updates done)
-    episode: int = 0  # episodes begun
-    update: int = 0  # learner updates done
-    next_test: int = 0  # t_env of the next evaluation ...
-    next_log: int = 0
-    next_save: int = 0
 
 
 class Trainer:
@@ -87,7 +74,7 @@ class Trainer:
             buffer = self.agent.buffer
             self.dataset = buffer.file if isinstance(buffer, FromFile) else None
             if self.dataset is not None and not self.agent.sampler.ready(buffer):
-                raise ConfigError(f"buffer.path: {self.dataset.path}: {waiting(self.agent)}")
+                raise ConfigError(f"buffer.path: {self.dataset.path}: {self.agent.waiting()}")
             self.folder = open_folder(plan, self.env.spec.name)
             if self.dataset is not None and plan.run.resume is None:
                 write_dataset(self.folder, self.dataset)
@@ -159,7 +146,7 @@ class Trainer:
             if stop.requested:
                 self.stop_reason = INTERRUPTED
         if count.update == updates:
-            log.message(f"note: no update was done: {waiting(self.agent)}")
+            log.message(f"note: no update was done: {self.agent.waiting()}")
         seconds = time.perf_counter() - start
         return Summary(
             folder=self.folder,
@@ -308,7 +295,7 @@ class Trainer:
 
     def _state(self) -> State:
         return {
-            "counters": dict(vars(self.counters)),
+            "counters": self.counters.state_dict(),
             "schedule": self.agent.schedule.state_dict(),
             "runner": self.runner.state_dict(),
             "exploration_rng": self.exploration_rng.get_state(),
@@ -323,20 +310,36 @@ class Trainer:
 
     def load(self, parts: dict[str, State]) -> None:
         """Go on from a checkpoint's parts (on the CPU), exactly as if training never stopped."""
-        train = parts["train"]
+        checkpoint.load_into(self._load_train, parts["train"], "counters")
+        agent, train = self.agent, parts["train"]
+        checkpoint.load_into(agent.schedule.load_state_dict, train["schedule"], "updates")
+        checkpoint.load_learner(agent.learner, parts["learner"])
+        checkpoint.load_into(self._load_runner, train["runner"], "running episodes")
+        if "replay" in parts:
+            checkpoint.load_into(agent.buffer.load_state_dict, parts["replay"], "replay")
+
+    def _load_train(self, train: State) -> None:
+        """What is the loop's own."""
+        # What is missing was not written yet when the checkpoint was.
+        own = {key: value for key, value in self._state().items() if key in train}
+        refuse_other_kinds(own, train, "train")
         self._check_dataset(train.get("dataset"))
-        self.counters = Counters(**train["counters"])
+        self.counters.load_state_dict(train["counters"])
         self.seeds.following = self.counters.episode
         self.exploration_rng.set_state(train["exploration_rng"])
         self.sampling_rng.set_state(train["sampling_rng"])
         self.owed = deque(train.get("owed", []))
         self.meter.load_state_dict(train["meter"])
-        self.tests.results = list(train["evaluations"])
-        checkpoint.load_into(self.agent.schedule.load_state_dict, train["schedule"], "updates")
-        checkpoint.load_into(self.agent.learner.load_state_dict, parts["learner"], "networks")
-        checkpoint.load_into(self.runner.load_state_dict, train["runner"], "running episodes")
-        if "replay" in parts:
-            checkpoint.load_into(self.agent.buffer.load_state_dict, parts["replay"], "replay")
+        self.tests.load_results(train["evaluations"])
+
+    def _load_runner(self, state: State) -> None:
+        fresh = self.agent.actor.initial_carry(self.run.num_envs)
+        carry = state.get("carry", fresh)
+        if {name: (values.shape, values.dtype) for name, values in carry.items()} != {
+            name: (values.shape, values.dtype) for name, values in fresh.items()
+        }:
+            raise ValueError("what the actor remembers has other sizes")
+        self.runner.load_state_dict(state)
 
     def _check_dataset(self, before: State | None) -> None:
         """CheckpointError where the run learnt from another file. before: that file."""

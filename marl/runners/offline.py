@@ -65,7 +65,7 @@ class OfflineUpdatesConfig:
     """Updates without new experience; t_env counts them instead of environment steps."""
 
     kind: ClassVar[str] = "offline"
-    per_round: int = option(100, low=1)  # between two looks at the clock
+    per_round: int = option(100, low=1, high=10**6)  # between two looks at the clock
 
     def build(self) -> OfflineUpdates:
         return OfflineUpdates(self.per_round)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from marl.batch import EpisodeBatch, Layout, Level
 from marl.config.schema import option
@@ -33,7 +34,7 @@ class StepRolloutConfig:
 
     kind: ClassVar[str] = "steps"
     whole_episodes: ClassVar[bool] = False
-    steps: int = option(1, low=1)  # of each environment
+    steps: int = option(1, low=1, high=10**6)  # of each environment
 
     def longest(self, spec: EnvSpec) -> int:
         return self.steps
@@ -152,13 +153,25 @@ class StepRunner:
         """Play the running episodes again up to where they stood."""
         if not state:
             return
-        if len(state["seeds"]) != self.env.num_envs:
-            raise ValueError(f"{len(state['seeds'])} episodes ran, {self.env.num_envs} are needed")
+        for name in ("seeds", "numbers", "played"):
+            if len(state[name]) != self.env.num_envs:
+                held = len(state[name])
+                raise ValueError(f"{held} episodes ran, {self.env.num_envs} are needed ({name})")
+        for actions in state["played"]:
+            self._check_played(actions)
         self.carry = {name: values.to(self.device) for name, values in state["carry"].items()}
         self.numbers = np.array(state["numbers"], dtype=np.int64)
         self.seeds = np.array(state["seeds"], dtype=np.uint64)
         self.played = [list(actions.cpu().numpy()) for actions in state["played"]]
         self._play_again()
+
+    def _check_played(self, actions: Tensor) -> None:
+        """Refuse what are no actions of a running episode; the environment checks each of them."""
+        column, limit = self.layout["actions"], self.env.spec.episode_limit
+        if len(actions) >= limit:
+            raise ValueError(f"an episode ran for {len(actions)} steps, its limit is {limit}")
+        if len(actions) and (actions.shape[1:] != column.shape or actions.dtype != column.dtype):
+            raise ValueError(f"actions are {actions.dtype} {tuple(actions.shape[1:])}")
 
     def _play_again(self) -> None:
         """Step all environments together: the longer an episode has run, the sooner it begins."""

@@ -17,8 +17,8 @@ class ReplayUpdatesConfig:
     """
 
     kind: ClassVar[str] = "replay"
-    per_episode: float = option(1.0, low=0.0)
-    per_step: float = option(0.0, low=0.0)
+    per_episode: float = option(1.0, low=0.0, high=10_000.0)
+    per_step: float = option(0.0, low=0.0, high=1_000.0)
 
     def __post_init__(self) -> None:
         if self.per_episode + self.per_step == 0:
@@ -53,7 +53,9 @@ class ReplayUpdates:
         return {"due": self.due}
 
     def load_state_dict(self, state: State) -> None:
-        self.due = state["due"]
+        if not 0.0 <= float(state["due"]) < 1.0:
+            raise ValueError(f"the fraction of an update that is due is {state['due']}")
+        self.due = float(state["due"])
 
 
 class RolloutUpdates:

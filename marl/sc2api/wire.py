@@ -26,7 +26,7 @@ PATIENCE = 2.0  # seconds that a client has for the handshake
 # Programs send no origin, or the server's own address (websocket-client). Web pages of other
 # origins, open in a browser on this machine, are refused.
 ORIGINS = (None, re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?"))
-MOMENT = 0.01
+MOST_WAITING = 64  # connections without a handshake
 WATCH = 1.0  # seconds between two checks that the parent process lives
 DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
@@ -35,22 +35,21 @@ class Wire:
     """A connected client."""
 
     def __init__(self, connection: socket.socket) -> None:
+        connection.settimeout(PATIENCE)  # of the handshake
         self._socket = connection
         # No extensions: compressing costs more than a loopback's bytes.
         self._protocol = ServerProtocol(origins=ORIGINS, max_size=MAX_BYTES)
 
-    def is_accepted(self) -> bool:
-        """Whether the client completes the handshake for PATH within PATIENCE."""
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            self._socket.settimeout(max(end - time.monotonic(), MOMENT))
-            if not self._receive():
-                return False
-            for event in self._protocol.events_received():
-                if isinstance(event, Request):
-                    self._socket.settimeout(None)
-                    return self._answer(event)
-        return False
+    def shake_hands(self) -> bool | None:
+        """Read what has arrived: whether that is the handshake for PATH; None: not all is there."""
+        if not self._receive():
+            return False
+        for event in self._protocol.events_received():
+            if isinstance(event, Request):
+                is_accepted = self._answer(event)
+                self._socket.settimeout(None)
+                return is_accepted
+        return None
 
     def requests(self) -> Iterator[bytes]:
         """The client's messages, until it disconnects."""
@@ -121,18 +120,41 @@ def listen(host: str, port: int) -> socket.socket:
 def await_client(server: socket.socket) -> Wire | None:
     """The first client that completes the handshake; then stops listening.
 
-    None: the parent process has ended, so no client will come.
+    Those that say nothing keep nobody waiting: each has its own PATIENCE, and of many the first
+    ones are turned away. None: the parent process has ended, so no client will come.
     """
     parent = os.getppid()
+    waiting: dict[socket.socket, tuple[Wire, float]] = {}  # the end of each one's time
     with server:
-        while os.getppid() == parent:
-            if not select.select([server], [], [], WATCH)[0]:
-                continue
-            connection = server.accept()[0]
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            wire = Wire(connection)
-            if wire.is_accepted():
-                return wire
-            wire.close()
+        try:
+            while os.getppid() == parent:
+                for connection in select.select([server, *waiting], [], [], WATCH)[0]:
+                    if connection is server:
+                        arrived = server.accept()[0]
+                        arrived.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                        arrived.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                        waiting[arrived] = Wire(arrived), time.monotonic() + PATIENCE
+                        continue
+                    wire, _ = waiting[connection]
+                    is_accepted = wire.shake_hands()
+                    if is_accepted is not None:
+                        del waiting[connection]
+                    if is_accepted:
+                        return wire
+                    if is_accepted is False:
+                        wire.close()
+                _turn_away(waiting)
+        finally:
+            for wire, _ in waiting.values():
+                wire.close()
     return None
+
+
+def _turn_away(waiting: dict[socket.socket, tuple[Wire, float]]) -> None:
+    """Close those whose time is over, and the first ones of too many."""
+    now = time.monotonic()
+    too_many = len(waiting) - MOST_WAITING
+    for number, (connection, (wire, end)) in enumerate(list(waiting.items())):
+        if now > end or number < too_many:
+            del waiting[connection]
+            wire.close()

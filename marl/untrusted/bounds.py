@@ -33,4 +33,6 @@ CHANNELS = 48  # of a film
 TRACE_CHANNELS = CHANNELS - 2  # its film has the rewards and the actions too
 CHANNEL_NUMBERS = MIB  # in all channels together
 
+BATTLES_BYTES = 16 * MIB  # battles.jsonl, a line for each recorded battle
+
 FOLDER_ENTRIES = 100_000  # files below a run's folder

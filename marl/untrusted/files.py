@@ -41,20 +41,24 @@ def read_text(path: Path, most: int) -> str:
         raise UnreadableError(f"{path}: is no UTF-8 text ({error.reason})") from None
 
 
-def refuse_links_out(folder: Path) -> None:
-    """UnreadableError for a symbolic link below the folder that leads out of it.
+def refuse_ways_out(folder: Path) -> None:
+    """UnreadableError for a link below the folder that leads out of it, for a pipe and a device.
 
-    What is written into a run's folder would be written to where such a link points.
+    What is written into a run's folder would be written elsewhere, or would wait for ever.
     """
     root, count = folder.resolve(), 0
     for place, folders, files in os.walk(folder):
         for name in [*folders, *files]:
             path = Path(place) / name
-            if path.is_symlink() and not path.resolve().is_relative_to(root):
-                raise UnreadableError(
-                    f"{path}: is a link out of the run's folder, so that what is written there "
-                    "would be written elsewhere; replace it by what it points to"
-                )
+            mode = path.lstat().st_mode
+            if stat.S_ISLNK(mode):
+                if not Path(os.path.realpath(path)).is_relative_to(root):
+                    raise UnreadableError(
+                        f"{path}: is a link out of the run's folder, so that what is written there "
+                        "would be written elsewhere; replace it by what it points to"
+                    )
+            elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                raise UnreadableError(f"{path}: is neither a file nor a folder; remove it")
         count += len(folders) + len(files)
         if count > FOLDER_ENTRIES:
             raise UnreadableError(f"{folder}: holds more than {FOLDER_ENTRIES:,} files")

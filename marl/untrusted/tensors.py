@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import pickletools
+import struct
 import zipfile
 import zlib
 from collections import OrderedDict
@@ -77,9 +78,9 @@ def load_tensors(path: Path) -> Any:
         except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
             reason = " ".join(str(error).split())
             raise UnreadableError(
-                f"{path}: holds what is no checkpoint, tensors, numbers and strings ({reason})"
+                f"{path}: holds more than tensors, numbers and strings, or is damaged: {reason}"
             ) from None
-        except (OverflowError, RuntimeError, zlib.error) as error:
+        except (OSError, OverflowError, RuntimeError, struct.error, zlib.error) as error:
             raise UnreadableError(f"{path}: is damaged ({' '.join(str(error).split())})") from None
 
 

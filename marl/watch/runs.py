@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from marl.errors import ConfigError, UnreadableError
+from marl.errors import ConfigError, UnreadableError, printable
 from marl.log.jsonl import METRICS
 from marl.run.folder import CONFIG, read_config
 from marl.run.labels import Configuration, full_labels, learnt_settings, name_of, task_of
@@ -172,7 +172,8 @@ def _configuration(
     """None where the file lacks what a training writes into it."""
     if not {"config", "env_config"} <= values.keys():
         return None
-    return Configuration(name_of(values, sources), task_of(values), learnt_settings(values))
+    label = printable(name_of(values, sources))
+    return Configuration(label, task_of(values), learnt_settings(values))
 
 
 class Runs:

@@ -121,8 +121,8 @@ class Handler(BaseHTTPRequestHandler):
         page = unquote(page)
         with self.server.lock:
             run = self.server.runs.get(unquote(name))
-        folder = (run.folder / REPLAYS).resolve() if run else None
-        file = (folder / page).resolve() if folder and "\0" not in page else None
+        folder = Path(os.path.realpath(run.folder / REPLAYS)) if run else None
+        file = Path(os.path.realpath(folder / page)) if folder and "\0" not in page else None
         if (
             folder is None
             or file is None

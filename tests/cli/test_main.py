@@ -24,7 +24,7 @@ from marl.cli.main import main
 from marl.cli.resolve import make_plan
 from marl.config import files as configfiles
 from marl.config.files import ROOT
-from marl.errors import ConfigError
+from marl.errors import ConfigError, EnvError
 from marl.nets.agents import MlpConfig, RnnConfig
 from marl.nets.mixers import VdnMixerConfig
 from marl.run.folder import create_folder, open_folder, read_config, run_folder
@@ -229,6 +229,13 @@ def test_an_unknown_name_in_a_file_gets_the_nearest_one(tmp_path, alg, env, said
     assert said in refused(f"--config={tmp_path}/alg.yaml", f"--env-config={tmp_path}/env.yaml")
 
 
+@pytest.mark.parametrize("value", ["[]", "{}", "5", "[qmix]"])
+def test_a_recipe_that_is_no_name_is_one_line(tmp_path, value):
+    (tmp_path / "own.yaml").write_text(f"recipe: {value}\n")
+    said = refused(f"--config={tmp_path / 'own.yaml'}", "--env-config=matrix")
+    assert said.startswith("recipe: expects a name, got ")
+
+
 def test_a_bad_key_inside_a_yaml_file_is_refused_with_the_file(tmp_path):
     (tmp_path / "mine.yaml").write_text("extends: qmix\nlearner: {gama: 0.9}\n")
     said = refused(f"--config={tmp_path}/mine.yaml", "--env-config=matrix")
@@ -407,6 +414,14 @@ def test_what_the_engine_refuses_names_the_key(capsys):
     assert "did you mean '3m'? There are: 10m_vs_11m, " in said
     assert run("evaluate", *battle, "map=3m", "env_threads=999") == 2
     assert "env_threads=999 is not within 1.." in capsys.readouterr().err
+
+
+def test_an_error_tells_a_terminal_nothing_to_do(capsys):
+    def execute(plan, options):
+        raise EnvError("a name\x1b[2J\nof two\x07 lines, ü")
+
+    assert main([*GAME, "with", "seed=1"], execute) == 2
+    assert capsys.readouterr().err == "error: a name\\x1b[2J of two\\x07 lines, ü\n"
 
 
 def test_a_bug_keeps_its_traceback():

@@ -19,11 +19,13 @@ from marl.envs.goals import BitFlipConfig, PointGoalConfig
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
 from marl.envs.pettingzoo import ParallelView, PettingZooEnv
-from marl.envs.probing import Build, choose_all, seeds_of
+from marl.envs.probing import Build, choose_all, difference, made, seeds_of, shown_by
 from marl.envs.registry import ENVS
 from marl.envs.smac import Sc2Config
 from marl.envs.smacv2 import Smacv2Config
+from marl.errors import EnvError
 from marl.protocols.environments import VecEnv
+from marl.spec import Discrete
 from tests.envs.game.gamekit import fake_env
 from tests.envs.goalkit import LINE
 
@@ -108,6 +110,30 @@ quick = settings(
 )
 def test_an_environment_keeps_the_contract(ask: Callable[[Build], None], build: Build):
     ask(build)
+
+
+@every_env
+def test_what_is_no_action_is_refused_before_anything_moves(build: Build):
+    """Else a number counts from the end of a table, is cut, or is an index beyond all arrays."""
+    with made(build, 2) as env:
+        env.reset(seeds_of(1, 2))
+        right = choose_all(env, [1, 2])
+        before = shown_by(env, 0)
+        if isinstance(env.spec.action, Discrete):
+            wrong = [np.full_like(right, n) for n in (-1, env.spec.n_actions, 2**40, -(2**63))]
+            odd = [right + 0.5, right.astype(np.complex64), right[:, :0], right[:1]]
+            odd += [right.astype(np.bool_)]
+        else:
+            wrong = [np.full_like(right, np.nan)]
+            odd = [right.astype(np.complex64), right[..., :0], right[:1]]
+        for actions in wrong:
+            with pytest.raises(EnvError, match="environment 0, agent 0: action"):
+                env.step(actions)
+        for actions in odd:
+            with pytest.raises(ValueError, match="actions "):
+                env.step(actions)
+        assert difference(before, shown_by(env, 0)) == ""
+        env.step(right)
 
 
 @every_seeded_env

@@ -181,6 +181,10 @@ def test_calls_out_of_turn_are_refused():
         env.step([1, 1])
     with pytest.raises(EnvError, match="agent 0: action 0 is not available"):
         env.step([0, 1, 1])
+    for odd in (1.5, 1 + 1j, "1", None, float("nan"), 2**70):
+        with pytest.raises(EnvError, match=r"step: agent 1: action .* is no whole number"):
+            env.step([1, odd, 1])
+    env.step([1.0, np.int32(1), np.float32(1)])  # as the originals take them
     for call in (env.render, env.save_replay):
         with pytest.raises(EnvError, match="nothing is recorded here"):
             call()

@@ -7,7 +7,9 @@ import json
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from marl.log.console import ConsoleSink
 from marl.log.jsonl import JsonlSink, read_metrics
+from marl.log.log import Log
 from marl.log.sacred_sink import SacredSink
 from marl.log.tensorboard import TensorBoardSink
 
@@ -73,6 +75,30 @@ def test_tensorboard_has_the_metric_as_tag_and_t_env_as_step(tmp_path):
     sink.close()
     events = EventAccumulator(str(tmp_path)).Reload()
     assert [(e.step, e.value) for e in events.Scalars("loss")] == [(10, 0.5), (20, 0.25)]
+
+
+def test_a_full_disk_is_met_by_the_training_and_by_no_thread(tmp_path, capfd):
+    sink = TensorBoardSink(tmp_path)
+    with open("/dev/full", "wb", buffering=0) as full:
+        sink._records._writer = full
+        with pytest.raises(OSError, match="No space left on device"):
+            sink.write({"loss": 0.5}, t_env=10)
+    assert capfd.readouterr().err == ""
+
+
+def test_all_sinks_are_closed_where_one_cannot_be(tmp_path):
+    class Failing:
+        def write(self, metrics, t_env):
+            pass
+
+        def close(self):
+            raise OSError(28, "No space left on device")
+
+    lines = JsonlSink(tmp_path / "metrics.jsonl")
+    log = Log([Failing(), lines], ConsoleSink(t_max=100))
+    with pytest.raises(OSError, match="No space"):
+        log.close()
+    assert lines.file.closed
 
 
 def test_a_resumed_tensorboard_hides_the_points_of_repeated_steps(tmp_path):

@@ -101,7 +101,7 @@ def test_unfinished_runs_are_named_and_left_out_unless_told(tmp_path):
     ("change", "said"),
     [
         ({"tests": {"t_env": [0, 1], "return_mean": [1.0]}}, "not a finite number in every test"),
-        ({"tests": {"t_env": [0], "return_mean": [float("nan")]}}, "not a finite number"),
+        ({"tests": {"t_env": [0], "return_mean": [float("nan")]}}, "NaN is no number"),
         ({"tests": {}}, "this is no summary"),
         ({"settings": {}}, "this is no summary"),
     ],

@@ -115,6 +115,30 @@ def test_the_index_survives_half_a_line_and_hostile_names(tmp_path):
     assert "1 of 1 won" in text
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"name": 5},
+        {"name": "x" * 5000},
+        {"name": ""},
+        {"t_env": "5"},
+        {"t_env": -1},
+        {"facts": None},
+        {"outcome": []},
+        {"outcome": {"battle_won": {}}},
+        {"outcome": {"steps": 10**400}},
+    ],
+)
+def test_lines_that_are_no_battles_are_left_out_of_the_index(tmp_path, odd):
+    folder = ReplayFolder(tmp_path)
+    folder.path.mkdir()
+    line = {"name": "a", "t_env": 5, "map": "3m", "facts": {}, "outcome": {}}
+    lines = [json.dumps(one) for one in (line | {"name": "b"} | odd, line, [], 3, {})]
+    (folder.path / "battles.jsonl").write_text("\n".join(lines))
+    assert [battle["name"] for battle in folder.battles()] == ["a"]
+    assert "after 5 steps: 1 battles" in folder.write_index().read_text()
+
+
 def test_films_and_traces_from_elsewhere_get_pages(trained, tmp_path, capsys):
     source = next((trained / "replays").glob("*.trace"))
     trace, film = tmp_path / "a.trace", tmp_path / "b.battle"

@@ -182,8 +182,47 @@ def test_a_checkpoint_that_could_run_code_is_refused(models):
         "sha256": hashlib.sha256(data).hexdigest(),
     }
     (models / "200" / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(CheckpointError, match="could run code, so it is not loaded"):
+    with pytest.raises(CheckpointError, match="names 'posix system', which could run code"):
         load(models / "200")
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        {"format": 2, "parts": "learner"},
+        {"format": 2, "parts": []},
+        {"format": 2, "parts": {"learner": {}}},
+        {"format": 2, "parts": {"learner": {"bytes": "1", "sha256": ""}}},
+        {"format": 2, "parts": {"../learner": {"bytes": 1, "sha256": ""}}},
+        {"format": [], "parts": {}},
+        {"format": True, "parts": {}},
+        {},
+        [],
+        None,
+        [[[[]]]],
+    ],
+)
+def test_an_odd_manifest_is_one_line(models, manifest):
+    (models / "200" / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(CheckpointError, match=r"manifest\.json is damaged; the newest intact"):
+        load(models / "200")
+    assert not is_intact(models / "200")
+    prune(models)
+    assert (models / "100" / "replay.pt").exists()
+
+
+def test_a_part_that_the_manifest_leaves_out_is_missed(models):
+    (models / "200" / "manifest.json").write_text(json.dumps({"format": 2, "parts": {}}))
+    assert load(models / "200") == {}
+    with pytest.raises(CheckpointError, match=r"manifest\.json names no part 'train'"):
+        load(models / "200", only=("train",))
+
+
+def test_what_a_killed_save_left_goes_with_the_next(models):
+    (models / ".150.writing").mkdir()
+    (models / ".150.writing" / "learner.pt").write_bytes(b"half")
+    save(models / "300", parts())
+    assert sorted(path.name for path in models.iterdir()) == ["100", "200", "300"]
 
 
 def test_a_format_of_the_future_is_refused(models):

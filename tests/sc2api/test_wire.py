@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import socket
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -27,7 +28,9 @@ class Line:
 
     def _serve(self, end: socket.socket) -> None:
         line = Wire(end)
-        if line.is_accepted():
+        while (is_accepted := line.shake_hands()) is None:
+            pass
+        if is_accepted:
             for message in line.requests():
                 self.heard.append(message)
                 line.send(message)
@@ -79,6 +82,40 @@ def test_who_is_no_client_of_the_api_keeps_nobody_out_and_nobody_comes_after_one
         assert client.recv(100) == b"\x82\x05words"
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
+    thread.join(SECONDS)
+    assert not thread.is_alive()
+
+
+def call(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
+
+
+def test_silent_connections_delay_no_client():
+    port, thread = served()
+    with ExitStack() as stack:
+        silent = [stack.enter_context(call(port)) for _ in range(wire.MOST_WAITING + 20)]
+        for half in silent[:5]:
+            half.sendall(GREETING[:40])
+        began = time.monotonic()
+        client = stack.enter_context(call(port))
+        greet(client)
+        assert time.monotonic() - began < wire.PATIENCE / 2
+        client.sendall(frame(b"words"))
+        assert client.recv(100) == b"\x82\x05words"
+        for other in silent:  # and all of them are let go
+            with suppress(ConnectionResetError):
+                assert other.recv(1) == b""
+    thread.join(SECONDS)
+    assert not thread.is_alive()
+
+
+def test_one_who_says_nothing_is_let_go_in_time(monkeypatch):
+    monkeypatch.setattr(wire, "PATIENCE", 0.2)
+    port, thread = served()
+    with call(port) as silent, suppress(ConnectionResetError):
+        assert silent.recv(1) == b""
+    with call(port) as client:
+        greet(client)
     thread.join(SECONDS)
     assert not thread.is_alive()
 

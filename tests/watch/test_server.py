@@ -147,6 +147,7 @@ def test_the_links_of_the_index_of_battles_work(server, results):
         "run=3m%2Fa/../../../secret.html",
         "run=3m%2Fa/%2Fetc%2Fpasswd",
         "run=3m%2Fa/link.html",
+        "run=3m%2Fa/loop.html",
         "run=3m%2Fa/notes.txt",
         "run=3m%2Fa/gone.html",
         "run=3m%2Fa/a%00.html",
@@ -161,6 +162,7 @@ def test_nothing_but_a_runs_own_recorded_battles_is_served(server, results, path
     add_battle(results / "3m" / "a", "battle.html")
     add_battle(results / "3m" / "a", "notes.txt")
     (results / "3m" / "a" / "replays" / "link.html").symlink_to(results / "secret.html")
+    (results / "3m" / "a" / "replays" / "loop.html").symlink_to("loop.html")
     assert get(server, f"/replays/{path}")[0] == 404
 
 

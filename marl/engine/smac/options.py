@@ -73,7 +73,8 @@ class Options:
 
     client: ClassVar[Literal["v1", "v2"]] = "v1"
     step_mul: int = field(default=8, metadata={"low": 1, "high": 1000})  # game loops per step
-    move_amount: float = field(default=2.0, metadata={"above": 0})  # grid units of a move order
+    # Grid units of a move order.
+    move_amount: float = field(default=2.0, metadata={"above": 0, "high": 100})
     continuing_episode: bool = False  # reaching the episode limit truncates, not terminates
     obs_all_health: bool = True  # health and shield of others; implies obs_own_health
     obs_own_health: bool = True
@@ -110,7 +111,7 @@ class Smacv2Options(Options):
     # Agents see and shoot within a cone, which they turn by num_fov_actions actions, one for each
     # direction; the cone is 1 / num_fov_actions of the circle wide.
     conic_fov: bool = False
-    num_fov_actions: int = field(default=12, metadata={"low": 2})
+    num_fov_actions: int = field(default=12, metadata={"low": 2, "high": 128})
     use_unit_ranges: bool = False  # sight and shoot range of the unit's type, not 9 and 6 for all
     # With use_unit_ranges: no shoot range is below this.
     min_attack_range: float = field(default=2.0, metadata={"low": 0})

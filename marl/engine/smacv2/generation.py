@@ -36,7 +36,8 @@ from marl.errors import EnvError, FieldError
 
 FILE = "smacv2.yaml"
 SECTION = "capability_config"
-SIZED = re.compile(r"([a-z]+)_([1-9]\d*)_vs_([1-9]\d*)")
+SIZED = re.compile(r"([a-z]+)_([1-9]\d{0,5})_vs_([1-9]\d{0,5})")
+MOST_UNITS = 100  # of a side
 OPEN_SIZED = "10gen_"  # the client's own names; the sizes are in capability_config
 PATTERN = "<race>_<agents>_vs_<enemies>"
 
@@ -202,6 +203,8 @@ def _count(map_name: str, field: str, in_name: int | None, given: int | None) ->
         raise FieldError(f"{SECTION}.{field}", f"{given}, but map={map_name} says {in_name}")
     count = in_name if given is None else given
     assert count is not None
+    if count > MOST_UNITS:
+        raise FieldError(f"{SECTION}.{field}", f"{count} is more than {MOST_UNITS} units of a side")
     return count
 
 

@@ -16,6 +16,7 @@ from marl.engine.scripts.heuristic import heuristic
 from marl.engine.smac import visibility
 from marl.engine.smac.layout import ClientUnits
 from marl.engine.world import NO_UNIT
+from marl.envs.acting import whole
 from marl.envs.drop_in import feature_names
 from marl.envs.drop_in.keywords import NO_REPLAY
 from marl.envs.smac import SmacEnv
@@ -89,7 +90,8 @@ class MultiAgentEnv:
                 actions[a] = int(order)
             self._env.command(orders)
         else:
-            self._env.step(np.array([[int(action) for action in actions]], dtype=np.int64))
+            chosen = [whole(action, f"step: agent {a}") for a, action in enumerate(actions)]
+            self._env.step(np.array([chosen], dtype=np.int64))
         timeout = bool(record.truncated[0])
         over = timeout or bool(record.terminated[0])
         info: dict[str, Any] = {

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from marl.envs.acting import whole_actions
 from marl.envs.game.message import Message
 from marl.envs.game.options import GameConfig
 from marl.envs.game.supervisor import Supervisor, Worker
@@ -179,11 +180,8 @@ class GameEnv:
 
     def _require_legal(self, actions: NDArray[np.int64]) -> None:
         avail = self._observation.mask
-        if actions.shape != avail.shape[:2]:
-            raise ValueError(f"actions have shape {actions.shape}, need {avail.shape[:2]}")
-        known = (actions >= 0) & (actions < avail.shape[2])
-        chosen = np.where(known, actions, 0)[..., None]
-        legal = known & np.take_along_axis(avail, chosen, axis=2)[..., 0]
+        known = whole_actions(actions, avail.shape[:2], avail.shape[2], self._running)
+        legal = np.take_along_axis(avail, known[..., None], axis=2)[..., 0]
         for e, agent in np.argwhere(~legal & self._running[:, None]):
             raise EnvError(
                 f"environment {e}, agent {agent}: action {actions[e, agent]} is not available; "

@@ -266,7 +266,7 @@ class LatentGoalBonus:
         self.calibration.load_state_dict(state["calibration"])
         self.goals.load_state_dict(state)
         self.has_returns = state["has_returns"]
-        self.codebook_metrics = dict(state["vq_metrics"])
+        self.codebook_metrics = {n: value.reshape(()) for n, value in state["vq_metrics"].items()}
 
 
 @BONUSES.add

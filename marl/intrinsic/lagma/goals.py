@@ -11,7 +11,7 @@ from marl.batch import EpisodeBatch
 from marl.intrinsic.lagma.arrays import restore, saved
 from marl.intrinsic.lagma.explain import references
 from marl.intrinsic.lagma.options import LagmaOptions
-from marl.intrinsic.lagma.trajectories import WalkRules, empty_lists, walk
+from marl.intrinsic.lagma.trajectories import WalkRules, check_lists, empty_lists, walk
 from marl.protocols.loop import State
 
 
@@ -82,4 +82,5 @@ class GoalTrajectories:
 
     def load_state_dict(self, state: State) -> None:
         restore(self.lists._asdict(), state["lists"])
+        check_lists(self.lists)
         self.rng.set_state(state["rng"].cpu())

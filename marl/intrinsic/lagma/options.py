@@ -14,6 +14,7 @@ from marl.spec import EnvSpec
 
 Padding = Literal["masked", "included"]
 CoverageChoice = Literal["auto", "none", "all", "timestep"]
+MOST_VISITS = 2**26  # in all lists together: K codes, k trajectories of each, K numbers of each
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class LagmaOptions(BonusConfig):
     start: int = option(50_000, low=0)  # environment steps before anything is kept or paid ...
     warmup: int = option(300, low=0)  # ... and updates of the codebook
     update_interval: int = option(40, low=1)  # episodes between entries into the return windows
-    window: int = option(100, low=1)  # m, returns kept per code
+    window: int = option(100, low=1, high=100_000)  # m, returns kept per code
     # stored: under the codes of their time, as published; reencoded: the newest K m states with
     # their returns, given codes anew whenever returns enter.
     windows: Literal["stored", "reencoded"] = "stored"
@@ -40,7 +41,7 @@ class LagmaOptions(BonusConfig):
     # What paid steps are paid less, as the batches' own returns show code values to be too high:
     # the bonus times (returns - Q) / (C_q - Q), running sums over paid steps, within 0..1.
     calibrated: bool = False
-    k: int = option(30, low=1)  # trajectories kept per code
+    k: int = option(30, low=1, high=100_000)  # trajectories kept per code
     resample_interval: int = option(5, low=1)  # n_freq, slots between references
     goal_only: bool = False  # keep trajectories of won episodes only
     priority: Literal["return_to_go", "cq"] = "return_to_go"  # cq: C_q of the first code
@@ -65,6 +66,12 @@ class LagmaOptions(BonusConfig):
             object.__setattr__(self, "coverage", "none" if unmoved else "timestep")
         if self.min_returns > self.window:
             raise ValueError(f"min_returns: a window holds {self.window} at most; lower it")
+        visits = self.codebook.n_codes**2 * self.k
+        if visits > MOST_VISITS:
+            raise ValueError(
+                f"codebook: {self.codebook.n_codes:,} codes with k={self.k} trajectories of each "
+                f"would take {4 * visits >> 20:,} MiB; use fewer of them"
+            )
         if unmoved and self.coverage != "none":
             raise ValueError(f"coverage: no loss moves the codes of {unmoved}; set it to none")
 

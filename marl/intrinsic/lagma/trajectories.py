@@ -47,6 +47,15 @@ def empty_lists(n_codes: int, k: int) -> Lists:
     )
 
 
+def check_lists(lists: Lists) -> None:
+    """ValueError where lists from a checkpoint say what would lead compiled code out of them."""
+    k = lists.place.shape[1]
+    if not ((lists.size >= 0) & (lists.size <= k)).all():
+        raise ValueError(f"a list of trajectories holds more than {k} or fewer than none")
+    if not (np.sort(lists.place, axis=1) == np.arange(k)).all():
+        raise ValueError("a list's places are no permutation")
+
+
 @allocating
 def push(
     lists: Lists,
