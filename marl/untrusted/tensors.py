@@ -10,6 +10,7 @@ lies within its storage and repeats none of it.
 from __future__ import annotations
 
 import io
+import mmap
 import pickletools
 import struct
 import zipfile
@@ -44,6 +45,9 @@ FUNCTIONS = (
     "torch._utils _rebuild_tensor_v2",
     "torch._utils _rebuild_parameter",
 )
+LOCAL_HEADER = struct.Struct("<26xHH")  # of a member; lengths of its name and of what follows it
+ALIGNED = 64  # bytes; where torch.save begins a storage
+MAPPED = MIB  # bytes; a storage as large is not read but mapped
 MARK = object()
 CONSTANTS: dict[str, Callable[[], object]] = {
     "NONE": lambda: None,
@@ -137,14 +141,35 @@ class _Archive:
             raise DamagedError(f"storage {key[:40]!r} is missing or cut off")
         if info.file_size == 0:
             return torch.empty(0, dtype=dtype)
+        content = self._mapped(info) if info.file_size >= MAPPED else self._copied(info)
+        return torch.frombuffer(content, dtype=dtype)
+
+    def _copied(self, info: zipfile.ZipInfo) -> bytearray:
         content, at = bytearray(info.file_size), 0
         with self.archive.open(info) as member:
             while part := member.read(MIB):
                 content[at : at + len(part)] = part
                 at += len(part)
         if at != info.file_size or len(content) != at:
-            raise DamagedError(f"storage {key[:40]!r} is cut off")
-        return torch.frombuffer(content, dtype=dtype)
+            raise DamagedError(f"{info.filename[:40]!r} is cut off")
+        return content
+
+    def _mapped(self, info: zipfile.ZipInfo) -> memoryview:
+        """A member where it lies: whoever holds a replay copies it, and there is room for one."""
+        file = self.archive.fp
+        assert file is not None
+        file.seek(info.header_offset)
+        names, extra = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
+        begin = info.header_offset + LOCAL_HEADER.size + names + extra
+        if begin % ALIGNED or begin + info.file_size > file.seek(0, io.SEEK_END):
+            raise DamagedError(f"{info.filename[:40]!r} is not where it should be")
+        page = begin - begin % mmap.ALLOCATIONGRANULARITY
+        size = begin - page + info.file_size
+        memory = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY, offset=page)
+        content = memoryview(memory)[begin - page :]
+        if zlib.crc32(content) != info.CRC:
+            raise DamagedError(f"{info.filename[:40]!r} is damaged: its checksum differs")
+        return content
 
 
 class _Machine:

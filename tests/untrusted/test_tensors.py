@@ -15,7 +15,7 @@ from torch import nn
 
 from marl.errors import UnreadableError
 from marl.untrusted import tensors
-from marl.untrusted.tensors import load_tensors
+from marl.untrusted.tensors import MAPPED, load_tensors
 
 
 def net() -> nn.Module:
@@ -236,3 +236,30 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "x.pt")
     with pytest.raises(UnreadableError, match="is no regular file"):
         load_tensors(tmp_path / "x.pt")
+
+
+def large(tmp_path: Path) -> Path:
+    path = tmp_path / "large.pt"
+    torch.save({"small": torch.ones(3), "large": torch.arange(MAPPED)}, path)
+    return path
+
+
+def test_a_large_tensor_is_mapped_and_the_file_stays_as_it_is(tmp_path):
+    path = large(tmp_path)
+    before = path.read_bytes()
+    values = load_tensors(path)["large"]
+    assert torch.equal(values, torch.arange(MAPPED))
+    values += 1  # into the process's own copy of the pages
+    assert path.read_bytes() == before
+    path.unlink()
+    assert int(values[-1]) == MAPPED
+
+
+@pytest.mark.parametrize("place", [-5_000_000, -2_000_000])
+def test_a_changed_byte_of_a_large_tensor_is_found(tmp_path, place):
+    content = bytearray(large(tmp_path).read_bytes())
+    content[place] ^= 1
+    path = tmp_path / "changed.pt"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableError, match="checksum"):
+        load_tensors(path)
