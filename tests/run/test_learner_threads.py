@@ -16,6 +16,7 @@ from marl.errors import ConfigError
 from marl.nets.threads import set_learner_threads, shared
 from marl.protocols.experience import BATCH
 from marl.protocols.learning import RowSharing
+from marl.run.opening import check_threads
 from marl.run.plan import Plan
 from marl.run.trainer import Trainer
 
@@ -82,6 +83,5 @@ def test_a_learner_that_does_not_offer_it_is_refused(tmp_path):
 
 def test_elsewhere_than_on_the_cpu_it_is_refused(tmp_path):
     trainer = Trainer(plan_for(tmp_path, "qmix", "learner_threads=2"))
-    trainer.device = torch.device("cuda")
     with pytest.raises(ConfigError, match="learner_threads: updates are shared on the CPU alone"):
-        trainer._check_threads()
+        check_threads(trainer.plan, trainer.agent, torch.device("cuda"))

@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from marl.envs.matrix import TwoStepConfig
 from marl.errors import ConfigError
 from marl.run import checkpoint, opening
 from marl.run.train import train as run_training
@@ -83,24 +84,29 @@ def test_the_updates_that_a_stop_left_are_done_first(tmp_path):
 
 
 def test_a_collection_beyond_memory_is_refused_and_leaves_no_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(opening, "free_memory", lambda: 10**6)
-    with pytest.raises(ConfigError, match=r"num_envs: a collection of 9,999 environments takes"):
-        Trainer(plan_for(tmp_path, "qmix", "two_step", num_envs=9999))
+    monkeypatch.setattr(opening, "free_memory", lambda: 10**5)
+    with pytest.raises(ConfigError, match=r"num_envs: a collection of 4,096 environments takes"):
+        Trainer(plan_for(tmp_path, "qmix", "two_step", num_envs=4096))
     assert not list(tmp_path.iterdir())
     Trainer(plan_for(tmp_path, "qmix", "two_step", num_envs=10))
     monkeypatch.setattr(opening, "free_memory", lambda: None)
-    Trainer(plan_for(tmp_path, "qmix", "two_step", num_envs=9999))
+    Trainer(plan_for(tmp_path, "qmix", "two_step", num_envs=4096))
 
 
-def test_environments_beyond_memory_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"num_envs: no memory for 10,000,000,000,000 environ"):
-        Trainer(plan_for(tmp_path, "qmix", "two_step", num_envs=10**13))
+def test_environments_beyond_memory_are_refused(tmp_path, monkeypatch):
+    def build(env, num_envs, threads):
+        raise MemoryError
+
+    monkeypatch.setattr(TwoStepConfig, "build", build)
+    with pytest.raises(ConfigError, match=r"num_envs: no memory for 4,000 environments"):
+        Trainer(plan_for(tmp_path, "qmix", "two_step", num_envs=4000))
 
 
-def test_a_long_round_is_announced(tmp_path):
+def test_a_long_round_is_announced(tmp_path, monkeypatch):
     few = Trainer(plan_for(tmp_path, "qmix", "two_step", num_envs=10))
     assert len(few.introduction()) == 1
-    many = Trainer(plan_for(tmp_path, "qmix", "two_step", num_envs=100_000))
+    monkeypatch.setattr(opening, "LONG_ROUND", 8000)
+    many = Trainer(plan_for(tmp_path, "qmix", "two_step", num_envs=4000))
     assert many.introduction()[1].startswith(
-        "note: a round of 100,000 environments is up to 200,000 steps, on 1 of "
+        "note: a round of 4,000 environments is up to 8,000 steps, on 1 of "
     )
