@@ -2,9 +2,9 @@
 
 A file of that format is a zip archive: a pickle `<name>/data.pkl`, and the bytes of each storage
 beside it. It is read without torch.load and without pickle: the few operations that such a pickle
-needs are carried out here, on values of the kinds above alone. So nothing is run, and nothing is
-larger than the file: archives are not compressed, a storage has the bytes that lie there, a tensor
-lies within its storage and repeats none of it.
+needs are carried out by pickled.py, on values of the kinds above alone. So nothing is run, and
+nothing is larger than the file: archives are not compressed, a storage has the bytes that lie
+there, a tensor lies within its storage and repeats none of it.
 """
 
 from __future__ import annotations
