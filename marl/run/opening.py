@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from math import prod
 
 import torch
 from torch import nn
@@ -53,10 +52,9 @@ def check_memory(plan: Plan, agent: Agent, spec: EnvSpec) -> None:
     """ConfigError where a collection of all environments does not fit into memory."""
     steps = agent.rollout.longest(spec)
     each = sum(
-        prod(column.shape) * column.dtype.itemsize * {"slot": steps + 1, "step": steps}[level]
-        for level in ("slot", "step")
+        (steps + (column.level == "slot")) * column.row_bytes
         for column in agent.layout.values()
-        if column.level == level
+        if column.level != "episode"
     )
     free, num_envs = free_memory(), plan.run.num_envs
     if free is not None and num_envs * each > free:
