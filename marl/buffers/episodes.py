@@ -14,6 +14,7 @@ from marl.batch import EpisodeBatch, Layout
 from marl.buffers.memory import free_memory, in_gib
 from marl.buffers.packing import Integers, Packing
 from marl.buffers.saved import (
+    CHECKED,
     SavedEpisodes,
     check_lengths,
     check_plain,
@@ -259,11 +260,17 @@ class EpisodeBuffer:
 
     def _check_values(self) -> None:
         """ValueError, and nothing is held, where the packed episodes hold what can't be."""
+        names = [name for name in CHECKED if name not in self.values]
         for first in range(0, self.count, CHECKED_AT_ONCE):
-            batch = self.episodes(torch.arange(first, min(first + CHECKED_AT_ONCE, self.count)))
-            lengths = torch.from_numpy(self.row_lengths[first : first + batch.size])
+            places = np.arange(first, min(first + CHECKED_AT_ONCE, self.count))
+            lengths = torch.from_numpy(self.row_lengths[places])
+            steps = int(lengths.max())
+            columns = {name: self.layout[name].empty(len(places), steps) for name in names}
+            self._unpack(places, np.zeros_like(places), columns)
+            for name, values in self.values.items():
+                columns[name] = torch.from_numpy(values[places])
             try:
-                check_values(self.layout, batch.columns, lengths)
+                check_values(self.layout, columns, lengths)
             except ValueError:
                 self.clear()
                 raise
