@@ -18,7 +18,7 @@ from typing import IO, BinaryIO, cast
 
 import torch
 
-from marl.errors import CheckpointError, UnreadableError
+from marl.errors import CheckpointError, UnreadableError, one_line
 from marl.protocols.learning import Learner
 from marl.protocols.loop import State
 from marl.run.manifest import (
@@ -93,7 +93,7 @@ def load_into(load: Callable[[State], None], state: State, part: str) -> None:
     try:
         load(state)
     except MISFITS as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        reason = one_line(f"{type(error).__name__}: {error}")
         raise CheckpointError(
             f"the checkpoint's {part} do not fit this configuration ({reason[:200]}); "
             "use the run's own config"

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from marl.errors import UnreadableError
+from marl.errors import UnreadableError, one_line
 from marl.untrusted.bounds import MIB, PICKLE_BYTES, PICKLE_VALUES
 from marl.untrusted.files import open_regular
 from marl.untrusted.nested import plain_children, trouble_with
@@ -41,12 +41,12 @@ def load_tensors(path: Path) -> Any:
             with zipfile.ZipFile(file) as archive:
                 return _Archive(archive).value()
         except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise UnreadableError(
                 f"{path}: holds more than tensors, numbers and strings, or is damaged: {reason}"
             ) from None
         except (OSError, OverflowError, RuntimeError, struct.error, zlib.error) as error:
-            raise UnreadableError(f"{path}: is damaged ({' '.join(str(error).split())})") from None
+            raise UnreadableError(f"{path}: is damaged ({one_line(error)})") from None
 
 
 class _Archive:
