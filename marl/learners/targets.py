@@ -14,11 +14,15 @@ def taken(values: Tensor, actions: Tensor) -> Tensor:
 
 
 def td_targets(
-    reward: Tensor, terminated: Tensor, bootstrap: Tensor, gamma: float, bonus: Tensor | float = 0.0
+    reward: Tensor,
+    terminated: Tensor,
+    bootstrap: Tensor,
+    gamma: Tensor | float,
+    bonus: Tensor | float = 0.0,
 ) -> Tensor:
     """One-step targets; a terminated step has no bootstrap, a truncated one has.
 
-    reward, terminated: [B,T,1]; bootstrap, bonus: [B,T,G] -> [B,T,G].
+    reward, terminated, gamma: [B,T,1]; bootstrap, bonus: [B,T,G] -> [B,T,G].
     """
     if isinstance(bonus, Tensor) and bonus.dim() not in (0, bootstrap.dim()):
         raise UserError(
