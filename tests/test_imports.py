@@ -29,7 +29,7 @@ ORDER = [
     {"run", "sc2api", "single_agent"},
     {"algos", "replay"},
     {"intrinsic", "learners", "scripted"},
-    {"buffers", "controllers", "envs", "log", "quantizers", "runners"},
+    {"buffers", "controllers", "encoders", "envs", "log", "quantizers", "runners"},
     {"nets"},
     {"protocols", "returns"},
     {"batch"},

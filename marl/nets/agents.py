@@ -11,8 +11,12 @@ from torch import Tensor, nn
 from marl.config.schema import option
 from marl.nets.rnn import unrolled
 
-Activation = Literal["relu", "tanh"]
-ACTIVATIONS: dict[Activation, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
+Activation = Literal["relu", "tanh", "mish"]
+ACTIVATIONS: dict[Activation, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "mish": nn.Mish,
+}
 
 
 class AgentNet(Protocol):
@@ -51,22 +55,39 @@ class RnnAgent(nn.Module):
         return unrolled(self.encoder, self.memory, self.head, inputs, sizes)
 
 
+def perceptron(
+    inputs: int,
+    hidden_dims: tuple[int, ...],
+    outputs: int,
+    activation: Activation = "relu",
+    layer_norm: bool = False,
+) -> nn.Sequential:
+    """Linear layers, each but the last with its activation; layer_norm: normalised before it."""
+    layers: list[nn.Module] = []
+    for hidden_dim in hidden_dims:
+        layers.append(nn.Linear(inputs, hidden_dim))
+        layers += [nn.LayerNorm(hidden_dim)] if layer_norm else []
+        layers.append(ACTIVATIONS[activation]())
+        inputs = hidden_dim
+    return nn.Sequential(*layers, nn.Linear(inputs, outputs))
+
+
 class MlpAgent(nn.Module):
     """Linear layers without memory; the carry is passed on untouched."""
 
     recurrent = False
 
     def __init__(
-        self, input_dim: int, outputs: int, hidden_dims: tuple[int, ...], activation: Activation
+        self,
+        input_dim: int,
+        outputs: int,
+        hidden_dims: tuple[int, ...],
+        activation: Activation,
+        layer_norm: bool = False,
     ) -> None:
         super().__init__()
         self.carry_dim = 1
-        layers: list[nn.Module] = []
-        width = input_dim
-        for hidden_dim in hidden_dims:
-            layers += [nn.Linear(width, hidden_dim), ACTIVATIONS[activation]()]
-            width = hidden_dim
-        self.layers = nn.Sequential(*layers, nn.Linear(width, outputs))
+        self.layers = perceptron(input_dim, hidden_dims, outputs, activation, layer_norm)
 
     def forward(self, inputs: Tensor, carry: Tensor) -> tuple[Tensor, Tensor]:
         return self.layers(inputs), carry
@@ -101,9 +122,10 @@ class MlpConfig(AgentInputs):
     kind: ClassVar[str] = "mlp"
     hidden_dims: tuple[int, ...] = option((64, 64), low=1, high=4096)  # widths of the layers
     activation: Activation = "relu"
+    layer_norm: bool = False  # before each activation
 
     def build(self, input_dim: int, outputs: int) -> MlpAgent:
-        return MlpAgent(input_dim, outputs, self.hidden_dims, self.activation)
+        return MlpAgent(input_dim, outputs, self.hidden_dims, self.activation, self.layer_norm)
 
 
 AgentConfig = RnnConfig | MlpConfig

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from marl.batch import EpisodeBatch
 from marl.config.schema import option
+from marl.nets.agents import ACTIVATIONS, Activation
 from marl.spec import EnvSpec
 
 
@@ -17,10 +19,29 @@ class CriticConfig:
 
     count: int = option(2, low=1, high=64)  # of the ensemble
     hidden_dims: tuple[int, ...] = option((256, 256), low=1, high=4096)
+    activation: Activation = "relu"
+    layer_norm: bool = False  # before each activation
     agent_id: bool = False  # append the agent's one-hot number
 
     def build(self, spec: EnvSpec) -> QEnsemble:
         return QEnsemble(spec, self)
+
+
+class SharedInputLinear(nn.Module):
+    """The first layer of each of K networks, on the same inputs: [N,I] -> [K,N,J], one product."""
+
+    def __init__(self, count: int, inputs: int, outputs: int) -> None:
+        super().__init__()
+        layers = [nn.Linear(inputs, outputs) for _ in range(count)]
+        self.count = count
+        self.weight = nn.Parameter(
+            torch.cat([layer.weight.detach() for layer in layers])
+        )  # [K*J,I]
+        self.bias = nn.Parameter(torch.cat([layer.bias.detach() for layer in layers]))  # [K*J]
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        each = nn.functional.linear(inputs, self.weight, self.bias)  # [N,K*J]
+        return each.view(len(inputs), self.count, -1).transpose(0, 1)
 
 
 class EnsembleLinear(nn.Module):
@@ -36,20 +57,42 @@ class EnsembleLinear(nn.Module):
         return torch.baddbmm(self.bias, inputs, self.weight)
 
 
+class EnsembleNorm(nn.Module):
+    """Layer normalisation of each of K networks, with weights of their own: [K,N,J] -> [K,N,J]."""
+
+    def __init__(self, count: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(count, 1, width))
+        self.bias = nn.Parameter(torch.zeros(count, 1, width))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        normed = nn.functional.layer_norm(inputs, inputs.shape[-1:])
+        return torch.addcmul(self.bias, normed, self.weight)
+
+
 class QEnsemble(nn.Module):
     """K independent critics; all agents share them."""
 
     def __init__(self, spec: EnvSpec, config: CriticConfig) -> None:
         super().__init__()
-        self.count = config.count
+        count = self.count = config.count
         self.n_agents = spec.n_agents
         self.agent_id = config.agent_id
         width = spec.obs_dim + spec.action_width + (spec.n_agents if config.agent_id else 0)
         layers: list[nn.Module] = []
-        for hidden_dim in config.hidden_dims:
-            layers += [EnsembleLinear(config.count, width, hidden_dim), nn.ReLU()]
+        for number, hidden_dim in enumerate(config.hidden_dims):
+            linear = SharedInputLinear if number == 0 else EnsembleLinear
+            layers.append(linear(count, width, hidden_dim))
+            layers += [EnsembleNorm(count, hidden_dim)] if config.layer_norm else []
+            layers.append(ACTIVATIONS[config.activation]())
             width = hidden_dim
-        self.layers = nn.Sequential(*layers, EnsembleLinear(config.count, width, 1))
+        last = EnsembleLinear if config.hidden_dims else SharedInputLinear
+        self.layers = nn.Sequential(*layers, last(count, width, 1))
+
+    def values(self, batch: EpisodeBatch, slots: slice, actions: Tensor) -> Tensor:
+        """Of actions [B,T',A,D], or of N for each [N,B,T',A,D], at the slots: [K,(N,)B,T',A]."""
+        obs = batch.obs[:, slots]
+        return self(obs.expand(*actions.shape[:-1], obs.shape[-1]), actions)
 
     def forward(self, obs: Tensor, actions: Tensor) -> Tensor:
         """obs [...,A,O], actions [...,A,D] -> [K,...,A]."""
@@ -58,5 +101,5 @@ class QEnsemble(nn.Module):
             ids = torch.eye(self.n_agents, dtype=obs.dtype, device=obs.device)
             parts.append(ids.expand(*obs.shape[:-1], self.n_agents))
         inputs = torch.cat(parts, dim=-1)
-        flat = inputs.reshape(1, -1, inputs.shape[-1]).expand(self.count, -1, -1)
-        return self.layers(flat)[..., 0].view(self.count, *inputs.shape[:-1])
+        values = self.layers(inputs.view(-1, inputs.shape[-1]))[..., 0]
+        return values.view(self.count, *inputs.shape[:-1])

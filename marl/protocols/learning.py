@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
 from marl.batch import Column, EpisodeBatch
-from marl.protocols.experience import Samples
+from marl.protocols.experience import Sampler, Samples
 from marl.protocols.loop import Metrics, Progress, State
 
 Channels = dict[str, Tensor]  # series to look at beside a battle, see marl/replay/channels.py
@@ -26,6 +26,39 @@ class IntrinsicReward(Protocol):
 
         Once per update. bootstrap: value of slot t + 1, [B,T,G].
         """
+
+    def state_dict(self) -> State: ...
+
+    def load_state_dict(self, state: State) -> None: ...
+
+
+@runtime_checkable
+class SamplingBonus(Protocol):
+    """A bonus that learns from a sample of its own, once per update before it is asked."""
+
+    samplers: Mapping[str, Sampler]  # its samples by name, beside the learner's batch
+
+    def learn(self, samples: Samples) -> Metrics: ...
+
+
+class Encoder(Protocol):
+    """What policy and critics see of an observation."""
+
+    width: int  # O', numbers of an agent's encoded observation
+    slices: int  # steps that a row of a batch must have for it to learn; 1: any
+
+    @property
+    def parameters(self) -> Sequence[nn.Parameter]:
+        """All that it trains."""
+
+    def encode(self, obs: Tensor) -> Tensor:
+        """obs [...,A,O] -> [...,A,O']; no gradient."""
+
+    def encoded(self, batch: EpisodeBatch) -> EpisodeBatch:
+        """The batch with encoded observations, and the same otherwise."""
+
+    def learn(self, batch: EpisodeBatch) -> Metrics:
+        """Learn from a batch as it was sampled."""
 
     def state_dict(self) -> State: ...
 

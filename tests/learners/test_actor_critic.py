@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from marl.batch import EpisodeBatch, layout_of
-from marl.learners.actor_critic import ActorCriticConfig, ActorCriticLearner, soft_update
+from marl.learners.actor_critic.deterministic import DeterministicConfig
+from marl.learners.actor_critic.learner import ActorCriticLearner, soft_update
 from marl.nets.critics import CriticConfig
 from marl.protocols.experience import BATCH
 from marl.protocols.loop import Progress
@@ -40,7 +41,7 @@ def learner_of(recipe: Td3Config, spec: EnvSpec = SPEC) -> ActorCriticLearner:
     torch.manual_seed(0)
     learner = recipe.build(spec, CPU).learner
     assert isinstance(learner, ActorCriticLearner)
-    for net in (learner.target_policy, learner.target_critics):
+    for net in (learner.improvement.target_policy, learner.target_critics):
         for parameter in net.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
     return learner
@@ -48,8 +49,14 @@ def learner_of(recipe: Td3Config, spec: EnvSpec = SPEC) -> ActorCriticLearner:
 
 def critic_by_hand(critics: nn.Module, index: int) -> list[tuple[Tensor, Tensor]]:
     """Weights [I,J] and biases [J] of one critic of the ensemble, layer by layer."""
-    layers = [layer for layer in critics.layers if hasattr(layer, "weight")]
-    return [(layer.weight[index], layer.bias[index, 0]) for layer in layers]
+    first, *others = [layer for layer in critics.layers if hasattr(layer, "weight")]
+    own = slice(
+        index * len(first.bias) // critics.count, (index + 1) * len(first.bias) // critics.count
+    )
+    return [
+        (first.weight[own].T, first.bias[own]),
+        *((layer.weight[index], layer.bias[index, 0]) for layer in others),
+    ]
 
 
 def value_by_hand(layers: list[tuple[Tensor, Tensor]], obs: Tensor, actions: Tensor) -> Tensor:
@@ -76,7 +83,7 @@ def test_losses_are_the_textbooks(recipe):
     obs, after = batch.obs[:, 0, 0], batch.obs[:, 1, 0]
     action, reward = batch.actions[:, 0, 0], batch.reward[:, 0, 0]
     alive = 1 - batch.terminated[:, 0, 0].float()
-    following = action_by_hand(learner.target_policy.net.layers, after)
+    following = action_by_hand(learner.improvement.target_policy.net.layers, after)
     if config.target_noise:
         drawn = config.target_noise * torch.randn(64, 1, 1, 2, generator=noise)[:, 0, 0]
         drawn = 2.0 * drawn.clamp(-config.target_noise_clip, config.target_noise_clip)
@@ -91,20 +98,24 @@ def test_losses_are_the_textbooks(recipe):
     values = [value_by_hand(critic_by_hand(learner.critics, k), obs, action) for k in range(count)]
     by_hand = sum(((q - y) ** 2).mean() for q in values)
     assert loss.item() == pytest.approx(by_hand.item(), rel=1e-6)
-    chosen = action_by_hand(learner.policy.net.layers, obs)
+    chosen = action_by_hand(learner.improvement.policy.net.layers, obs)
     first = value_by_hand(critic_by_hand(learner.critics, 0), obs, chosen)
-    assert learner.actor_loss(batch).item() == pytest.approx(-first.mean().item(), rel=1e-6)
+    assert learner.improvement.loss(batch, learner.critics, learner.rng).item() == pytest.approx(
+        -first.mean().item(), rel=1e-6
+    )
 
 
 def test_of_equal_critics_the_least_is_each_of_them():
-    twins = learner_of(Td3Config(learner=ActorCriticConfig(target_noise=0.0)))
+    twins = learner_of(Td3Config(learner=DeterministicConfig(target_noise=0.0)))
     with torch.no_grad():
         for parameter in twins.target_critics.parameters():
-            parameter[1] = parameter[0]
+            first, second = parameter.view(2, -1)
+            second.copy_(first)
     batch = transitions(16)
-    actions = twins.target_policy.actions(batch)[:, 1:]
+    following = twins.improvement.next_values(batch, twins.target_critics, twins.rng)
+    actions = twins.improvement.target_policy.actions(batch)[:, 1:]
     each = twins.target_critics(batch.obs[:, 1:], actions)
-    assert torch.equal(twins._bootstrap(batch), each[0])
+    assert torch.equal(following, each[0])
     assert torch.equal(each[0], each[1])
 
 
@@ -112,11 +123,13 @@ def test_the_actor_and_the_targets_move_on_every_second_update():
     learner, batch = learner_of(Td3Config()), transitions(16)
     moved = []
     for update in range(6):
-        policy, target = copy.deepcopy((learner.policy, learner.target_critics))
+        policy, target = copy.deepcopy((learner.improvement.policy, learner.target_critics))
         learner.update({BATCH: batch}, Progress(update=update))
         moved.append(
             (
-                not torch.equal(policy.net.layers[0].weight, learner.policy.net.layers[0].weight),
+                not torch.equal(
+                    policy.net.layers[0].weight, learner.improvement.policy.net.layers[0].weight
+                ),
                 not torch.equal(target.layers[0].weight, learner.target_critics.layers[0].weight),
             )
         )
@@ -132,9 +145,11 @@ def test_targets_cover_a_share_of_the_way_with_each_move():
 
 def test_the_actors_step_leaves_the_critics_alone():
     learner, batch = learner_of(DdpgConfig()), transitions(16)
-    learner.actor_loss(batch).backward(inputs=[*learner.policy.parameters()])
+    learner.improvement.loss(batch, learner.critics, learner.rng).backward(
+        inputs=[*learner.improvement.policy.parameters()]
+    )
     assert all(parameter.grad is None for parameter in learner.critics.parameters())
-    assert all(parameter.grad is not None for parameter in learner.policy.parameters())
+    assert all(parameter.grad is not None for parameter in learner.improvement.policy.parameters())
 
 
 def test_a_team_learns_the_values_of_each_agent():

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from marl.learners.actor_critic import ActorCriticConfig
+from marl.learners.actor_critic.deterministic import DeterministicConfig
 from marl.nets.critics import CriticConfig
 from marl.single_agent.actor_critic.td3 import Td3Config
 
@@ -23,4 +23,6 @@ class DdpgConfig(Td3Config):
     """Deep deterministic policy gradient."""
 
     critic: CriticConfig = CriticConfig(count=1)
-    learner: ActorCriticConfig = ActorCriticConfig(policy_delay=1, target_noise=0.0)
+    learner: DeterministicConfig = DeterministicConfig(
+        policy_delay=1, target_delay=1, target_noise=0.0
+    )

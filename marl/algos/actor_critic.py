@@ -1,0 +1,93 @@
+"""What actor-critic recipes with a replay share: encoder, critics, and how they are assembled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from marl.algos.agent import Agent
+from marl.algos.replay import ReplayRecipeConfig
+from marl.buffers.kinds import ReplayConfig, SamplerConfig
+from marl.buffers.samplers import SliceSamplerConfig
+from marl.buffers.transitions import TransitionBufferConfig
+from marl.controllers.encoded import EncodedActor
+from marl.encoders.config import EncoderConfig
+from marl.encoders.raw import RawConfig
+from marl.errors import ConfigError
+from marl.learners.actor_critic.improvement import Improvement
+from marl.learners.actor_critic.learner import ActorCriticLearner, CriticLearnerConfig
+from marl.nets.agents import AgentConfig, MlpConfig
+from marl.nets.critics import CriticConfig
+from marl.protocols.acting import Actor
+from marl.runners.kinds import RolloutConfig, UpdatesConfig
+from marl.runners.steps import StepRolloutConfig
+from marl.runners.updates import ReplayUpdatesConfig
+from marl.spec import Continuous, EnvSpec
+
+PERCEPTRON = MlpConfig(hidden_dims=(256, 256), agent_id=False, last_action=False)
+
+
+@dataclass(frozen=True)
+class ActorCriticRecipeConfig(ReplayRecipeConfig):
+    """A policy of continuous actions and the critics that it climbs."""
+
+    agent: AgentConfig = PERCEPTRON  # the policy's network
+    critic: CriticConfig = CriticConfig()
+    encoder: EncoderConfig = RawConfig()
+    learner: CriticLearnerConfig = CriticLearnerConfig()
+    rollout: RolloutConfig = StepRolloutConfig()
+    buffer: ReplayConfig = TransitionBufferConfig()
+    sampler: SamplerConfig = SliceSamplerConfig(batch_size=256, start=25_000)
+    updates: UpdatesConfig = ReplayUpdatesConfig(per_episode=0.0, per_step=1.0)
+
+    def check(self, spec: EnvSpec) -> None:
+        """ConfigError where the recipe and the environment don't go together."""
+        if not isinstance(spec.action, Continuous):
+            raise ConfigError(
+                f"{spec.name} has discrete actions, and this learns continuous ones; "
+                "choose --config=dqn, ppo or a multi-agent recipe"
+            )
+        self.check_slices()
+        super().check(spec)
+
+    def check_slices(self) -> None:
+        """ConfigError where the sampler's slices are shorter than what is learnt from."""
+        n_step, asked = self.learner.n_step, self.encoder.slices
+        needed = max(n_step, asked)
+        length = self.sampler.length if isinstance(self.sampler, SliceSamplerConfig) else 1
+        if needed > length:
+            reason = f"learner.n_step={n_step}" if n_step == needed else f"encoder horizon {asked}"
+            raise ConfigError(
+                f"sampler.length: {reason} needs sampler.kind=slices with slices of {needed} steps "
+                f"at least, not {length} (and rollout.kind=episodes, buffer.kind=episodes)"
+            )
+
+    def remark(self, spec: EnvSpec) -> str:
+        """What several agents mean: each learns by itself, with networks that all share."""
+        if spec.n_agents == 1:
+            return ""
+        told = self.agent.agent_id and self.critic.agent_id
+        ids = "" if told else "; agent.agent_id=True critic.agent_id=True tell them apart"
+        return (
+            f"the {spec.n_agents} agents of {spec.name} share one policy and its critics, and each "
+            f"learns by itself from the team's reward{ids}"
+        )
+
+    def build(self, spec: EnvSpec, device: torch.device) -> Agent:
+        """All parts, on `device` (the replay stays on the CPU)."""
+        self.check(spec)
+        encoder = self.encoder.build(spec, device)
+        seen = replace(spec, obs_dim=encoder.width)
+        improvement, actor = self.policy(seen, device)
+        critics = self.critic.build(seen).to(device)
+        bonus = self.bonus.build(spec, self.learner.gamma, device)
+        seed = int(torch.randint(2**62, ()))
+        learner = ActorCriticLearner(encoder, critics, improvement, bonus, self.learner, seed)
+        if not isinstance(self.encoder, RawConfig):
+            actor = EncodedActor(encoder, actor)
+        return self.assemble(spec, actor, learner, bonus)
+
+    def policy(self, spec: EnvSpec, device: torch.device) -> tuple[Improvement, Actor]:
+        """How the policy learns, and who acts by it. spec: with the encoded observations."""
+        raise NotImplementedError

@@ -1,0 +1,156 @@
+"""Critics learnt by temporal differences, for every recipe that has an actor beside them.
+
+    y = reward_weight * reward + bonus + gamma^n * (1 - terminated) * next value
+    critic loss = sum over k of the mean over real steps of (Q_k(s, a) - y)^2
+    target <- (1 - tau) * target + tau * online,            every `target_delay` updates
+
+What the next value is, and how the policy gets better by the critics, is an `Improvement`:
+deterministic (DDPG, TD3), soft (SAC), within the data's support (BEAR), perturbed (BCQ). An
+`Encoder` says what both see of an observation: itself, or what was learnt of it (iQRL).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from marl.batch import EpisodeBatch
+from marl.config.schema import option
+from marl.learners.actor_critic.improvement import BEFORE, Improvement
+from marl.learners.n_step import discount_of, first_transitions
+from marl.learners.optimizers import AdamConfig, OptimizerConfig
+from marl.learners.targets import masked_mean, td_targets
+from marl.nets.critics import QEnsemble
+from marl.nets.optimizing import load_optimizer
+from marl.protocols.experience import BATCH, Samples
+from marl.protocols.learning import Encoder, IntrinsicReward, SamplingBonus
+from marl.protocols.loop import Metrics, Progress, State
+
+
+@dataclass(frozen=True)
+class CriticLearnerConfig:
+    """What learning the critics takes, whatever the policy is; TD3's values are the defaults."""
+
+    gamma: float = option(0.99, low=0.0, high=1.0)
+    n_step: int = option(1, low=1, high=1000)  # steps whose rewards count before the next value
+    reward_weight: float = 1.0  # of the environment's reward; 0: the bonus alone
+    tau: float = option(0.005, above=0.0, high=1.0)  # share of the online weights in the targets'
+    policy_delay: int = option(2, low=1)  # updates of the critics for each of the actor
+    target_delay: int = option(2, low=1)  # updates of the critics for each move of the targets
+    critic_optimizer: OptimizerConfig = AdamConfig(lr=0.0003, eps=0.00000001)
+
+
+class ActorCriticLearner:
+    """Learns critics, and has an encoder and a policy learn beside them."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        critics: QEnsemble,
+        improvement: Improvement,
+        bonus: IntrinsicReward,
+        config: CriticLearnerConfig,
+        seed: int,
+    ) -> None:
+        """seed: of all that is drawn in an update."""
+        self.encoder = encoder
+        self.critics = critics
+        self.improvement = improvement
+        self.bonus = bonus
+        self.config = config
+        self.target_critics = copy.deepcopy(critics).requires_grad_(False)
+        self.parameters = [
+            *encoder.parameters,
+            *improvement.parameters,
+            *critics.parameters(),
+        ]
+        self.critic_parameters = [*critics.parameters()]
+        self.critic_optimizer = config.critic_optimizer.build(self.critic_parameters)
+        self.rng = torch.Generator().manual_seed(seed)
+        self.last_improved: Metrics = {}
+
+    def update(self, samples: Samples, progress: Progress) -> Metrics:
+        """One gradient step of encoder and critics, and of the policy when it is due."""
+        metrics = self.encoder.learn(samples[BATCH])
+        if isinstance(self.bonus, SamplingBonus):
+            metrics |= self.bonus.learn(samples)
+        batch = self.transitions(samples[BATCH])
+        metrics |= self.improvement.prepare(batch, self.rng)
+        loss, found = self.critic_loss(batch, progress)
+        self.critic_optimizer.zero_grad()
+        loss.backward(inputs=self.critic_parameters)
+        self.critic_optimizer.step()
+        update, config = progress.update + 1, self.config
+        improves = update % config.policy_delay == 0
+        if improves:
+            self.last_improved = self.improvement.improve(batch, self.critics, progress, self.rng)
+        if update % config.target_delay == 0:
+            soft_update(self.target_critics.parameters(), self.critic_parameters, config.tau)
+            if improves:
+                self.improvement.follow(config.tau)
+        return {"loss": loss.detach(), **self.last_improved, **found, **metrics}
+
+    def transitions(self, batch: EpisodeBatch) -> EpisodeBatch:
+        """What the critics learn from: encoded, and n steps folded into one where n > 1."""
+        if self.config.n_step > 1 or (self.encoder.slices > 1 and batch.steps > 1):
+            batch = first_transitions(batch, self.config.n_step, self.config.gamma)
+        return self.encoder.encoded(batch)
+
+    def critic_loss(self, batch: EpisodeBatch, progress: Progress) -> tuple[Tensor, Metrics]:
+        """Sum over the critics of the mean squared TD error, and what it is made of.
+
+        batch: as `transitions` makes it.
+        """
+        actions = self.improvement.vectors(batch.actions)
+        values = self.critics.values(batch, BEFORE, actions)  # [K,B,T,A]
+        with torch.no_grad():
+            bootstrap = self.improvement.next_values(batch, self.target_critics, self.rng)
+        bonus, bonus_metrics = self.bonus(batch, bootstrap, progress)
+        reward = batch.reward
+        if self.config.reward_weight != 1.0:
+            reward = self.config.reward_weight * reward
+        gamma = discount_of(batch, self.config.gamma)
+        targets = td_targets(reward, batch.terminated, bootstrap, gamma, bonus)  # [B,T,A]
+        errors = values - targets
+        loss = masked_mean(errors.square(), batch.filled) * len(errors)
+        with torch.no_grad():
+            metrics = {
+                "td_error_abs": masked_mean(errors.abs(), batch.filled),
+                "q_taken_mean": masked_mean(values, batch.filled),
+                "target_mean": masked_mean(targets, batch.filled),
+            }
+        return loss, {**metrics, **bonus_metrics}
+
+    def state_dict(self) -> State:
+        return {
+            "encoder": self.encoder.state_dict(),
+            "improvement": self.improvement.state_dict(),
+            "critics": self.critics.state_dict(),
+            "target_critics": self.target_critics.state_dict(),
+            "critic_optimizer": self.critic_optimizer.state_dict(),
+            "bonus": self.bonus.state_dict(),
+            "rng": self.rng.get_state(),
+            "last_improved": self.last_improved,
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        self.encoder.load_state_dict(state["encoder"])
+        self.improvement.load_state_dict(state["improvement"])
+        self.critics.load_state_dict(state["critics"])
+        self.target_critics.load_state_dict(state["target_critics"])
+        load_optimizer(self.critic_optimizer, state["critic_optimizer"])
+        self.bonus.load_state_dict(state["bonus"])
+        self.rng.set_state(state["rng"].cpu())
+        self.last_improved = dict(state["last_improved"])
+
+
+@torch.no_grad()
+def soft_update(
+    targets: Iterable[nn.Parameter], onlines: Iterable[nn.Parameter], tau: float
+) -> None:
+    """target <- (1 - tau) * target + tau * online, in place."""
+    torch._foreach_lerp_([*targets], [*onlines], tau)
