@@ -20,6 +20,7 @@ from marl.scripted.players import (
     RandomConfig,
 )
 from marl.single_agent.actor_critic.ddpg import DdpgConfig
+from marl.single_agent.actor_critic.sac import SacConfig
 from marl.single_agent.actor_critic.td3 import Td3Config
 from marl.single_agent.planning.value_iteration import ValueIterationConfig
 from marl.single_agent.policy_gradient.ppo import PpoConfig
@@ -36,6 +37,7 @@ LEARNERS: dict[str, type[RecipeConfig]] = {
     "dqn": DqnConfig,
     "ddpg": DdpgConfig,
     "td3": Td3Config,
+    "sac": SacConfig,
     "ppo": PpoConfig,
 }
 # Recipes that play by a script or a plan.

@@ -8,11 +8,12 @@ from marl.algos.agent import Agent, Needed
 from marl.batch import layout_of
 from marl.buffers.episodes import BufferConfig
 from marl.buffers.kinds import ReplayConfig, SamplerConfig
-from marl.buffers.samplers import EpisodeSamplerConfig
+from marl.buffers.samplers import EpisodeSamplerConfig, NamedSamplers
 from marl.intrinsic.config import BonusConfig
 from marl.intrinsic.none import NoBonusConfig
 from marl.protocols.acting import Actor
-from marl.protocols.learning import IntrinsicReward, Learner, TrainedBonus
+from marl.protocols.experience import BATCH, Sampler
+from marl.protocols.learning import IntrinsicReward, Learner, SamplingBonus, TrainedBonus
 from marl.runners.episodes import EpisodeRolloutConfig
 from marl.runners.kinds import RolloutConfig, UpdatesConfig
 from marl.runners.updates import ReplayUpdatesConfig
@@ -56,7 +57,9 @@ class ReplayRecipeConfig:
         self, spec: EnvSpec, actor: Actor, learner: Learner, bonus: IntrinsicReward
     ) -> Agent:
         """The agent of an actor and a learner, with the replay that they need."""
-        sampler = self.sampler.build(spec)
+        sampler: Sampler = self.sampler.build(spec)
+        if isinstance(bonus, SamplingBonus):
+            sampler = NamedSamplers({BATCH: sampler, **bonus.samplers})
         layout = layout_of(spec, (*actor.columns, *bonus.columns, *sampler.columns))
         return Agent(
             layout=layout,

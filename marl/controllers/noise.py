@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,9 +23,10 @@ class DeterministicPolicy(SharedController):
     action_bias: Tensor  # [D], the middle between the bounds
     action_scale: Tensor  # [D], half the width between the bounds
 
-    def __init__(self, spec: EnvSpec, config: AgentConfig) -> None:
+    def __init__(self, spec: EnvSpec, config: AgentConfig, outputs_per_action: int = 1) -> None:
         assert isinstance(spec.action, Continuous)  # the recipe is for continuous actions
-        super().__init__(spec, config, outputs=spec.action.dim)
+        super().__init__(spec, config, outputs=spec.action.dim * outputs_per_action)
+        self.action_dim = spec.action.dim
         low, high = torch.tensor(spec.action.low), torch.tensor(spec.action.high)
         self.register_buffer("action_bias", (high + low) / 2)
         self.register_buffer("action_scale", (high - low) / 2)
@@ -35,12 +37,24 @@ class DeterministicPolicy(SharedController):
 
     def scale_to_bounds(self, outputs: Tensor) -> Tensor:
         """Outputs of the network to actions within the bounds, [...,D]."""
-        return self.action_bias + self.action_scale * torch.tanh(outputs)
+        return self.squash(outputs)
+
+    def squash(self, numbers: Tensor) -> Tensor:
+        """Any numbers [...,D] to actions within the bounds."""
+        return self.action_bias + self.action_scale * torch.tanh(numbers)
 
     def clip(self, actions: Tensor) -> Tensor:
         """The nearest actions within the bounds, [...,D]."""
         bias, scale = self.action_bias, self.action_scale
         return actions.clamp(bias - scale, bias + scale)
+
+
+def uniform_actions(
+    policy: DeterministicPolicy, shape: Sequence[int], rng: torch.Generator
+) -> Tensor:
+    """Actions anywhere within the policy's bounds, each as likely as any other, [...,D]."""
+    uniform = 2.0 * torch.rand(*shape, generator=rng).to(policy.action_bias.device) - 1.0
+    return policy.action_bias + policy.action_scale * uniform
 
 
 @dataclass(frozen=True)
@@ -82,8 +96,7 @@ class NoisyActor:
     def _explore(self, actions: Tensor, progress: Progress, rng: torch.Generator) -> Tensor:
         policy = self.policy
         if progress.t_env < self.noise.random_steps:
-            uniform = 2.0 * torch.rand(actions.shape, generator=rng).to(actions.device) - 1.0
-            return policy.action_bias + policy.action_scale * uniform
+            return uniform_actions(policy, actions.shape, rng)
         noise = torch.randn(actions.shape, generator=rng).to(actions.device)
         return policy.clip(actions + self.noise.std * policy.action_scale * noise)
 
