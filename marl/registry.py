@@ -20,6 +20,7 @@ from marl.scripted.players import (
     RandomConfig,
 )
 from marl.single_agent.actor_critic.ddpg import DdpgConfig
+from marl.single_agent.actor_critic.iqrl import IqrlConfig
 from marl.single_agent.actor_critic.sac import SacConfig
 from marl.single_agent.actor_critic.td3 import Td3Config
 from marl.single_agent.planning.value_iteration import ValueIterationConfig
@@ -38,6 +39,7 @@ LEARNERS: dict[str, type[RecipeConfig]] = {
     "ddpg": DdpgConfig,
     "td3": Td3Config,
     "sac": SacConfig,
+    "iqrl": IqrlConfig,
     "ppo": PpoConfig,
 }
 # Recipes that play by a script or a plan.

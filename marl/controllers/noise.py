@@ -63,6 +63,14 @@ class NoiseConfig:
 
     random_steps: int = option(25_000, low=0)  # environment steps of uniform actions
     std: float = option(0.1, low=0.0)  # of the noise, in halves of the range between the bounds
+    start_std: float | None = option(None, low=0.0)  # it begins there; null: it is std throughout
+    anneal: int = option(0, low=0)  # environment steps in which it goes from start_std to std
+
+    def std_at(self, t_env: int) -> float:
+        """Deviation of the noise after so many environment steps."""
+        if self.start_std is None or t_env >= self.anneal:
+            return self.std
+        return self.start_std + (self.std - self.start_std) * t_env / self.anneal
 
 
 class NoisyActor:
@@ -98,7 +106,11 @@ class NoisyActor:
         if progress.t_env < self.noise.random_steps:
             return uniform_actions(policy, actions.shape, rng)
         noise = torch.randn(actions.shape, generator=rng).to(actions.device)
-        return policy.clip(actions + self.noise.std * policy.action_scale * noise)
+        std = self.noise.std_at(progress.t_env)
+        return policy.clip(actions + std * policy.action_scale * noise)
 
     def metrics(self, progress: Progress) -> dict[str, float]:
-        return {}
+        """noise: the deviation, where it changes."""
+        if self.noise.start_std is None:
+            return {}
+        return {"noise": self.noise.std_at(progress.t_env)}

@@ -28,14 +28,27 @@ class RmspropConfig:
 
 @dataclass(frozen=True)
 class AdamConfig:
-    """Adam with its usual smoothing (0.9, 0.999)."""
+    """Adam with its usual smoothing (0.9, 0.999), and with a weight decay AdamW."""
 
     kind: ClassVar[str] = "adam"
     lr: float = option(0.0005, above=0.0)
     eps: float = option(0.00001, above=0.0)
+    weight_decay: float = option(0.0, low=0.0)  # share of a weight that a step takes, times lr
+    fused: bool = False  # one pass over all weights: quicker with many of them, rounds otherwise
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.Adam(parameters, lr=self.lr, eps=self.eps, foreach=True)
+        kind = torch.optim.AdamW if self.weight_decay > 0.0 else torch.optim.Adam
+        return kind(
+            parameters,
+            lr=self.lr,
+            eps=self.eps,
+            weight_decay=self.weight_decay,
+            foreach=not self.fused,
+            fused=self.fused,
+        )
 
+
+# What learning continuous actions takes by default.
+FUSED_ADAM = AdamConfig(lr=0.0003, eps=0.00000001, fused=True)
 
 OptimizerConfig = RmspropConfig | AdamConfig

@@ -10,6 +10,7 @@ from torch import Tensor
 # What each parameter has there after a step.
 MOMENTS: dict[type[torch.optim.Optimizer], set[str]] = {
     torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"},
+    torch.optim.AdamW: {"step", "exp_avg", "exp_avg_sq"},
     torch.optim.RMSprop: {"step", "square_avg"},
 }
 

@@ -4,7 +4,9 @@
     code's vector = round(bounded) / floor(L / 2), its gradient that of bounded / floor(L / 2)
 
 L levels in each dimension. For odd L offset and shift are 0; for even L offset = 1/2 and
-shift = tan(offset / h), so that 0 falls next to a level. The codebook is the grid of all levels,
+shift = tan(offset / h), so that 0 falls next to a level. With `reach="beyond"`, as in iQRL's code,
+h = (L - 1) * (1 + 0.001) / 2 and shift = artanh(offset / h): the outer levels have a little more
+room, and 0 falls on a level. The codebook is the grid of all levels,
 nothing of it is learnt, and a code's number has the dimensions as digits of mixed radix, the first
 one fastest. Mentzer et al. 2023 (arXiv:2309.15505), appendix A.1.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +23,8 @@ from torch import Tensor, nn
 from marl.protocols.quantizing import Quantized
 from marl.quantizers.layers import mlp, straight_through
 
-SHRINK = 0.001  # share of the range by which it stays within the outer levels
+MARGIN = 0.001  # share of the range by which it stays within the outer levels, or goes beyond
+Reach = Literal["within", "beyond"]
 MOST_LEVELS = 1000  # with more the outer ones would be out of reach
 
 
@@ -39,22 +43,29 @@ class FiniteScalarQuantizer(nn.Module):
     levels: Tensor  # [D] int64
     strides: Tensor  # [D] int64, what one more level adds to a code's number
     half_width: Tensor  # [D] int64, levels below 0
+    span: Tensor  # [D], h
+    offset: Tensor  # [D]
+    shift: Tensor  # [D]
 
-    def __init__(self, levels: Sequence[int]) -> None:
+    def __init__(self, levels: Sequence[int], reach: Reach = "within") -> None:
         """levels: [D], e.g. (8, 5, 5, 5) for 1,000 codes; ValueError where one can't be."""
         super().__init__()
+        self.reach = reach
         check_levels(levels)
         self.n_codes = math.prod(levels)
         strides = [math.prod(levels[:d]) for d in range(len(levels))]
-        for name, numbers in (("levels", levels), ("strides", strides)):
-            self.register_buffer(name, torch.tensor(numbers), persistent=False)
+        for name, counts in (("levels", levels), ("strides", strides)):
+            self.register_buffer(name, torch.tensor(counts), persistent=False)
         self.register_buffer("half_width", self.levels // 2, persistent=False)
+        span = (self.levels - 1) * ((1.0 + MARGIN if reach == "beyond" else 1.0 - MARGIN) / 2)
+        offset = torch.where(self.levels % 2 == 1, 0.0, 0.5)
+        shift = (torch.atanh if reach == "beyond" else torch.tan)(offset / span)
+        for name, numbers in (("span", span), ("offset", offset), ("shift", shift)):
+            self.register_buffer(name, numbers, persistent=False)
 
     def bound(self, vectors: Tensor) -> Tensor:
         """vectors [...,D] -> within half a step of the outer levels, a step between levels."""
-        reach = (self.levels - 1) * ((1.0 - SHRINK) / 2)
-        offset = torch.where(self.levels % 2 == 1, 0.0, 0.5)
-        return torch.tanh(vectors + torch.tan(offset / reach)) * reach - offset
+        return torch.tanh(vectors + self.shift) * self.span - self.offset
 
     def quantize(self, vectors: Tensor) -> Quantized:
         """The levels nearest to vectors [...,D], from -1 to 1."""

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from marl.batch import EpisodeBatch, layout_of
 from marl.learners.actor_critic.deterministic import DeterministicConfig
-from marl.learners.actor_critic.learner import ActorCriticLearner, soft_update
+from marl.learners.actor_critic.learner import ActorCriticLearner
 from marl.nets.critics import CriticConfig
+from marl.nets.soft_update import soft_update
 from marl.protocols.experience import BATCH
 from marl.protocols.loop import Progress
 from marl.single_agent.actor_critic.ddpg import DdpgConfig

@@ -25,12 +25,13 @@ from marl.batch import EpisodeBatch
 from marl.config.schema import option
 from marl.controllers.noise import DeterministicPolicy
 from marl.learners.actor_critic.improvement import AFTER, BEFORE
-from marl.learners.actor_critic.learner import CriticLearnerConfig, soft_update
+from marl.learners.actor_critic.learner import CriticLearnerConfig
 from marl.learners.actor_critic.reductions import drawn
-from marl.learners.optimizers import AdamConfig, OptimizerConfig
+from marl.learners.optimizers import FUSED_ADAM, OptimizerConfig
 from marl.learners.targets import masked_mean
 from marl.nets.critics import QEnsemble
 from marl.nets.optimizing import load_optimizer
+from marl.nets.soft_update import soft_update
 from marl.protocols.loop import Metrics, Progress, State
 
 
@@ -44,7 +45,7 @@ class DeterministicConfig(CriticLearnerConfig):
     climb: Literal["first", "mean", "least"] = "first"  # what the actor climbs, of those drawn
     action_penalty: float = option(0.0, low=0.0)  # weight of the actions' squares, in half-ranges
     cloning: float = option(0.0, low=0.0)  # alpha of TD3+BC; 0: no pull to the batch's actions
-    actor_optimizer: OptimizerConfig = AdamConfig(lr=0.0003, eps=0.00000001)
+    actor_optimizer: OptimizerConfig = FUSED_ADAM
 
 
 class DeterministicImprovement:

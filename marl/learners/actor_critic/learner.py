@@ -12,20 +12,20 @@ deterministic (DDPG, TD3), soft (SAC), within the data's support (BEAR), perturb
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from marl.batch import EpisodeBatch
 from marl.config.schema import option
 from marl.learners.actor_critic.improvement import BEFORE, Improvement
 from marl.learners.n_step import discount_of, first_transitions
-from marl.learners.optimizers import AdamConfig, OptimizerConfig
+from marl.learners.optimizers import FUSED_ADAM, OptimizerConfig
 from marl.learners.targets import masked_mean, td_targets
 from marl.nets.critics import QEnsemble
 from marl.nets.optimizing import load_optimizer
+from marl.nets.soft_update import soft_update
 from marl.protocols.experience import BATCH, Samples
 from marl.protocols.learning import Encoder, IntrinsicReward, SamplingBonus
 from marl.protocols.loop import Metrics, Progress, State
@@ -41,7 +41,7 @@ class CriticLearnerConfig:
     tau: float = option(0.005, above=0.0, high=1.0)  # share of the online weights in the targets'
     policy_delay: int = option(2, low=1)  # updates of the critics for each of the actor
     target_delay: int = option(2, low=1)  # updates of the critics for each move of the targets
-    critic_optimizer: OptimizerConfig = AdamConfig(lr=0.0003, eps=0.00000001)
+    critic_optimizer: OptimizerConfig = FUSED_ADAM
 
 
 class ActorCriticLearner:
@@ -146,11 +146,3 @@ class ActorCriticLearner:
         self.bonus.load_state_dict(state["bonus"])
         self.rng.set_state(state["rng"].cpu())
         self.last_improved = dict(state["last_improved"])
-
-
-@torch.no_grad()
-def soft_update(
-    targets: Iterable[nn.Parameter], onlines: Iterable[nn.Parameter], tau: float
-) -> None:
-    """target <- (1 - tau) * target + tau * online, in place."""
-    torch._foreach_lerp_([*targets], [*onlines], tau)

@@ -22,7 +22,7 @@ from marl.controllers.squashed import SquashedPolicy
 from marl.learners.actor_critic.improvement import AFTER, BEFORE
 from marl.learners.actor_critic.learner import CriticLearnerConfig
 from marl.learners.actor_critic.reductions import drawn
-from marl.learners.optimizers import AdamConfig, OptimizerConfig
+from marl.learners.optimizers import FUSED_ADAM, AdamConfig, OptimizerConfig
 from marl.learners.targets import masked_mean
 from marl.nets.critics import QEnsemble
 from marl.nets.optimizing import load_optimizer
@@ -35,11 +35,13 @@ class SoftConfig(CriticLearnerConfig):
 
     policy_delay: int = option(1, low=1)
     target_delay: int = option(1, low=1)
-    critic_optimizer: OptimizerConfig = AdamConfig(lr=0.001, eps=0.00000001)
-    actor_optimizer: OptimizerConfig = AdamConfig(lr=0.0003, eps=0.00000001)
+    critic_optimizer: OptimizerConfig = AdamConfig(lr=0.001, eps=0.00000001, fused=True)
+    actor_optimizer: OptimizerConfig = FUSED_ADAM
     drawn_critics: int = option(2, low=1)  # critics, drawn for each target
     alpha: float = option(1.0, above=0.0)  # weight of the entropy: at first, or for good
-    alpha_optimizer: OptimizerConfig | None = AdamConfig(lr=0.001, eps=0.00000001)  # null: fixed
+    alpha_optimizer: OptimizerConfig | None = AdamConfig(
+        lr=0.001, eps=0.00000001, fused=True
+    )  # null: fixed
     entropy: float = -1.0  # the target, of each dimension of an action, in nats
 
 
