@@ -92,9 +92,25 @@ class SharedController(nn.Module):
         Every episode (or slice) starts with blank hidden numbers. slots: those asked for; what a
         network without memory does not need for them is not computed.
         """
-        reading = self.read(batch, ALL if self.net.recurrent else slots)
-        outputs = reading.packed.unpack(self.outputs_of(reading))
-        return outputs[:, slots] if self.net.recurrent else outputs
+        if not self.net.recurrent:
+            return self._outputs_at(batch, slots)
+        reading = self.read(batch)
+        return reading.packed.unpack(self.outputs_of(reading))[:, slots]
+
+    def _outputs_at(self, batch: EpisodeBatch, slots: slice) -> Tensor:
+        """As `unroll`, by a network without memory: the padding is computed and set to zero."""
+        parts = (part[:, slots] for part in (self.seen(batch), *self._before(batch)))
+        inputs = self.inputs(*parts)  # [B,T',A,I]
+        rows = torch.tensor([inputs[..., 0].numel()])
+        outputs = self.net.unroll(inputs.flatten(0, 2), rows).view(*inputs.shape[:-1], self.outputs)
+        filled = batch.slots_filled[:, slots]
+        return outputs if bool(filled.all()) else outputs * filled[..., None, None]
+
+    def _before(self, batch: EpisodeBatch) -> tuple[Tensor, Tensor]:
+        """Actions before each slot, [B,T+1,A] or [B,T+1,A,D], and whether there were none."""
+        started = torch.zeros_like(batch.slots_filled)
+        started[:, 0] = batch.started
+        return torch.cat([batch.previous_actions[:, None], batch.actions], dim=1), started
 
     def seen(self, batch: EpisodeBatch) -> Tensor:
         """Features of each agent beside its actions and number, [B,T+1,A,O]."""
@@ -102,12 +118,9 @@ class SharedController(nn.Module):
 
     def read(self, batch: EpisodeBatch, slots: slice = ALL) -> Reading:
         """The inputs at these slots: the same for every network of this shape."""
-        previous = torch.cat([batch.previous_actions[:, None], batch.actions], dim=1)
-        started = torch.zeros_like(batch.slots_filled)
-        started[:, 0] = batch.started
         filled = batch.slots_filled[:, slots]
         packed = Packed(filled.sum(1), filled.shape[1])
-        parts = (packed.pack(part[:, slots]) for part in (self.seen(batch), previous, started))
+        parts = (packed.pack(part[:, slots]) for part in (self.seen(batch), *self._before(batch)))
         return Reading(self.inputs(*parts), packed)
 
     def outputs_of(self, reading: Reading) -> Tensor:

@@ -12,6 +12,8 @@ from marl.config.schema import option
 from marl.nets.agents import ACTIVATIONS, Activation
 from marl.spec import EnvSpec
 
+Picked = list[int] | None  # numbers of the networks that are asked; None: all K
+
 
 @dataclass(frozen=True)
 class CriticConfig:
@@ -27,21 +29,13 @@ class CriticConfig:
         return QEnsemble(spec, self)
 
 
-class SharedInputLinear(nn.Module):
-    """The first layer of each of K networks, on the same inputs: [N,I] -> [K,N,J], one product."""
-
-    def __init__(self, count: int, inputs: int, outputs: int) -> None:
-        super().__init__()
-        layers = [nn.Linear(inputs, outputs) for _ in range(count)]
-        self.count = count
-        self.weight = nn.Parameter(
-            torch.cat([layer.weight.detach() for layer in layers])
-        )  # [K*J,I]
-        self.bias = nn.Parameter(torch.cat([layer.bias.detach() for layer in layers]))  # [K*J]
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        each = nn.functional.linear(inputs, self.weight, self.bias)  # [N,K*J]
-        return each.view(len(inputs), self.count, -1).transpose(0, 1)
+def chosen(weights: Tensor, picked: Picked) -> Tensor:
+    """The weights [K,...] of the picked networks; those of one or of all are no copy."""
+    if picked is None:
+        return weights
+    if len(picked) == 1:
+        return weights[picked[0] : picked[0] + 1]
+    return weights[picked]
 
 
 class EnsembleLinear(nn.Module):
@@ -53,8 +47,8 @@ class EnsembleLinear(nn.Module):
         self.weight = nn.Parameter(torch.stack([layer.weight.detach().T for layer in layers]))
         self.bias = nn.Parameter(torch.stack([layer.bias.detach()[None] for layer in layers]))
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        return torch.baddbmm(self.bias, inputs, self.weight)
+    def forward(self, inputs: Tensor, picked: Picked = None) -> Tensor:
+        return torch.baddbmm(chosen(self.bias, picked), inputs, chosen(self.weight, picked))
 
 
 class EnsembleNorm(nn.Module):
@@ -65,9 +59,20 @@ class EnsembleNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(count, 1, width))
         self.bias = nn.Parameter(torch.zeros(count, 1, width))
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, picked: Picked = None) -> Tensor:
         normed = nn.functional.layer_norm(inputs, inputs.shape[-1:])
-        return torch.addcmul(self.bias, normed, self.weight)
+        return torch.addcmul(chosen(self.bias, picked), normed, chosen(self.weight, picked))
+
+
+class EnsembleActivation(nn.Module):
+    """The same for all networks."""
+
+    def __init__(self, function: nn.Module) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, inputs: Tensor, picked: Picked = None) -> Tensor:
+        return self.function(inputs)
 
 
 class QEnsemble(nn.Module):
@@ -80,26 +85,29 @@ class QEnsemble(nn.Module):
         self.agent_id = config.agent_id
         width = spec.obs_dim + spec.action_width + (spec.n_agents if config.agent_id else 0)
         layers: list[nn.Module] = []
-        for number, hidden_dim in enumerate(config.hidden_dims):
-            linear = SharedInputLinear if number == 0 else EnsembleLinear
-            layers.append(linear(count, width, hidden_dim))
+        for hidden_dim in config.hidden_dims:
+            layers.append(EnsembleLinear(count, width, hidden_dim))
             layers += [EnsembleNorm(count, hidden_dim)] if config.layer_norm else []
-            layers.append(ACTIVATIONS[config.activation]())
+            layers.append(EnsembleActivation(ACTIVATIONS[config.activation]()))
             width = hidden_dim
-        last = EnsembleLinear if config.hidden_dims else SharedInputLinear
-        self.layers = nn.Sequential(*layers, last(count, width, 1))
+        self.layers = nn.ModuleList([*layers, EnsembleLinear(count, width, 1)])
 
-    def values(self, batch: EpisodeBatch, slots: slice, actions: Tensor) -> Tensor:
+    def values(
+        self, batch: EpisodeBatch, slots: slice, actions: Tensor, picked: Picked = None
+    ) -> Tensor:
         """Of actions [B,T',A,D], or of N for each [N,B,T',A,D], at the slots: [K,(N,)B,T',A]."""
         obs = batch.obs[:, slots]
-        return self(obs.expand(*actions.shape[:-1], obs.shape[-1]), actions)
+        return self(obs.expand(*actions.shape[:-1], obs.shape[-1]), actions, picked)
 
-    def forward(self, obs: Tensor, actions: Tensor) -> Tensor:
-        """obs [...,A,O], actions [...,A,D] -> [K,...,A]."""
+    def forward(self, obs: Tensor, actions: Tensor, picked: Picked = None) -> Tensor:
+        """obs [...,A,O], actions [...,A,D] -> [K,...,A]; picked: of these critics alone."""
         parts = [obs, actions]
         if self.agent_id:
             ids = torch.eye(self.n_agents, dtype=obs.dtype, device=obs.device)
             parts.append(ids.expand(*obs.shape[:-1], self.n_agents))
         inputs = torch.cat(parts, dim=-1)
-        values = self.layers(inputs.view(-1, inputs.shape[-1]))[..., 0]
-        return values.view(self.count, *inputs.shape[:-1])
+        count = self.count if picked is None else len(picked)
+        values = inputs.view(1, -1, inputs.shape[-1]).expand(count, -1, -1)
+        for layer in self.layers:
+            values = layer(values, picked)
+        return values.view(count, *inputs.shape[:-1])

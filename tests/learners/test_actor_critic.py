@@ -50,14 +50,8 @@ def learner_of(recipe: Td3Config, spec: EnvSpec = SPEC) -> ActorCriticLearner:
 
 def critic_by_hand(critics: nn.Module, index: int) -> list[tuple[Tensor, Tensor]]:
     """Weights [I,J] and biases [J] of one critic of the ensemble, layer by layer."""
-    first, *others = [layer for layer in critics.layers if hasattr(layer, "weight")]
-    own = slice(
-        index * len(first.bias) // critics.count, (index + 1) * len(first.bias) // critics.count
-    )
-    return [
-        (first.weight[own].T, first.bias[own]),
-        *((layer.weight[index], layer.bias[index, 0]) for layer in others),
-    ]
+    layers = [layer for layer in critics.layers if hasattr(layer, "weight")]
+    return [(layer.weight[index], layer.bias[index, 0]) for layer in layers]
 
 
 def value_by_hand(layers: list[tuple[Tensor, Tensor]], obs: Tensor, actions: Tensor) -> Tensor:
@@ -110,8 +104,7 @@ def test_of_equal_critics_the_least_is_each_of_them():
     twins = learner_of(Td3Config(learner=DeterministicConfig(target_noise=0.0)))
     with torch.no_grad():
         for parameter in twins.target_critics.parameters():
-            first, second = parameter.view(2, -1)
-            second.copy_(first)
+            parameter[1] = parameter[0]
     batch = transitions(16)
     following = twins.improvement.next_values(batch, twins.target_critics, twins.rng)
     actions = twins.improvement.target_policy.actions(batch)[:, 1:]
@@ -170,3 +163,5 @@ def test_an_ensemble_is_its_critics_one_by_one():
     for k in range(3):
         alone = value_by_hand(critic_by_hand(critics, k), obs.flatten(0, 1), features)
         assert torch.allclose(together[k].flatten(), alone, atol=1e-6)
+    for picked in ([1], [2, 0]):
+        torch.testing.assert_close(critics(obs, actions, picked), together[picked])

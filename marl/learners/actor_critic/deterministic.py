@@ -73,7 +73,8 @@ class DeterministicImprovement:
             noise = config.target_noise * noise
             noise = noise.clamp(-config.target_noise_clip, config.target_noise_clip)
             actions = policy.clip(actions + policy.action_scale * noise)
-        return drawn(critics.values(batch, AFTER, actions), config.drawn_critics, rng).amin(0)
+        picked = drawn(config.drawn_critics, critics, rng)
+        return critics.values(batch, AFTER, actions, picked).amin(0)
 
     def improve(
         self, batch: EpisodeBatch, critics: QEnsemble, progress: Progress, rng: torch.Generator
@@ -88,12 +89,10 @@ class DeterministicImprovement:
         """What the policy's parameters descend."""
         config, policy, filled = self.config, self.policy, batch.filled
         actions = policy.actions(batch, BEFORE)  # [B,T,A,D]
-        values = critics.values(batch, BEFORE, actions)  # [K,B,T,A]
-        if config.climb == "first":
-            climbed = values[0]
-        else:
-            values = drawn(values, config.drawn_critics, rng)
-            climbed = values.mean(0) if config.climb == "mean" else values.amin(0)
+        first = config.climb == "first"
+        picked = [0] if first else drawn(config.drawn_critics, critics, rng)
+        values = critics.values(batch, BEFORE, actions, picked)  # [K,B,T,A]
+        climbed = values.amin(0) if config.climb == "least" else values.mean(0)
         if config.cloning > 0.0:
             size = masked_mean(climbed.detach().abs(), filled).clamp(min=1e-8)
             apart = ((actions - batch.actions) / policy.action_scale).square().mean(-1)

@@ -79,7 +79,8 @@ class SoftImprovement:
     def next_values(self, batch: EpisodeBatch, critics: QEnsemble, rng: torch.Generator) -> Tensor:
         """Least of the drawn critics' values of a drawn action, and its entropy's worth."""
         actions, log_prob = self._draw(batch, AFTER, rng)
-        values = drawn(critics.values(batch, AFTER, actions), self.config.drawn_critics, rng)
+        picked = drawn(self.config.drawn_critics, critics, rng)
+        values = critics.values(batch, AFTER, actions, picked)
         return values.amin(0) - self.log_alpha.exp() * log_prob
 
     def improve(
