@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from marl.algos.agent import RecipeConfig
+from marl.algos.facmac import FacmacConfig
 from marl.algos.ippo import IppoConfig
 from marl.algos.iql import IqlConfig
 from marl.algos.lagma import LagmaConfig
+from marl.algos.maddpg import MaddpgConfig
 from marl.algos.mappo import MappoConfig
 from marl.algos.qmix import QmixConfig
 from marl.algos.vdn import VdnConfig
@@ -35,6 +37,8 @@ LEARNERS: dict[str, type[RecipeConfig]] = {
     "lagma": LagmaConfig,
     "ippo": IppoConfig,
     "mappo": MappoConfig,
+    "maddpg": MaddpgConfig,
+    "facmac": FacmacConfig,
     "dqn": DqnConfig,
     "ddpg": DdpgConfig,
     "td3": Td3Config,

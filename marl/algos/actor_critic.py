@@ -19,6 +19,7 @@ from marl.learners.actor_critic.improvement import Improvement
 from marl.learners.actor_critic.learner import ActorCriticLearner, CriticLearnerConfig
 from marl.nets.agents import AgentConfig, MlpConfig
 from marl.nets.critics import CriticConfig
+from marl.nets.team_critics import AnyCriticConfig
 from marl.protocols.acting import Actor
 from marl.runners.kinds import RolloutConfig, UpdatesConfig
 from marl.runners.steps import StepRolloutConfig
@@ -33,7 +34,7 @@ class ActorCriticRecipeConfig(ReplayRecipeConfig):
     """A policy of continuous actions and the critics that it climbs."""
 
     agent: AgentConfig = PERCEPTRON  # the policy's network
-    critic: CriticConfig = CriticConfig()
+    critic: AnyCriticConfig = CriticConfig()
     encoder: EncoderConfig = RawConfig()
     learner: CriticLearnerConfig = CriticLearnerConfig()
     rollout: RolloutConfig = StepRolloutConfig()
@@ -43,13 +44,17 @@ class ActorCriticRecipeConfig(ReplayRecipeConfig):
 
     def check(self, spec: EnvSpec) -> None:
         """ConfigError where the recipe and the environment don't go together."""
+        self.check_actions(spec)
+        self.check_slices()
+        super().check(spec)
+
+    def check_actions(self, spec: EnvSpec) -> None:
+        """ConfigError where the policy can't give the environment's actions."""
         if not isinstance(spec.action, Continuous):
             raise ConfigError(
                 f"{spec.name} has discrete actions, and this learns continuous ones; "
                 "choose --config=dqn, ppo or a multi-agent recipe"
             )
-        self.check_slices()
-        super().check(spec)
 
     def check_slices(self) -> None:
         """ConfigError where the sampler's slices are shorter than what is learnt from."""

@@ -1,8 +1,9 @@
-"""Critics of continuous actions: ensembles of Q(s, a), computed as one batched product."""
+"""Critics of actions as vectors: ensembles of Q(s, a), computed as one batched product."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from marl.config.schema import option
 from marl.nets.agents import ACTIVATIONS, Activation
 from marl.spec import EnvSpec
 
+BEFORE = slice(0, -1)  # the slots before each step
 Picked = list[int] | None  # numbers of the networks that are asked; None: all K
 
 
@@ -19,6 +21,7 @@ Picked = list[int] | None  # numbers of the networks that are asked; None: all K
 class CriticConfig:
     """Perceptrons on an agent's observation and action."""
 
+    kind: ClassVar[str] = "own"
     count: int = option(2, low=1, high=64)  # of the ensemble
     hidden_dims: tuple[int, ...] = option((256, 256), low=1, high=4096)
     activation: Activation = "relu"
@@ -76,14 +79,16 @@ class EnsembleActivation(nn.Module):
 
 
 class QEnsemble(nn.Module):
-    """K independent critics; all agents share them."""
+    """K independent critics; all agents share them. G values of a step: here one for each, A."""
 
-    def __init__(self, spec: EnvSpec, config: CriticConfig) -> None:
+    def __init__(self, spec: EnvSpec, config: CriticConfig, inputs: int | None = None) -> None:
+        """inputs: numbers that a critic sees, an agent's own by default."""
         super().__init__()
         count = self.count = config.count
         self.n_agents = spec.n_agents
         self.agent_id = config.agent_id
-        width = spec.obs_dim + spec.action_width + (spec.n_agents if config.agent_id else 0)
+        own = spec.obs_dim + spec.action_width + (spec.n_agents if config.agent_id else 0)
+        width = own if inputs is None else inputs
         layers: list[nn.Module] = []
         for hidden_dim in config.hidden_dims:
             layers.append(EnsembleLinear(count, width, hidden_dim))
@@ -99,13 +104,25 @@ class QEnsemble(nn.Module):
         obs = batch.obs[:, slots]
         return self(obs.expand(*actions.shape[:-1], obs.shape[-1]), actions, picked)
 
+    def own_values(
+        self, batch: EpisodeBatch, taken: Tensor, actions: Tensor, picked: Picked = None
+    ) -> Tensor:
+        """What a policy climbs: of its actions [B,T,A,D] before each step, [K,B,T,G'].
+
+        taken: those of the batch as vectors, likewise.
+        """
+        return self.values(batch, BEFORE, actions, picked)
+
     def forward(self, obs: Tensor, actions: Tensor, picked: Picked = None) -> Tensor:
         """obs [...,A,O], actions [...,A,D] -> [K,...,A]; picked: of these critics alone."""
         parts = [obs, actions]
         if self.agent_id:
             ids = torch.eye(self.n_agents, dtype=obs.dtype, device=obs.device)
             parts.append(ids.expand(*obs.shape[:-1], self.n_agents))
-        inputs = torch.cat(parts, dim=-1)
+        return self.evaluate(torch.cat(parts, dim=-1), picked)
+
+    def evaluate(self, inputs: Tensor, picked: Picked = None) -> Tensor:
+        """inputs [...,I] -> [K,...]."""
         count = self.count if picked is None else len(picked)
         values = inputs.view(1, -1, inputs.shape[-1]).expand(count, -1, -1)
         for layer in self.layers:

@@ -29,6 +29,23 @@ class Distribution(Protocol):
         """[...], in nats."""
 
 
+def log_softmax(outputs: Tensor, avail: Tensor | None) -> Tensor:
+    """Log-probability of each action, [...,U]; a number near -1e38 where unavailable.
+
+    Where nothing is available (padding) all are alike.
+    """
+    if avail is not None:
+        outputs = outputs.masked_fill(~avail, torch.finfo(outputs.dtype).min)
+    return outputs.log_softmax(-1)
+
+
+def gumbel_noise(like: Tensor, rng: torch.Generator) -> Tensor:
+    """Independent Gumbel numbers of this shape; rng lives on the CPU."""
+    uniform = torch.rand(like.shape, generator=rng).to(like.device)
+    tiny = torch.finfo(uniform.dtype).tiny
+    return -(-uniform.clamp(min=tiny).log()).clamp(min=tiny).log()
+
+
 class Categorical(nn.Module):
     """Softmax over the available actions."""
 
@@ -36,30 +53,18 @@ class Categorical(nn.Module):
         super().__init__()
         self.outputs = n_actions
 
-    def log_softmax(self, outputs: Tensor, avail: Tensor | None) -> Tensor:
-        """Log-probability of each action, [...,U]; a number near -1e38 where unavailable.
-
-        Where nothing is available (padding) all are alike.
-        """
-        if avail is not None:
-            outputs = outputs.masked_fill(~avail, torch.finfo(outputs.dtype).min)
-        return outputs.log_softmax(-1)
-
     def sample(self, outputs: Tensor, avail: Tensor | None, rng: torch.Generator) -> Tensor:
         """By the Gumbel trick: the largest of log-probabilities with independent noise."""
-        uniform = torch.rand(outputs.shape, generator=rng).to(outputs.device)
-        tiny = torch.finfo(uniform.dtype).tiny
-        gumbel = -(-uniform.clamp(min=tiny).log()).clamp(min=tiny).log()
-        return (self.log_softmax(outputs, avail) + gumbel).argmax(-1)
+        return (log_softmax(outputs, avail) + gumbel_noise(outputs, rng)).argmax(-1)
 
     def mode(self, outputs: Tensor, avail: Tensor | None) -> Tensor:
-        return self.log_softmax(outputs, avail).argmax(-1)
+        return log_softmax(outputs, avail).argmax(-1)
 
     def log_prob(self, outputs: Tensor, avail: Tensor | None, actions: Tensor) -> Tensor:
-        return self.log_softmax(outputs, avail).gather(-1, actions[..., None])[..., 0]
+        return log_softmax(outputs, avail).gather(-1, actions[..., None])[..., 0]
 
     def entropy(self, outputs: Tensor, avail: Tensor | None) -> Tensor:
-        logs = self.log_softmax(outputs, avail)
+        logs = log_softmax(outputs, avail)
         return -(logs.exp() * logs.clamp(min=-1e4)).sum(-1)
 
 

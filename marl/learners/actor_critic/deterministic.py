@@ -65,7 +65,7 @@ class DeterministicImprovement:
         return {}
 
     def next_values(self, batch: EpisodeBatch, critics: QEnsemble, rng: torch.Generator) -> Tensor:
-        """Least of the drawn critics' values of the target policy's noisy action, [B,T,A]."""
+        """Least of the drawn critics' values of the target policy's noisy action, [B,T,G]."""
         policy, config = self.target_policy, self.config
         actions = policy.actions(batch, AFTER)  # [B,T,A,D]
         if config.target_noise > 0.0:
@@ -91,7 +91,7 @@ class DeterministicImprovement:
         actions = policy.actions(batch, BEFORE)  # [B,T,A,D]
         first = config.climb == "first"
         picked = [0] if first else drawn(config.drawn_critics, critics, rng)
-        values = critics.values(batch, BEFORE, actions, picked)  # [K,B,T,A]
+        values = critics.own_values(batch, batch.actions, actions, picked)  # [K,B,T,G]
         climbed = values.amin(0) if config.climb == "least" else values.mean(0)
         if config.cloning > 0.0:
             size = masked_mean(climbed.detach().abs(), filled).clamp(min=1e-8)

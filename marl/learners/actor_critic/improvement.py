@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from marl.batch import EpisodeBatch
-from marl.nets.critics import QEnsemble
+from marl.nets.critics import BEFORE, QEnsemble
 from marl.protocols.loop import Metrics, Progress, State
 
-AFTER, BEFORE = slice(1, None), slice(0, -1)  # the slots after and before each step
+AFTER = slice(1, None)  # the slots after each step
+
+__all__ = ["AFTER", "BEFORE", "Improvement"]
 
 
 class Improvement(Protocol):
@@ -29,7 +31,7 @@ class Improvement(Protocol):
         """Learn what does not need the critics, on every update before they learn."""
 
     def next_values(self, batch: EpisodeBatch, critics: QEnsemble, rng: torch.Generator) -> Tensor:
-        """Value of the slot after each step by the target critics, [B,T,A]; no gradient."""
+        """Value of the slot after each step by the target critics, [B,T,G]; no gradient."""
 
     def improve(
         self, batch: EpisodeBatch, critics: QEnsemble, progress: Progress, rng: torch.Generator

@@ -106,7 +106,7 @@ class ActorCriticLearner:
         batch: as `transitions` makes it.
         """
         actions = self.improvement.vectors(batch.actions)
-        values = self.critics.values(batch, BEFORE, actions)  # [K,B,T,A]
+        values = self.critics.values(batch, BEFORE, actions)  # [K,B,T,G]
         with torch.no_grad():
             bootstrap = self.improvement.next_values(batch, self.target_critics, self.rng)
         bonus, bonus_metrics = self.bonus(batch, bootstrap, progress)
@@ -114,7 +114,7 @@ class ActorCriticLearner:
         if self.config.reward_weight != 1.0:
             reward = self.config.reward_weight * reward
         gamma = discount_of(batch, self.config.gamma)
-        targets = td_targets(reward, batch.terminated, bootstrap, gamma, bonus)  # [B,T,A]
+        targets = td_targets(reward, batch.terminated, bootstrap, gamma, bonus)  # [B,T,G]
         errors = values - targets
         loss = masked_mean(errors.square(), batch.filled) * len(errors)
         with torch.no_grad():

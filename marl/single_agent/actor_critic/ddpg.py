@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from marl.learners.actor_critic.deterministic import DeterministicConfig
 from marl.nets.critics import CriticConfig
+from marl.nets.team_critics import AnyCriticConfig
 from marl.single_agent.actor_critic.td3 import Td3Config
 
 
@@ -22,7 +23,7 @@ from marl.single_agent.actor_critic.td3 import Td3Config
 class DdpgConfig(Td3Config):
     """Deep deterministic policy gradient."""
 
-    critic: CriticConfig = CriticConfig(count=1)
+    critic: AnyCriticConfig = CriticConfig(count=1)
     learner: DeterministicConfig = DeterministicConfig(
         policy_delay=1, target_delay=1, target_noise=0.0
     )

@@ -28,6 +28,7 @@ from marl.encoders.self_predictive import SelfPredictiveConfig
 from marl.learners.actor_critic.deterministic import DeterministicConfig
 from marl.nets.agents import AgentConfig, MlpConfig
 from marl.nets.critics import CriticConfig
+from marl.nets.team_critics import AnyCriticConfig
 from marl.runners.episodes import EpisodeRolloutConfig
 from marl.runners.kinds import RolloutConfig
 from marl.single_agent.actor_critic.td3 import Td3Config
@@ -44,7 +45,7 @@ class IqrlConfig(Td3Config):
         agent_id=False,
         last_action=False,
     )
-    critic: CriticConfig = CriticConfig(
+    critic: AnyCriticConfig = CriticConfig(
         count=5, hidden_dims=(512, 512), activation="mish", layer_norm=True
     )
     encoder: EncoderConfig = SelfPredictiveConfig()

@@ -1,0 +1,111 @@
+"""Deterministic policy gradients with discrete actions, through a continuous relaxation of them.
+
+    x = one-hot(argmax(n)), its gradient that of softmax(n);   n = (log pi + gumbel) / temperature
+    next value = min over the drawn critics of Q_target,k(s', one-hot(argmax pi_target))
+    actor loss = -mean over real steps of Q_1(s, x) + logit_penalty * mean(logits^2)
+
+Critics see actions as one-hot vectors. Straight-through Gumbel-softmax: Jang et al. 2017
+(arXiv:1611.01144); in MADDPG: Lowe et al. 2017 (arXiv:1706.02275), whose code has the penalty.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from marl.batch import EpisodeBatch
+from marl.config.schema import option
+from marl.controllers.shared import SharedController
+from marl.learners.actor_critic.improvement import AFTER, BEFORE
+from marl.learners.actor_critic.learner import CriticLearnerConfig
+from marl.learners.actor_critic.reductions import drawn
+from marl.learners.optimizers import FUSED_ADAM, OptimizerConfig
+from marl.learners.targets import masked_mean
+from marl.nets.critics import QEnsemble
+from marl.nets.distributions import gumbel_noise, log_softmax
+from marl.nets.optimizing import load_optimizer
+from marl.nets.soft_update import soft_update
+from marl.protocols.loop import Metrics, Progress, State
+
+
+@dataclass(frozen=True)
+class RelaxedConfig(CriticLearnerConfig):
+    """Climbing critics with discrete actions."""
+
+    temperature: float = option(1.0, above=0.0)  # of the softmax that gives the gradient
+    logit_penalty: float = option(0.001, low=0.0)  # weight of the logits' squares
+    drawn_critics: int = option(2, low=1)  # critics, drawn for each target
+    actor_optimizer: OptimizerConfig = FUSED_ADAM
+
+
+class RelaxedImprovement:
+    """Climbs the critics with a policy of discrete actions."""
+
+    def __init__(self, policy: SharedController, config: RelaxedConfig) -> None:
+        self.policy = policy
+        self.config = config
+        self.target_policy = copy.deepcopy(policy).requires_grad_(False)
+        self.parameters = [*policy.parameters()]
+        self.optimizer = config.actor_optimizer.build(self.parameters)
+
+    def vectors(self, actions: Tensor) -> Tensor:
+        """One-hot, [B,T,A,U]."""
+        return one_hot(actions, self.policy.outputs).float()
+
+    def prepare(self, batch: EpisodeBatch, rng: torch.Generator) -> Metrics:
+        return {}
+
+    def next_values(self, batch: EpisodeBatch, critics: QEnsemble, rng: torch.Generator) -> Tensor:
+        """Least of the drawn critics' values of the target policy's likeliest actions, [B,T,G]."""
+        logits = self.target_policy.unroll(batch, AFTER)  # [B,T,A,U]
+        likeliest = log_softmax(logits, batch.avail[:, AFTER]).argmax(-1)
+        picked = drawn(self.config.drawn_critics, critics, rng)
+        return critics.values(batch, AFTER, self.vectors(likeliest), picked).amin(0)
+
+    def improve(
+        self, batch: EpisodeBatch, critics: QEnsemble, progress: Progress, rng: torch.Generator
+    ) -> Metrics:
+        loss, metrics = self.loss(batch, critics, rng)
+        self.optimizer.zero_grad()
+        loss.backward(inputs=self.parameters)
+        self.optimizer.step()
+        return {"actor_loss": loss.detach(), **metrics}
+
+    def loss(
+        self, batch: EpisodeBatch, critics: QEnsemble, rng: torch.Generator
+    ) -> tuple[Tensor, Metrics]:
+        """What the policy's parameters descend, and what it is made of."""
+        config, avail = self.config, batch.avail[:, BEFORE]
+        logits = self.policy.unroll(batch, BEFORE)  # [B,T,A,U]
+        log_probs = log_softmax(logits, avail)
+        noisy = (log_probs + gumbel_noise(logits, rng)) / config.temperature
+        soft = noisy.softmax(-1)
+        hard = self.vectors(noisy.argmax(-1))
+        actions = hard + soft - soft.detach()
+        taken = self.vectors(batch.actions)
+        climbed = critics.own_values(batch, taken, actions, [0])[0]  # [B,T,G]
+        size = (logits * avail).square().mean(-1)  # [B,T,A]
+        loss = -masked_mean(climbed, batch.filled)
+        loss = loss + config.logit_penalty * masked_mean(size, batch.filled)
+        with torch.no_grad():
+            each = -(log_probs.exp() * log_probs.clamp(min=-1e4)).sum(-1)
+        return loss, {"entropy": masked_mean(each, batch.filled)}
+
+    def follow(self, tau: float) -> None:
+        soft_update(self.target_policy.parameters(), self.parameters, tau)
+
+    def state_dict(self) -> State:
+        return {
+            "policy": self.policy.state_dict(),
+            "target_policy": self.target_policy.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        self.policy.load_state_dict(state["policy"])
+        self.target_policy.load_state_dict(state["target_policy"])
+        load_optimizer(self.optimizer, state["optimizer"])
