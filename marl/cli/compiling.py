@@ -95,9 +95,14 @@ def told(plan: Plan) -> Iterator[None]:
 
 
 def compile_engine(plan: Plan) -> None:
-    """Compile the engine as the plan's battles need it, where that takes minutes, and say so."""
+    """Compile the engine as the plan's battles need it, where that takes minutes, and say so.
+
+    A map that is refused is refused before a word of it.
+    """
     if not needs_compiling(plan):
         return
+    assert isinstance(plan.env, ClientConfig)
+    plan.env.check_map()
     title = "compiling the battle engine, a few minutes, once on a machine"
     start, on_terminal = time.monotonic(), sys.stderr.isatty()
     if not on_terminal:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.engine.battle import Battles
-from marl.engine.facts.scenario import load_scenario
+from marl.engine.facts.scenario import Scenario, load_scenario
 from marl.engine.scripts.heuristic import Scene
 from marl.engine.smacv2.generation import OPEN_SIZED, SIZED
 from marl.envs.smac_options import ClientConfig
@@ -25,11 +25,18 @@ class Sc2Config(ClientConfig):
     kind: ClassVar[str] = "sc2"
     map: str = "8m"
 
-    def build(self, num_envs: int, threads: int) -> VecEnv:
-        """num_envs battles in lock-step, the engine's on `threads` threads."""
+    def check_map(self) -> None:
+        """EnvError for a map that is none of SMAC's, or whose file does not fit."""
+        self._scenario()
+
+    def _scenario(self) -> Scenario:
         if SIZED.fullmatch(self.map) or self.map.startswith(OPEN_SIZED):
             raise EnvError(f"map={self.map}: is one of SMACv2's; choose --env-config=sc2v2")
-        scenario = load_scenario(self.map)
+        return load_scenario(self.map)
+
+    def build(self, num_envs: int, threads: int) -> VecEnv:
+        """num_envs battles in lock-step, the engine's on `threads` threads."""
+        scenario = self._scenario()
         if self.backend == "game":
             from marl.envs.smac_game import game_v1
 

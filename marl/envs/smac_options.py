@@ -29,6 +29,10 @@ class ClientConfig(Options, BackendConfig):
     The last base's fields come first, so that print_config begins with the map.
     """
 
+    def check_map(self) -> None:
+        """EnvError where no such battle can be fought; nothing is compiled for it."""
+        raise NotImplementedError
+
     def battles(self, scenario: Scenario, num_envs: int, threads: int) -> Battles:
         """num_envs battles of the engine in lock-step on `threads` threads."""
         return Battles(scenario, self, num_envs, threads, self.choices)

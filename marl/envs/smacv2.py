@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from marl.engine.facts.scenario import scenario_names
 from marl.engine.smac.options import Smacv2Options
-from marl.engine.smacv2.generation import make_generation
+from marl.engine.smacv2.generation import Generation, make_generation
 from marl.envs.smac import SmacEnv
 from marl.envs.smac_options import ClientConfig
 from marl.errors import EnvError
@@ -25,11 +25,18 @@ class Smacv2Config(ClientConfig, Smacv2Options):
     kind: ClassVar[str] = "sc2v2"
     map: str = "terran_5_vs_5"
 
-    def build(self, num_envs: int, threads: int) -> VecEnv:
-        """num_envs battles in lock-step, the engine's on `threads` threads."""
+    def check_map(self) -> None:
+        """EnvError for a map that is none of SMACv2's, and for teams that can't be drawn."""
+        self._generation()
+
+    def _generation(self) -> Generation:
         if self.map in scenario_names():
             raise EnvError(f"map={self.map}: is one of SMAC's; choose --env-config=sc2")
-        generation = make_generation(self.map, self.capability_config)
+        return make_generation(self.map, self.capability_config)
+
+    def build(self, num_envs: int, threads: int) -> VecEnv:
+        """num_envs battles in lock-step, the engine's on `threads` threads."""
+        generation = self._generation()
         if self.backend == "game":
             from marl.envs.smac_game import game_v2
 

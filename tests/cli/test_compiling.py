@@ -13,6 +13,7 @@ from marl.cli import compiling
 from marl.cli.arguments import split
 from marl.cli.compiling import Compilation, Show, Ticker, compile_engine, needs_compiling, watched
 from marl.cli.resolve import make_plan
+from marl.errors import EnvError
 
 
 def test_functions_are_named_within_those_that_call_them():
@@ -52,6 +53,20 @@ def test_on_a_terminal_the_seconds_and_the_part_are_told(capsys):
     ticker.start = time.monotonic() - 75.2
     ticker.look(["a.slow", "b.part"], 1.0)
     assert capsys.readouterr().err.endswith("compiling it: 75 s, now b.part")
+
+
+@pytest.mark.parametrize(
+    ("env", "name", "said"),
+    [("sc2", "3M", "did you mean '3m'"), ("sc2v2", "terran_5_vs_x", "terran_5_vs_x")],
+)
+def test_a_wrong_map_is_refused_before_compilation_is_told(
+    tmp_path, monkeypatch, capsys, env, name, said
+):
+    monkeypatch.setattr(compiling.config, "CACHE_DIR", str(tmp_path))
+    words = ["--config=qmix", f"--env-config={env}", "with", f"map={name}"]
+    with pytest.raises(EnvError, match=said):
+        compile_engine(make_plan(split(words)))
+    assert capsys.readouterr().err == ""
 
 
 def test_nothing_is_listened_to_afterwards():
