@@ -21,7 +21,7 @@ from benchmarks.imports import (
 
 # The parts of marl/ from the top to the ground. Parts on one line do not import each other.
 ORDER = [
-    {"api"},
+    {"api", "__main__"},
     {"cli"},
     {"plots"},
     {"campaign"},
@@ -36,7 +36,7 @@ ORDER = [
     {"batch"},
     {"config", "engine"},
     {"compiled", "untrusted"},
-    {"errors", "seeding", "spec"},
+    {"errors", "program", "seeding", "spec"},
 ]
 
 IMPORTS = read_imports(ROOT)

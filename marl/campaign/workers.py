@@ -12,15 +12,14 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from marl.campaign.suite import Job
 from marl.campaign.summary import commit_of, summary_of, write_summary
-from marl.config.files import ROOT
 from marl.log.jsonl import METRICS, read_metrics
+from marl.program import own_process
 from marl.run import trust
 from marl.run.checkpoint import MODELS, list_steps
 from marl.watch.runs import find
@@ -131,7 +130,7 @@ def start(place: Place) -> Training | None:
         words = ["with", f"resume={run}", *(f"{key}={value}" for key, value in QUIET.items())]
     with lock, open(place.folder / LOG, "ab") as log:
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / "run.py"), *words],
+            [*own_process(), *words],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

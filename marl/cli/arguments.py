@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from marl.config.files import merge
 from marl.config.schema import flatten
 from marl.errors import ConfigError
+from marl.program import PROGRAM
 
 EXAMPLE = {"config": "lagma", "env-config": "sc2"}
 COMMANDS = ("train", "evaluate", "replay", "bench", "print_config")
 # Commands without --config and --env-config: only `with` may follow (marl/cli/main.py).
 TOOLS = ("doctor", "watch", "reproduce", "plot")
 USAGE = (
-    "python run.py [train|evaluate|replay|bench|print_config] "
+    f"{PROGRAM} [train|evaluate|replay|bench|print_config] "
     "--config=NAME --env-config=NAME [with key=value ...]"
 )
 WITH = "with"

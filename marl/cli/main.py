@@ -13,6 +13,7 @@ from marl.cli.arguments import TOOLS, USAGE, Arguments, split
 from marl.cli.resolve import make_plan
 from marl.config.files import available
 from marl.errors import ConfigError, SeveralKeysError, UserError, one_line
+from marl.program import PROGRAM
 from marl.run.plan import Plan
 
 # Errors of storage: they keep a run from writing its results, and the user can fix them.
@@ -117,7 +118,7 @@ algorithms    --config=NAME      {", ".join(available("config"))}
 environments  --env-config=NAME  {", ".join(available("env-config"))}
 
 for example
-  python run.py --config=lagma --env-config=sc2 with map=3s_vs_5z bonus.codebook.size=128 seed=1
-  python run.py --config=qmix --env-config=sc2 with map=3m plugins=my_parts mixer.kind=mine
+  {PROGRAM} --config=lagma --env-config=sc2 with map=3s_vs_5z bonus.codebook.size=128 seed=1
+  {PROGRAM} --config=qmix --env-config=sc2 with map=3m plugins=my_parts mixer.kind=mine
                 (parts of your own: docs/architecture.md)
 """

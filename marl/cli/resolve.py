@@ -17,6 +17,7 @@ from marl.config.schema import default_kinds, field_types, flatten, to_mapping
 from marl.config.split import split_parse
 from marl.config.values import described
 from marl.errors import ConfigError, nearest_or_all
+from marl.program import PROGRAM
 from marl.run.folder import read_config, run_folder
 from marl.run.plan import REPLAY_SIZE, Plan, RunConfig
 
@@ -185,12 +186,12 @@ def _check_recipe(arguments: Arguments, recipe: str) -> None:
         if arguments.command == "train":
             raise ConfigError(
                 f"{flag}: a scripted player has nothing to learn; to see how it fares: "
-                f"python run.py evaluate {flag} --env-config={arguments.env_config}"
+                f"{PROGRAM} evaluate {flag} --env-config={arguments.env_config}"
             )
         if arguments.command == "evaluate" and arguments.updates.get("save_replay"):
             raise ConfigError(
                 f"save_replay: is for what learns; to watch a scripted player: "
-                f"python run.py replay {flag} --env-config={arguments.env_config}"
+                f"{PROGRAM} replay {flag} --env-config={arguments.env_config}"
             )
     elif arguments.command in PLAYS and arguments.updates.get("checkpoint") is None:
         raise ConfigError(

@@ -7,13 +7,14 @@ from collections.abc import Collection, Iterable
 
 from marl.config import pymarl
 from marl.errors import nearest, nearest_or_all
+from marl.program import PROGRAM
 
 PLUGIN = "one from outside the package needs its module: plugins=NAME"
 # Values that other libraries use -> ours, where ours is among the known ones.
 VALUES = {"gpu": "cuda"}
 SIZED = re.compile(r"[a-z]+_\d+_vs_\d+")  # a map of SMACv2
 MOST = 24  # known keys in a message; more are only counted
-PRINT = "python run.py print_config --config=... --env-config=..."
+PRINT = f"{PROGRAM} print_config --config=... --env-config=..."
 
 
 def unknown_key(

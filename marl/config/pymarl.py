@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from marl.program import PROGRAM
+
 # A value begins with a key of ours, with --config or --env-config, with "a" for a command, or with
 # "gone" where there is nothing like it.
 KEYS = {
@@ -30,7 +32,7 @@ KEYS = {
     "epsilon_anneal_time": "epsilon.anneal",
     "epsilon_finish": "epsilon.end",
     "epsilon_start": "epsilon.start",
-    "evaluate": "a command: python run.py evaluate with checkpoint=<run folder>",
+    "evaluate": f"a command: {PROGRAM} evaluate with checkpoint=<run folder>",
     "evaluation_epsilon": "gone: tests are greedy",
     "gae_lambda": "learner.gae_lambda",
     "gamma": "learner.gamma",
@@ -56,7 +58,7 @@ KEYS = {
     "optim_eps": "learner.optimizer.eps",
     "q_lambda": "learner.td_lambda",
     "q_nstep": "learner.gae_lambda (for ippo and mappo) or learner.td_lambda (for values)",
-    "render": "a command: python run.py replay with checkpoint=<run folder>",
+    "render": f"a command: {PROGRAM} replay with checkpoint=<run folder>",
     "repeat_id": "seed",
     "reward_scalarisation": "reward (of --env-config=pettingzoo: sum or mean)",
     "rnn_hidden_dim": "agent.hidden_dim",
@@ -85,11 +87,11 @@ GAME_KEYS = {
     "debug": "gone",
     "difficulty": "game.difficulty",
     "game_version": "game.version",
-    "heuristic_ai": "a player: python run.py evaluate --config=heuristic",
-    "heuristic_rest": "a player: python run.py evaluate --config=heuristic_rest",
+    "heuristic_ai": f"a player: {PROGRAM} evaluate --config=heuristic",
+    "heuristic_rest": f"a player: {PROGRAM} evaluate --config=heuristic_rest",
     "pretrained_wrapper": "gone",
-    "replay_dir": "gone: python run.py replay makes replays",
-    "replay_prefix": "gone: python run.py replay makes replays",
+    "replay_dir": f"gone: {PROGRAM} replay makes replays",
+    "replay_prefix": f"gone: {PROGRAM} replay makes replays",
     "window_size_x": "gone",
     "window_size_y": "gone",
 }

@@ -11,17 +11,18 @@ from pathlib import Path
 from marl.doctor import battle, clients, compute, game, guide, install, maps, packages
 from marl.doctor.finding import Finding, State
 from marl.errors import ConfigError, UserError, nearest_or_all
+from marl.program import CALLED, PROGRAM
 
 Check = Callable[[], Iterable[Finding]]
 TOPIC = 16  # columns
 COLOURS = {State.OK: 32, State.DIFFERS: 33, State.MISSING: 33, State.BROKEN: 31}
 WIDEST = 110
-USAGE = f"usage: python run.py doctor [with {install.KEY}=<new folder>]"
+USAGE = f"usage: {PROGRAM} doctor [with {install.KEY}=<new folder>]"
 ENGINE, GAME = "The engine", "StarCraft II (only for backend=game and the official clients)"
 # pysc2's protobuf is older than the one that our server's messages (the extra sc2api) need.
 CLIENTS = (
     "Clients of the game (the same; best in a venv of their own: game.python=<its python>, "
-    "<its python> run.py doctor)"
+    f"<its python> {CALLED} doctor)"
 )
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from marl.program import PROGRAM
+
 LICENCE = "https://blzdistsc2-a.akamaihd.net/AI_AND_MACHINE_LEARNING_LICENSE.html"
 PACKAGES = "https://github.com/Blizzard/s2client-proto#downloads"
 SMAC_MAPS = "https://github.com/oxwhirl/smac/releases/download/v0.1-beta1/SMAC_Maps.zip"
 SMACV2_MAPS = "https://github.com/oxwhirl/smacv2/releases/tag/maps"
 
-NOT_NEEDED = """\
+NOT_NEEDED = f"""\
 It needs nothing of the game: training, evaluation and replays run without StarCraft II:
-  python run.py --config=lagma --env-config=sc2 with map=3s_vs_5z
+  {PROGRAM} --config=lagma --env-config=sc2 with map=3s_vs_5z
 Programs written for the game's API can play on the engine too:
-  python run.py doctor with install_engine_as_sc2=<new folder>"""
+  {PROGRAM} doctor with install_engine_as_sc2=<new folder>"""
 
 
 def how_to_get_the_game(folder: Path) -> str:
@@ -30,4 +32,4 @@ How to get StarCraft II, only for backend=game and the official clients:
      SMAC    {SMAC_MAPS}
      SMACv2  {SMACV2_MAPS}
   4. The clients: as above, beside each that is missing.
-  5. python run.py doctor again."""
+  5. {PROGRAM} doctor again."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from marl.doctor.game import is_program
 from marl.errors import ConfigError
+from marl.program import PROGRAM
 
 KEY = "install_engine_as_sc2"
 LIST = "engine-as-sc2.json"
@@ -40,7 +41,7 @@ def install_engine(folder: Path, install: Callable[[Path], None] | None = None) 
     return (
         f"our engine is now in {folder}, where the clients expect the game\n"
         f"  export SC2PATH={shlex.quote(str(folder))}\n"
-        "and start the client as usual; python run.py doctor checks what it finds there"
+        f"and start the client as usual; {PROGRAM} doctor checks what it finds there"
     )
 
 
@@ -130,6 +131,6 @@ def _read(folder: Path) -> tuple[bool, dict[str, str] | None]:
 
 
 def _write_list(folder: Path, files: dict[str, str] | None) -> None:
-    about = "written by `python run.py doctor`, which may replace these files"
+    about = f"written by `{PROGRAM} doctor`, which may replace these files"
     content = json.dumps({"about": about, "files": files}, indent=1)
     (folder / LIST).write_text(content + "\n", "utf-8")

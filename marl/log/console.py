@@ -16,6 +16,7 @@ from rich.table import Table
 from marl.log.intervals import wilson
 from marl.log.summary import Summary
 from marl.log.tensorboard import TENSORBOARD
+from marl.program import PROGRAM
 
 LINE_INTERVAL = 5.0  # seconds, at least, between two plain lines of training
 SPEED_WINDOW = 30.0  # seconds that steps/s is averaged over
@@ -111,9 +112,9 @@ class ConsoleSink:
         self._print(f"results      {folder}")
         if (folder / TENSORBOARD).is_dir():
             self._print(f"TensorBoard  tensorboard --logdir {folder}")
-        self._print(f"evaluate     python run.py evaluate with checkpoint={folder}")
+        self._print(f"evaluate     {PROGRAM} evaluate with checkpoint={folder}")
         if summary.t_env < self.t_max:
-            self._print(f"go on        python run.py with resume={folder}")
+            self._print(f"go on        {PROGRAM} with resume={folder}")
 
     def _print(self, text: str) -> None:
         self.console.print(text, soft_wrap=True, markup=False)

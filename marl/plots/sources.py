@@ -9,6 +9,7 @@ from pathlib import Path
 from marl.campaign.suite import load_suite, suite_names
 from marl.errors import ConfigError, nearest_or_all
 from marl.plots.trial import Trial, trial_of_run, trial_of_summary
+from marl.program import PROGRAM
 from marl.watch.runs import find
 
 DEPTH = 10  # of a run below the named folder; a campaign's are 8 below results/
@@ -60,7 +61,7 @@ def _places(name: str) -> list[Path]:
 def _nothing(name: str, suite: Path | None) -> str:
     if suite is None:
         return f"runs: there is no run and no summary in {name} or below it"
-    command = f"python run.py reproduce with suite={name}"
+    command = f"{PROGRAM} reproduce with suite={name}"
     return f"runs: there is no summary in {suite} yet; {command} makes them"
 
 

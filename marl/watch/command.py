@@ -11,12 +11,13 @@ from pathlib import Path
 from marl.config.schema import option
 from marl.config.split import split_parse
 from marl.errors import ConfigError
+from marl.program import PROGRAM
 from marl.run.folder import run_folder
 from marl.watch.runs import Runs, find
 from marl.watch.server import HOST, WatchServer
 
 DEFAULT_PORT = 8265
-EXAMPLE = "python run.py watch with run=<run folder>, or run=results for all of them"
+EXAMPLE = f"{PROGRAM} watch with run=<run folder>, or run=results for all of them"
 
 
 @dataclass(frozen=True)

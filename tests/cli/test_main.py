@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import re
-import runpy
 import shutil
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from marl.__main__ import execute
 from marl.buffers.samplers import EpisodeSamplerConfig
 from marl.cli import sacred_flags
 from marl.cli.arguments import parse_updates, split
@@ -34,9 +34,6 @@ GAME = ["--config=qmix", "--env-config=matrix"]
 SMALL = ["t_max=64", "test_interval=64", "test_episodes=4", "tensorboard=False", "num_envs=4"]
 
 
-EXECUTE = runpy.run_path(str(ROOT / "run.py"), run_name="run")["execute"]
-
-
 def run_apart(*words: object) -> subprocess.CompletedProcess[str]:
     """python run.py in a process of its own, from another folder."""
     command = [sys.executable, str(ROOT / "run.py"), *map(str, words)]
@@ -45,7 +42,7 @@ def run_apart(*words: object) -> subprocess.CompletedProcess[str]:
 
 def run(*words: object) -> int:
     """The same within this process; the exit code."""
-    return main([str(word) for word in words], EXECUTE)
+    return main([str(word) for word in words], execute)
 
 
 def plan_of(*words: str) -> Plan:
@@ -562,7 +559,7 @@ def test_ctrl_c_saves_and_ends_with_130(tmp_path):
         process.send_signal(signal.SIGINT)
         out, err = (text.decode() for text in process.communicate(timeout=60))
     assert (process.returncode, err) == (130, "")
-    assert "python run.py with resume=" in out
+    assert f"go on        python {ROOT / 'run.py'} with resume=" in out
     (record,) = tmp_path.rglob("run.json")
     assert json.loads(record.read_text())["status"] == "INTERRUPTED"
 

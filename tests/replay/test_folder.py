@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import runpy
 from pathlib import Path
 
 import pytest
 from replay.test_page import EVIL
 
+from marl.__main__ import execute
 from marl.cli.arguments import split
 from marl.cli.main import main
 from marl.cli.resolve import make_plan
-from marl.config.files import ROOT
 from marl.errors import ConfigError
 from marl.replay.__main__ import main as open_files
 from marl.replay.folder import ReplayFolder, end_line
 from marl.replay.trace import Trace, film_of
 
-EXECUTE = runpy.run_path(str(ROOT / "run.py"), run_name="run")["execute"]
 BATTLE = ["--config=lagma", "--env-config=sc2", "with", "map=3m"]
 SMALL = [
     "t_max=80",
@@ -33,7 +31,7 @@ SMALL = [
 
 
 def run(*words: object) -> int:
-    return main([str(word) for word in words], EXECUTE)
+    return main([str(word) for word in words], execute)
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,12 @@ from marl.engine.smac.options import OURS, Options
 from marl.engine.smacv2.generation import SECTION
 from marl.envs.smac_options import ClientConfig
 from marl.errors import EnvError
+from marl.program import PROGRAM
 
 Config = TypeVar("Config", bound=ClientConfig)
 
 NO_GAME = "battles are fought by this package's engine, not by the game"
-NO_REPLAY = "nothing is recorded here; python run.py replay makes replays (docs/replays.md)"
+NO_REPLAY = f"nothing is recorded here; {PROGRAM} replay makes replays (docs/replays.md)"
 NO_SKILL = "the enemies follow their map's orders, in which this has no part"
 NO_LOG = "nothing is logged; read get_obs, get_state and what step returns instead"
 # Keywords that only the game could obey: the client's default, and why there is no other.
