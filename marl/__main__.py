@@ -81,9 +81,10 @@ def _train(plan: Plan, options: Mapping[str, object]) -> None:
     from sacred.run import Run
 
     from marl.log.sacred_sink import SacredSink, run_command
+    from marl.run.ending import INTERRUPTED
     from marl.run.folder import SACRED
     from marl.run.train import train as run_training
-    from marl.run.trainer import INTERRUPTED, Trainer
+    from marl.run.trainer import Trainer
 
     trainer = Trainer(plan)  # before sacred: what does not go together is refused here
     experiment = _experiment(plan)

@@ -5,6 +5,7 @@ The keys are those that the command line changed, as in marl/run/labels.py. In i
     config.yaml     every value and where it came from
     dataset.json    offline: the file that the run learns from, and its SHA-256
     metrics.jsonl   one line per logged point
+    ended.json      how the last training ended, and why
     evaluations.jsonl  one line per `run.py evaluate` of the run
     replays/        battles of `run.py replay`, and of evaluations with save_replay=True
     tb/             TensorBoard events

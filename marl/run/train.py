@@ -10,6 +10,7 @@ from marl.errors import CheckpointError, MemoryShortError
 from marl.log.summary import Summary
 from marl.protocols.loop import MetricSink
 from marl.run import checkpoint
+from marl.run.ending import ending, note, noted_if_it_fails
 from marl.run.folder import read_config, write_config, write_dataset
 from marl.run.plan import REPLAY_SIZE
 from marl.run.trainer import Trainer
@@ -71,7 +72,9 @@ def train(trainer: Trainer, sinks: Sequence[MetricSink] = ()) -> Summary:
                 t_max = plan.run.t_max
                 log.message(f"already at t_max={t_max}; set t_max={2 * t_max} to go on, say")
                 return Summary(trainer.folder, trainer.counters.t_env, trainer.tests.results)
-            summary = trainer.train(log)
+            with noted_if_it_fails(trainer.folder):
+                summary = trainer.train(log)
+            note(trainer.folder, ending(summary))
             log.summary(summary)
         finally:
             log.close()

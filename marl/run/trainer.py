@@ -22,6 +22,7 @@ from marl.protocols.loop import MetricSink, Progress, State
 from marl.run import checkpoint
 from marl.run.counters import Counters
 from marl.run.device import pick_device
+from marl.run.ending import INTERRUPTED
 from marl.run.finite import FiniteWatch
 from marl.run.folder import open_folder, write_dataset
 from marl.run.interrupts import StopRequest
@@ -41,8 +42,6 @@ from marl.runners.evaluation import statistics
 from marl.runners.stopwatch import Stopwatch
 from marl.seeding import EpisodeSeeds
 from marl.spec import spec_state
-
-INTERRUPTED = "interrupted"
 
 
 class Trainer:

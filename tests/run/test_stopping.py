@@ -8,10 +8,11 @@ import signal
 import pytest
 
 from marl.envs.matrix import TwoStepConfig
-from marl.errors import ConfigError
+from marl.errors import ConfigError, EnvError
 from marl.run import checkpoint, opening
+from marl.run.ending import ENDED, FAILED, FINISHED, INTERRUPTED, STOPPED, Ending, ending_of
 from marl.run.train import train as run_training
-from marl.run.trainer import INTERRUPTED, Trainer
+from marl.run.trainer import Trainer
 from tests.run.test_train import OFF_POLICY, assert_same, plan_for, resume_plan, train
 
 
@@ -64,6 +65,33 @@ def test_a_run_that_is_stopped_within_a_round_goes_on_exactly(
     extra = logged[1].keys() - logged[0].keys()
     assert extra <= {stopped.t_env}  # the part of an interval that was there at the stop
     assert {t_env: logged[1][t_env] for t_env in logged[0]} == logged[0]
+
+
+def test_how_a_training_ended_is_noted_in_its_folder(tmp_path):
+    plan = plan_for(tmp_path, "qmix", "two_step", num_envs=8, t_max=64)
+    trainer = Trainer(plan)
+    trainer.agent.learner.update = interrupting(trainer.agent.learner.update, 7)
+    folder = run_training(trainer).folder
+    assert ending_of(folder) == Ending(INTERRUPTED)
+
+    def failing(*arguments):
+        assert ending_of(folder) is None  # it trains again
+        raise EnvError("the game\nis gone \x1b[2J")
+
+    again = Trainer(resume_plan(folder))
+    again.agent.learner.update = failing
+    with pytest.raises(EnvError):
+        run_training(again)
+    assert ending_of(folder) == Ending(FAILED, "the game is gone \\x1b[2J")
+    train(resume_plan(folder))
+    assert ending_of(folder) == Ending(FINISHED)
+    (folder / ENDED).write_text('{"how": "well", "line": ""}')
+    assert ending_of(folder) is None
+
+
+def test_a_time_limit_is_the_reason_of_the_end(tmp_path):
+    plan = plan_for(tmp_path, "qmix", "two_step", num_envs=8, t_max=10**6, max_seconds=0.01)
+    assert ending_of(train(plan).folder) == Ending(STOPPED, "max_seconds=0.01 is over")
 
 
 def test_the_updates_that_a_stop_left_are_done_first(tmp_path):

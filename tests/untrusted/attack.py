@@ -66,10 +66,10 @@ def attack_run(kind: str, run: Path, first: int, count: int) -> dict[str, object
 
 def command(*words: str) -> int:
     """A command of run.py."""
-    import run as program
+    from marl.__main__ import execute
     from marl.cli.main import main
 
-    return main(list(words), program.execute)
+    return main(list(words), execute)
 
 
 def watch() -> int:

@@ -367,6 +367,14 @@ def odd_folders(run: Path, luck: random.Random) -> None:
     shutil.copytree(source, run / "models" / name, dirs_exist_ok=True)
 
 
+def odd_ending(run: Path, luck: random.Random) -> None:
+    path = run / "ended.json"
+    ending = {"how": luck.choice(("failed", "stopped", "well")), "line": "\x1b[2J\n" * 400}
+    path.write_text(json.dumps(with_junk(ending, luck) if luck.random() < 0.6 else ending))
+    if luck.random() < 0.4:
+        path.write_bytes(with_bytes(path.read_bytes(), luck))
+
+
 def odd_battles(run: Path, luck: random.Random) -> None:
     folder = run / "replays"
     folder.mkdir(exist_ok=True)
@@ -389,4 +397,5 @@ RUN_CHANGES: dict[str, Callable[[Path, random.Random], None]] = {
     "files": change_files,
     "folders": odd_folders,
     "battles": odd_battles,
+    "ending": odd_ending,
 }
