@@ -20,6 +20,7 @@ from marl.replay.checks import check_facts, check_number
 from marl.replay.page import page, policy, result_of, title_of
 from marl.replay.trace import EXTENSION, Trace, film_of
 from marl.replay.video import Video, save_video
+from marl.replay.videofile import video_of
 from marl.untrusted.bounds import BATTLES_BYTES
 from marl.untrusted.files import read_bytes
 from marl.untrusted.jsontext import load_json
@@ -102,12 +103,13 @@ class ReplayFolder:
         return (
             f"<details{' open' if is_open else ''}><summary>after {t_env:,} steps: "
             f"{len(rows)} battles{wins}</summary><table><tr><th>battle<th>map<th>player<th>outcome"
-            f"<th>steps<th>return<th>lost<th>killed<th>trace</tr>{cells}</table></details>"
+            f"<th>steps<th>return<th>lost<th>killed<th>files</tr>{cells}</table></details>"
         )
 
     def _row(self, row: dict[str, Any]) -> str:
         outcome, name = row["outcome"], html.escape(str(row["name"]))
-        has_page = (self.path / f"{row['name']}.html").exists()
+        page = self.path / f"{row['name']}.html"
+        has_page, video = page.exists(), video_of(page)
         result = result_of(outcome)
         cells = [
             f'<a href="{name}.html">{name}</a>' if has_page else name,
@@ -120,6 +122,8 @@ class ReplayFolder:
             _number(outcome.get("dead_enemies"), "{:.0f}"),
             f'<a href="{name}{EXTENSION}" download>trace</a>',
         ]
+        if video is not None:
+            cells[-1] += f' <a href="{name}{video.suffix}">{video.suffix[1:]}</a>'
         return "<tr>" + "".join(f"<td>{cell}" for cell in cells) + "</tr>"
 
 

@@ -42,6 +42,10 @@ def replay(plan: Plan) -> list[Path]:
         size = path.stat().st_size / 1000
         line = f"{result_of(trace.outcome):12} {trace.outcome['steps']:>4} steps"
         console.print(f"{line}  {size:4.0f} kB  {path}", soft_wrap=True)
+        if run.video != "none":
+            video = path.with_suffix(f".{run.video}")
+            size = video.stat().st_size / 1000
+            console.print(f"{'its video':{len(line)}}  {size:4.0f} kB  {video}", soft_wrap=True)
     console.print(f"all battles  {folder.path / INDEX}", soft_wrap=True)
     return pages
 

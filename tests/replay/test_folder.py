@@ -68,9 +68,12 @@ def test_replay_plays_a_checkpoint_and_makes_pages(trained, capsys):
     printed = capsys.readouterr().out
     pages = [Path(word) for word in printed.split() if word.endswith("-001.html")]
     assert len(pages) == 1
-    assert pages[0].with_suffix(".gif").read_bytes().startswith(b"GIF89a")
+    gif = pages[0].with_suffix(".gif")
+    assert gif.read_bytes().startswith(b"GIF89a")
+    assert str(gif) in printed.split()
     index = (trained / "replays" / "index.html").read_text()
     assert f'href="{pages[0].name}"' in index
+    assert f'href="{gif.name}"' in index
     assert "lost" in index
     assert (trained / "replays" / "index.html").as_posix() in printed
 

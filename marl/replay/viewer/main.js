@@ -61,7 +61,7 @@ class Viewer {
     this.writeTitle();
     this.listen();
     this.setTheme(this.theme);
-    new ResizeObserver(() => this.resize()).observe(document.body);
+    new ResizeObserver(() => { this.resize(); this.tellHeight(); }).observe(document.body);
     this.resize();
   }
 
@@ -205,6 +205,13 @@ class Viewer {
     this.theme = name;
     document.documentElement.dataset.theme = name;
     this.resize();
+  }
+
+  // Within another page: how high its frame must be, so that nothing is cut off.
+  tellHeight() {
+    if (parent === window) return;
+    document.documentElement.classList.add("framed");
+    parent.postMessage({battleHeight: Math.ceil(document.body.getBoundingClientRect().height)}, "*");
   }
 
   resize() {
