@@ -13,6 +13,8 @@ from pathlib import Path
 
 from marl.errors import ConfigError, UnreadableError, printable
 from marl.log.jsonl import METRICS
+from marl.replay.videofile import video_of
+from marl.run.ending import FINISHED, ending_of
 from marl.run.folder import CONFIG, read_config
 from marl.run.labels import Configuration, full_labels, learnt_settings, name_of, task_of
 from marl.watch.follow import MetricsFile
@@ -83,22 +85,33 @@ class Run:
         return Configuration(self.name, "", {})
 
     def state(self, now: float | None = None) -> dict[str, object]:
-        """Progress, and the state: `finished`, `training`, `quiet`, `waiting` or `broken`."""
+        """Progress, and the state: `training`, `quiet`, `waiting`, `broken` or one of HOW.
+
+        why: what it waits for, and why it ended; "" where the state says all.
+        """
         now = time.time() if now is None else now
         metrics, t_max = self.metrics, self.settings().get("t_max")
         goal = t_max if isinstance(t_max, int | float) else None
         age = max(0.0, now - metrics.written) if metrics.points else None
-        trouble = self.trouble
+        trouble, why, ended = self.trouble, "", ending_of(self.folder)
         if trouble:
             state = "broken"
+        elif ended is not None and ended.how != FINISHED:
+            state, why = ended.how, ended.line
         elif age is None:
-            state = "waiting"
+            state, why = "waiting", self._waits_for()
         elif goal is not None and metrics.t_env >= goal:
             state = "finished"
         else:
             state = "training" if age <= self._patience() else "quiet"
         progress = {"age": age, "t_env": metrics.t_env, "t_max": goal}
-        return {"state": state, "trouble": trouble, **progress}
+        return {"state": state, "trouble": trouble, "why": why, **progress}
+
+    def _waits_for(self) -> str:
+        """What comes before the first figures."""
+        count = self.settings().get("test_episodes")
+        size = f" of {count} episodes" if isinstance(count, int) else ""
+        return f"waits for its first test{size}; on a new machine the engine is compiled before"
 
     def _patience(self) -> float:
         """Seconds without a new line until the training is quiet."""
@@ -125,7 +138,7 @@ class Run:
         }
 
     def replays(self) -> dict[str, object]:
-        """Path within replays/ of the newest recorded battle's page, and the number of pages."""
+        """Paths within replays/ of the newest recorded battle's page and video; how many pages."""
         folder = self.folder / REPLAYS
         pages = list(_pages(folder))
         battles = [(age, path) for age, path in pages if path.name != INDEX]
@@ -133,6 +146,7 @@ class Run:
         index = folder / INDEX
         return {
             "newest": str(newest[1].relative_to(folder)) if newest else None,
+            "video": None if newest is None else _video(folder, newest[1]),
             "time": newest[0] if newest else None,
             "count": len(battles),
             "index": INDEX if index.is_file() else None,
@@ -147,6 +161,12 @@ def _pages(folder: Path) -> Iterator[tuple[float, Path]]:
                 yield path.stat().st_mtime, path
         except OSError:  # just removed, or not ours to read
             continue
+
+
+def _video(folder: Path, page: Path) -> str | None:
+    """Path within the folder of the video beside a page; None without one."""
+    video = video_of(page)
+    return None if video is None else video.relative_to(folder).as_posix()
 
 
 def _is_plain(value: object) -> bool:

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from marl.program import PROGRAM
 from marl.untrusted.files import open_regular
 from marl.watch.runs import REPLAYS, Run, Runs
 
@@ -180,6 +181,8 @@ def news(run: Run, generation: int | None, first: int) -> dict[str, object]:
     start = first if generation == metrics.generation and first <= len(metrics.points) else 0
     return {
         "name": run.name,
+        "task": run.configuration().task,
+        "program": PROGRAM,
         "settings": run.settings(),
         **run.state(),
         "generation": metrics.generation,

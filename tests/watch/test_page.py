@@ -13,6 +13,7 @@ import pytest
 from chromium import Browser, find_chromium
 from watch.builders import add_battle, make_run, point_lines
 
+from marl.run.ending import Ending, note
 from marl.watch.runs import Runs
 from marl.watch.server import WatchServer
 
@@ -252,6 +253,93 @@ def test_it_says_when_the_server_is_gone_and_goes_on_when_it_is_back(browser, se
         browser.complaints.clear()
 
 
+def test_axes_have_units_and_small_shares_are_not_nothing(browser, served, run):
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    few = [line | {"intrinsic_paid": 0.00031} for line in lines]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in few))
+    browser.open(served.server.url)
+    browser.wait(CURVE % "Steps paid")
+    card = "[...document.querySelectorAll('.card')].find(card => card.innerText.startsWith('%s'))"
+    texts = "[...%s.querySelectorAll('text')].map(text => text.textContent)"
+    shown = browser.evaluate(texts % (card % "Speed"))
+    assert "steps/s" in shown
+    assert "25k steps" in shown
+    paid = browser.evaluate(f"{card % 'Steps paid'}.querySelector('.legend b').textContent")
+    assert paid == "0.031 %"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.0, "0 %"), (0.00042, "0.042 %"), (0.004, "0.4 %"), (0.0123, "1.2 %"), (1.0, "100 %")],
+)
+def test_percents_are_read_as_they_are(browser, served, run, value, said):
+    browser.open(served.server.url)
+    browser.wait(CURVE % "Win rate")
+    found = browser.evaluate(f"import('/scales.js').then(scales => scales.percent({value}))")
+    assert found == said
+
+
+def test_an_axis_has_more_than_one_mark(browser, served, run):
+    browser.open(served.server.url)
+    browser.wait(CURVE % "Win rate")
+    marks = "import('/scales.js').then(scales => scales.ticks({}, {}, 4).length)"
+    assert all(
+        browser.evaluate(marks.format(low, high)) > 1
+        for low, high in ((4.5, 94.0), (0.0, 1.0), (99.0, 101.0), (0.31, 0.39), (-1e-4, 3e-5))
+    )
+
+
+def test_a_collapsed_codebook_is_said(browser, served, run):
+    said = "document.querySelector('.note').textContent"
+    browser.open(served.server.url)
+    browser.wait(CURVE % "Codebook use")
+    assert browser.evaluate(said) == ""
+    labels = "document.querySelector('.grid').innerText"
+    assert "perplexity" in browser.evaluate(labels)
+    collapsed = {"t_env": 30_000, "codebook_perplexity": 1.0, "codebook_usage": 1 / 64}
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps(collapsed) + "\n")
+    assert browser.wait(said).startswith("one code is in use")
+
+
+def test_why_a_run_ended_or_what_it_waits_for_is_said(browser, served, run):
+    evil = "<img src=x onerror=document.title='broken'> is no number"
+    note(run, Ending("failed", evil))
+    waiting = make_run(run.parent / "waiting", map="8m")
+    (waiting / "metrics.jsonl").unlink()
+    browser.open(served.server.url)
+    browser.wait("document.querySelectorAll('tbody tr').length === 2")
+    body = browser.evaluate("document.querySelector('tbody').innerText")
+    assert evil in body
+    assert "waits for its first test of 32 episodes" in body
+    browser.open(f"{served.server.url}?run=run")
+    assert browser.wait("document.querySelector('.note')?.textContent") == evil
+    assert browser.evaluate("document.querySelector('.pill').textContent") == "failed"
+
+
+def test_runs_of_two_tasks_share_no_chart(browser, served, run):
+    for name in ("CartPole-v1", "FrozenLake-v1"):
+        own = {"config": "dqn", "env_config": "gymnasium", "map": None, "env_id": name}
+        make_run(run.parent / name, **own)
+    for name in "ab":  # what they play cannot be read
+        (make_run(run.parent / name) / "config.yaml").unlink()
+    browser.open(served.server.url)
+    browser.wait("document.querySelectorAll('tbody tr').length === 5")
+    charts = [title for title in browser.evaluate(TITLES) if title]
+    assert sorted(charts) == ["3m", "CartPole-v1", "FrozenLake-v1", "a", "b"]
+    assert "CartPole-v1 dqn" in browser.evaluate("document.querySelector('tbody').innerText")
+
+
+def test_the_frame_of_a_battle_is_as_high_as_its_page_and_its_video_is_linked(browser, served, run):
+    says = "parent.postMessage({battleHeight: %s}, '*')"
+    page = add_battle(run, "one.html", f"<script>{says % 1234.5}; {says % repr('9')}</script>")
+    page.with_suffix(".gif").touch()
+    browser.open(served.server.url)
+    browser.wait("document.querySelector('iframe')?.style.height === '1236.5px'")
+    links = "[...document.querySelectorAll('#battle a')].map(link => link.textContent)"
+    assert browser.evaluate(links) == ["open", "gif"]
+
+
 @pytest.mark.parametrize("width", [360, 800, 1600])
 @pytest.mark.parametrize("runs", [1, 2])
 def test_it_fits_every_width(browser, served, run, width, runs):
@@ -262,6 +350,9 @@ def test_it_fits_every_width(browser, served, run, width, runs):
         browser.open(served.server.url)
         browser.wait("document.querySelectorAll('path.curve').length > 0")
         assert browser.evaluate("document.documentElement.scrollWidth") <= width
+        table = "document.querySelector('.table')"
+        if runs == 2 and width >= 800:  # whole, without being moved
+            assert browser.evaluate(f"{table}.scrollWidth <= {table}.clientWidth")
     finally:
         browser.size(1200, 900)
 

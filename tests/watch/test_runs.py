@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from watch.builders import add_battle, make_run
 
+from marl.run.ending import Ending, note
 from marl.watch.follow import MetricsFile
 from marl.watch.runs import Run, Runs, find
 
@@ -64,6 +65,25 @@ def test_a_run_trains_is_quiet_or_has_finished(tmp_path, t_max, age, state):
     assert found["t_env"] == 29_000
 
 
+@pytest.mark.parametrize("how", ["interrupted", "stopped", "failed"])
+def test_a_run_says_why_it_ended(tmp_path, how):
+    run = Run(make_run(tmp_path / "run"), ".")
+    run.metrics.poll()
+    note(run.folder, Ending(how, "the disk is full"))
+    found = run.state()
+    assert (found["state"], found["why"]) == (how, "the disk is full")
+    note(run.folder, Ending("finished"))
+    assert run.state()["state"] == "training"  # not at t_max any more: it is to go on
+
+
+def test_a_waiting_run_says_what_for(tmp_path):
+    make_run(tmp_path / "run", 0)
+    (tmp_path / "run" / "metrics.jsonl").unlink()
+    found = Run(tmp_path / "run", ".").state()
+    assert found["state"] == "waiting"
+    assert "its first test of 32 episodes" in str(found["why"])
+
+
 def test_a_slow_training_is_given_more_time_before_it_is_quiet(tmp_path):
     run = Run(make_run(tmp_path / "run", points=0), ".")
     lines = [f'{{"t_env": {i}, "time": {600 * i}}}\n' for i in range(10)]
@@ -104,10 +124,13 @@ def test_the_newest_recorded_battle_is_found_and_the_index_is_none(tmp_path):
         os.utime(path, (now - age, now - age))
     assert run.replays() == {
         "newest": "1000/new.html",
+        "video": None,
         "time": pytest.approx(now - 10),
         "count": 2,
         "index": "index.html",
     }
+    new.with_suffix(".gif").touch()
+    assert run.replays()["video"] == "1000/new.gif"
 
 
 def test_seeds_of_one_configuration_have_one_name_and_others_say_what_differs(tmp_path):
@@ -134,6 +157,13 @@ def test_a_changed_key_is_part_of_the_name_on_the_page(tmp_path):
     assert (rows["a"]["line"], rows["b"]["line"]) == ("lagma", "lagma codebook.size=128")
     assert rows["b"]["settings"]["name"] == "lagma codebook.size=128"
     assert rows["b"]["settings"]["codes"] == 128
+
+
+def test_each_task_of_gymnasium_is_a_task_of_its_own(tmp_path):
+    for name in ("CartPole-v1", "FrozenLake-v1"):
+        make_run(tmp_path / name, config="dqn", env_config="gymnasium", map=None, env_id=name)
+    tasks = {row["task"] for row in Runs(tmp_path).summaries()}
+    assert tasks == {"CartPole-v1", "FrozenLake-v1"}
 
 
 def test_a_run_without_a_configuration_is_a_line_of_its_own(tmp_path):

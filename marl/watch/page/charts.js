@@ -3,7 +3,8 @@
 import {linear, logarithmic, logTicks, number, smoothed, thinned, ticks} from "/scales.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const MARGIN = {left: 46, right: 14, top: 10, bottom: 22};
+const MARGIN = {left: 50, right: 14, top: 22, bottom: 22};
+const EDGE = 40; // pixels from the right end within which a label ends at its mark
 const SMOOTHED_FROM = 24; // points; fewer are not smoothed
 const DOTS_UNTIL = 60; // points; more would hide the curve
 
@@ -45,7 +46,7 @@ export function sparkline(pairs, width, height, range = null) {
 
 export class Chart {
   // panel: {title, what, wide, series: [{key, label, colour, dash, band, dots, smooth, hidden, choose}],
-  // range, log, zero, stacked, format}. choose(isShown): where the reader may hide and show a series,
+  // range, log, zero, stacked, format, unit}. unit: of the upward axis. choose(isShown): where the reader may hide and show a series,
   // by its name in the legend. onCursor(x): called with the x that the pointer is at, null without one.
   constructor(panel, onCursor) {
     this.panel = panel;
@@ -84,7 +85,7 @@ export class Chart {
     this.draw(this.points, this.view);
   }
 
-  get height() { return this.panel.wide ? 250 : 186; }
+  get height() { return this.panel.wide ? 262 : 198; }
 
   // points: all of the run; view: {x(point), xDomain, xTicks(count), xLabel(x), smooth, settings}.
   draw(points, view) {
@@ -154,9 +155,13 @@ export class Chart {
     }
     const floor = this.height - bottom;
     parts.push(shape("line", {class: "base", x1: left, x2: this.width - right, y1: floor, y2: floor}));
-    for (const value of this.view.xTicks(Math.max(2, Math.floor(this.width / 90)))) {
-      parts.push(shape("text", {x: this.x(value), y: this.height - 5, "text-anchor": "middle"},
-        this.view.xLabel(value)));
+    if (this.panel.unit) parts.push(shape("text", {class: "unit", x: 0, y: 11}, this.panel.unit));
+    const places = this.view.xTicks(Math.max(2, Math.floor(this.width / 90)));
+    for (const [i, value] of places.entries()) {
+      const x = this.x(value), isLast = i === places.length - 1;
+      parts.push(shape("text", {x: isLast ? Math.min(x + EDGE / 2, this.width) : x, y: this.height - 5,
+                                "text-anchor": isLast ? "end" : "middle"},
+        isLast ? `${this.view.xLabel(value)} ${this.view.xUnit}`.trim() : this.view.xLabel(value)));
     }
   }
 
@@ -241,7 +246,7 @@ export class Chart {
       const at = this.x(x), side = at > this.width - 90 ? "end" : "start";
       parts.unshift(shape("line", {class: "cross", x1: at, x2: at, y1: MARGIN.top,
                                    y2: this.height - MARGIN.bottom}));
-      parts.push(shape("text", {class: "at", x: at + (side === "end" ? -6 : 6), y: MARGIN.top + 8,
+      parts.push(shape("text", {class: "at", x: at + (side === "end" ? -6 : 6), y: MARGIN.top - 4,
                                 "text-anchor": side}, this.view.xName(x)));
     }
     this.cross.replaceChildren(...parts);

@@ -3,13 +3,14 @@
 export const NEWEST = 6; // lines that are shown at first; one has as many colours
 const DASHES = 3;
 
-// A chart for each map and metric: {place, metric, lines: [{name, runs, points, look}]}.
+// A chart for each task and metric: {place, metric, lines: [{name, runs, points, look}]}. A run that
+// does not tell its task has one of its own.
 // together: seeds of one configuration are one line. Points: [{t_env, mean, low, high, count}].
 export function chartsOf(runs, together) {
   const charts = new Map(), names = [...new Set(runs.map(run => nameOf(run, together)))].sort();
   for (const run of runs) {
     if (run.curve.length < 2) continue;
-    const place = run.task, metric = run.curve_key, key = JSON.stringify([place, metric]);
+    const place = run.task || run.name, metric = run.curve_key, key = JSON.stringify([place, metric]);
     if (!charts.has(key)) charts.set(key, {place, metric, groups: new Map()});
     const groups = charts.get(key).groups, name = nameOf(run, together);
     groups.set(name, [...groups.get(name) ?? [], run]);

@@ -1,4 +1,4 @@
-// All runs of a folder: a chart for each map, with a line for each configuration or for each run, and
+// All runs of a folder: a chart for each task, with a line for each configuration or for each run, and
 // a table with a row for each run.
 
 import {Chart, element, sparkline} from "/charts.js";
@@ -6,6 +6,8 @@ import {NEWEST, chartsOf, colourOf, dashOf} from "/lines.js";
 import {number, percent, span, steps, ticks} from "/scales.js";
 import {choice, themeButton} from "/run.js";
 
+// Of the table's columns: the class, where there is one.
+const HEAD = {"win rate": "number", return: "number", tests: "tests", "last figures": "age"};
 const NAMES = {test_battle_won_mean: "Test win rate", test_return_mean: "Test return"};
 
 export class ListPage {
@@ -52,11 +54,11 @@ export class ListPage {
       this.grid,
       element("section", {class: "card wide table"}, element("table", {},
         element("thead", {}, element("tr", {}, ...head.map(name =>
-          element("th", {class: ["win rate", "return"].includes(name) ? "number" : ""}, name)))),
+          element("th", {class: HEAD[name] ?? ""}, name)))),
         element("tbody", {}, ...runs.map(run => row(run, this.ages.get(run.name)))))));
   }
 
-  // One chart for each map; the lines written last are shown until the reader chooses others.
+  // One chart for each task; the lines written last are shown until the reader chooses others.
   compare(runs) {
     const charts = chartsOf(runs, this.together);
     return charts.map(({place, metric, lines}) => {
@@ -70,7 +72,7 @@ export class ListPage {
           choose: isShown => this.chosen.set(key, isShown),
           band: members.length > 1 ? (value, point) => [point.low, point.high] : undefined};
       });
-      const panel = {title: place || "runs", what: `${NAMES[metric]}${this.explained(lines)}`,
+      const panel = {title: place, unit: isWin ? "battles won" : "reward of an episode", what: `${NAMES[metric]}${this.explained(lines)}`,
         wide: charts.length === 1, range: isWin ? [0, 1] : undefined, format: isWin ? percent : number,
         series};
       const chart = new Chart(panel, x => chart.show(x));
@@ -90,7 +92,7 @@ export class ListPage {
     for (const chart of this.charts ?? []) {
       const last = Math.max(1, ...chart.points.map(point => point.t_env));
       chart.draw(chart.points, {x: point => point.t_env, xDomain: [0, last], smooth: false, settings: {},
-        xTicks: count => ticks(0, last, count), xLabel: steps, xName: x => `${x.toLocaleString("en")} steps`});
+        xTicks: count => ticks(0, last, count), xLabel: steps, xUnit: "steps", xName: x => `${x.toLocaleString("en")} steps`});
     }
   }
 }
@@ -114,6 +116,9 @@ const counted = (name, members) => {
 
 const ago = age => age === null ? "none yet" : `${span(age)} ago`;
 
+// What a row says below the run's name.
+const remark = run => [run.name, run.trouble || run.why].filter(part => part).join(": ");
+
 const link = run => `/?${new URLSearchParams({run: run.name})}`;
 
 function row(run, age) {
@@ -127,12 +132,12 @@ function row(run, age) {
     if (!event.target.closest("a")) location.assign(link(run));
   }},
   element("td", {}, element("span", {class: `pill ${run.state}`}, run.state)),
-  element("td", {}, element("a", {href: link(run)}, `${run.settings.map ?? run.settings.game ?? ""} ${label(run)}`.trim()),
-    element("br"), element("small", {}, run.trouble ? `${run.name}: ${run.trouble}` : run.name)),
+  element("td", {class: "name"}, element("a", {href: link(run)}, `${run.task} ${label(run)}`.trim()),
+    element("br"), element("small", {}, remark(run))),
   element("td", {}, element("div", {class: "bar"}, done),
     element("small", {}, `${steps(run.t_env)}${run.t_max > 0 ? ` of ${steps(run.t_max)}` : ""}`)),
   element("td", {class: "number"}, percent(run.win)),
   element("td", {class: "number"}, number(run.return)),
-  element("td", {}, line),
-  element("td", {}, age));
+  element("td", {class: "tests"}, line),
+  element("td", {class: "age"}, age));
 }

@@ -5,7 +5,9 @@ import {derive, panelsOf} from "/panels.js";
 import {number, percent, span, steps, ticks, wilson} from "/scales.js";
 
 const RECENT = 12; // points that the present speed is averaged over
-const STATES = {training: "training", finished: "finished", waiting: "waiting for its first figures", broken: "broken"};
+const STATES = {training: "training", finished: "finished", waiting: "waiting for its first test", broken: "broken",
+                interrupted: "interrupted", stopped: "stopped early", failed: "failed"};
+const ONE_CODE = 1.05; // perplexity of a codebook of which as good as one code is in use
 const TIME_UNITS = [["h", 3600], ["min", 60], ["s", 1]];
 
 export class RunPage {
@@ -19,6 +21,7 @@ export class RunPage {
     this.options = {time: false, smooth: true};
     this.build();
     new ResizeObserver(() => this.draw()).observe(root);
+    addEventListener("message", event => this.fitFrame(event));
   }
 
   build() {
@@ -30,7 +33,7 @@ export class RunPage {
     this.tiles = element("div", {class: "tiles"});
     this.grid = element("div", {class: "grid"});
     this.battle = element("section", {class: "card wide", id: "battle"});
-    this.note = element("span");
+    this.note = element("span", {class: "note"});
     const back = this.hasList
       ? element("div", {class: "crumb"}, element("a", {href: "/"}, "← all runs")) : null;
     this.root.replaceChildren(
@@ -65,8 +68,8 @@ export class RunPage {
   }
 
   head() {
-    const {settings, state, trouble, age, t_env: done, t_max: goal, skipped} = this.news;
-    this.title.textContent = settings.map ?? settings.game ?? settings.env ?? this.name;
+    const {settings, state, task, trouble, why, age, t_env: done, t_max: goal, skipped} = this.news;
+    this.title.textContent = task || this.name;
     const parts = [settings.name, settings.env_config, settings.seed === undefined ? null : `seed ${settings.seed}`,
                    settings.label || null, this.name === "." ? null : this.name];
     this.sub.textContent = parts.filter(part => part).join(" · ");
@@ -82,9 +85,17 @@ export class RunPage {
       element("span", {}, state === "training" && left > 0
         ? `${Math.round(speed).toLocaleString("en")} steps/s now · ${span(left)} left`
         : age === null ? "" : `last figures ${span(age)} ago`));
-    this.note.textContent = [trouble, skipped ? `${skipped} unreadable lines of metrics.jsonl left out` : ""]
+    this.note.classList.toggle("warn", Boolean(trouble || this.collapse() || state === "failed"));
+    this.note.textContent = [trouble, why, this.collapse(), skipped ? `${skipped} unreadable lines of metrics.jsonl left out` : ""]
       .filter(part => part).join(" · ");
     this.showTiles();
+  }
+
+  // A warning where all states fall on one code, "" otherwise.
+  collapse() {
+    const perplexity = this.latest("codebook_perplexity");
+    return perplexity === undefined || perplexity > ONE_CODE ? ""
+      : "one code is in use: the codebook has collapsed, and the intrinsic reward tells no states apart";
   }
 
   speed() {
@@ -133,8 +144,10 @@ export class RunPage {
     if (loss !== undefined) tile("Loss", number(loss), `${number(this.latest("updates"))} updates`);
     const codes = this.latest("codebook_codes") ?? this.latest("codebook_usage");
     if (codes !== undefined) {
+      const perplexity = this.latest("codebook_perplexity");
       tile("Codes in use", settings.codes ? number(Math.round(codes * 10) / 10) : percent(codes),
-        settings.codes ? `of ${settings.codes} in a batch` : "of the codebook");
+        [settings.codes ? `of ${settings.codes} in a batch` : "of the codebook",
+         perplexity === undefined ? "" : `perplexity ${number(perplexity)}`].filter(part => part).join(", "));
     }
     const epsilon = this.latest("epsilon");
     if (epsilon !== undefined) tile("Exploration", number(epsilon), `${number(this.latest("episode"))} episodes`);
@@ -173,6 +186,12 @@ export class RunPage {
     for (const chart of this.charts) chart.show(x);
   }
 
+  // As high as the battle's page says that it is; a page of before says nothing, and scrolls.
+  fitFrame({source, data}) {
+    if (!this.frame || source !== this.frame.contentWindow || typeof data?.battleHeight !== "number") return;
+    this.frame.style.height = `${Math.max(FRAME[0], Math.min(FRAME[1], data.battleHeight + 2))}px`;
+  }
+
   showBattle(replays) {
     const former = this.shownReplays;
     if (former?.newest && replays.newest && (replays.newest !== former.newest || replays.time !== former.time)) {
@@ -185,7 +204,7 @@ export class RunPage {
     if (!replays.newest) {
       this.battle.replaceChildren(head, element("p", {class: "hint"},
         "None yet. With ", element("code", {}, "save_replay=True"), " every test records some; or: ",
-        element("code", {}, "python run.py replay with checkpoint=<run folder> episodes=4")));
+        element("code", {}, `${this.news.program} replay with checkpoint=<run folder> episodes=4`)));
       return;
     }
     const address = page =>  // "run=" in front, because browsers remove a part that is a dot
@@ -196,19 +215,23 @@ export class RunPage {
     }}, "show the newest");
     const link = (label, page) => element("a", {href: address(page), target: "_blank", rel: "noopener"}, label);
     head.append(element("span", {class: "what"}, `${replays.newest} · ${replays.count} recorded`), this.offer,
-      link("open", replays.newest), replays.index ? link("all battles", replays.index) : "");
+      link("open", replays.newest), replays.video ? link(replays.video.split(".").pop(), replays.video) : "",
+      replays.index ? link("all battles", replays.index) : "");
     this.battle.replaceChildren(head, element("iframe", {
       src: address(replays.newest), title: "The last recorded battle", sandbox: "allow-scripts allow-downloads",
       loading: "lazy"}));
+    this.frame = this.battle.querySelector("iframe");
     if (isMoved) this.place();
   }
 }
+
+const FRAME = [300, 2400]; // pixels: a battle's page may be as high
 
 function stepView(points) {
   const last = points.length ? points[points.length - 1].t_env : 1;
   const xDomain = [0, Math.max(1, last)];
   return {x: point => point.t_env, xDomain, xTicks: count => ticks(...xDomain, count),
-          xLabel: steps, xName: x => `${x.toLocaleString("en")} steps`};
+          xLabel: steps, xUnit: "steps", xName: x => `${x.toLocaleString("en")} steps`};
 }
 
 // Seconds since the first point; the pauses of a run that was resumed are part of them.
@@ -219,7 +242,7 @@ function timeView(points) {
   const [unit, size] = TIME_UNITS.find(([, seconds]) => last >= 2 * seconds) ?? TIME_UNITS[2];
   return {x: point => (point.time ?? start) - start, xDomain,
           xTicks: count => ticks(0, xDomain[1] / size, count).map(value => value * size),
-          xLabel: x => `${number(x / size)} ${unit}`, xName: x => span(x)};
+          xLabel: x => number(x / size), xUnit: unit, xName: x => span(x)};
 }
 
 // Buttons of which one is pressed. values: [label, value] pairs.

@@ -18,10 +18,12 @@ export function logarithmic([low, high], range) {
 export function ticks(low, high, count) {
   const rough = (high - low) / Math.max(1, count);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * ([1, 2, 5, 10].find(nice => nice * power >= rough) ?? 10);
-  const first = Math.ceil(low / step - 1e-9);
-  const last = Math.floor(high / step + 1e-9);
-  return Array.from({length: last - first + 1}, (_, i) => (first + i) * step);
+  const nice = [1, 2, 5, 10], wanted = nice.findIndex(step => step * power >= rough);
+  for (let at = wanted < 0 ? 3 : wanted; ; at--) { // a finer step where that leaves a single mark
+    const step = power * (at < 0 ? 0.5 : nice[at]);
+    const first = Math.ceil(low / step - 1e-9), last = Math.floor(high / step + 1e-9);
+    if (last > first || at < 0) return Array.from({length: last - first + 1}, (_, i) => (first + i) * step);
+  }
 }
 
 // The powers of ten within [low, high], with their doubles and halves where that is not too many.
@@ -44,8 +46,13 @@ export function number(value) {
   return String(+value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 4));
 }
 
-export const percent = value =>
-  value === null || value === undefined ? "–" : `${+(100 * value).toFixed(1)} %`;
+// Below 1 % two digits that tell something: 0.031 %, not 0 %.
+export function percent(share) {
+  if (share === null || share === undefined) return "–";
+  const value = 100 * share, size = Math.abs(value);
+  if (size !== 0 && size < 0.001) return `${value.toExponential(1)} %`;
+  return `${size < 1 ? +value.toPrecision(2) : +value.toFixed(1)} %`;
+}
 
 export function steps(value) {
   for (const [size, unit] of [[1e6, "M"], [1e3, "k"]]) {
