@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 import time
@@ -94,6 +95,25 @@ def told(plan: Plan) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def ended_at_once() -> Iterator[None]:
+    """Have Ctrl-C end the process at once; Python itself would wait for the compiler, for minutes.
+
+    Nothing is lost by it: numba writes what it has compiled whole or not at all. Where Ctrl-C is
+    ignored, or somebody else's, it stays so.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    is_main = threading.current_thread() is threading.main_thread()
+    if before is not signal.default_int_handler or not is_main:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def compile_engine(plan: Plan) -> None:
     """Compile the engine as the plan's battles need it, where that takes minutes, and say so.
 
@@ -108,7 +128,7 @@ def compile_engine(plan: Plan) -> None:
     if not on_terminal:
         print(title, file=sys.stderr, flush=True)
     try:
-        with watched(Ticker(title) if on_terminal else Show()):
+        with ended_at_once(), watched(Ticker(title) if on_terminal else Show()):
             env = plan.env.build(min(plan.run.num_envs, PARALLEL_FROM), plan.run.env_threads)
             env.reset(np.zeros(1, dtype=np.uint64))
             env.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import time
 from types import SimpleNamespace
 
@@ -11,7 +14,15 @@ from numba.core import event
 
 from marl.cli import compiling
 from marl.cli.arguments import split
-from marl.cli.compiling import Compilation, Show, Ticker, compile_engine, needs_compiling, watched
+from marl.cli.compiling import (
+    Compilation,
+    Show,
+    Ticker,
+    compile_engine,
+    ended_at_once,
+    needs_compiling,
+    watched,
+)
 from marl.cli.resolve import make_plan
 from marl.errors import EnvError
 
@@ -67,6 +78,29 @@ def test_a_wrong_map_is_refused_before_compilation_is_told(
     with pytest.raises(EnvError, match=said):
         compile_engine(make_plan(split(words)))
     assert capsys.readouterr().err == ""
+
+
+BUSY = """
+import ctypes
+from marl.cli.compiling import ended_at_once
+with ended_at_once():
+    print("compiling", flush=True)
+    ctypes.PyDLL(None).sleep(60)  # Python's own handler runs after it, as after the compiler
+"""
+
+
+def test_ctrl_c_does_not_wait_for_the_compiler():
+    with subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"compiling\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == -signal.SIGINT
+
+
+def test_ctrl_c_is_as_before_after_the_compilation():
+    with ended_at_once():
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_nothing_is_listened_to_afterwards():
