@@ -89,7 +89,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name = re.match(r"# (\S+\.yaml)\n", block.text)
         if block.language == "yaml" and name:
             short = block.text.replace("t_max: 300_000", "t_max: 2_000, test_interval: 1_000")
-            assert short != block.text
+            assert short != block.text or name[1] != "compare.yaml"
             (folder / name[1]).write_text(short)
     first = ["python", "run.py", "evaluate", "--config=random", "--env-config=sc2", "with"]
     done = run([*first, "map=3m", "episodes=1"], folder, COMPILATION)  # once, as the README says
