@@ -24,20 +24,37 @@ CLEAR = "\r\x1b[K"  # back to the start of a terminal's line, and empty it
 
 
 class Compilation(event.Listener):
-    """The functions that are being compiled, each within the one that calls it."""
+    """The functions that are being compiled, each within the one that calls it.
+
+    Ctrl-C ends the process at once meanwhile: Python itself would wait for the compiler, minutes
+    for some. Nothing is lost by it: numba writes what it has compiled whole or not at all. Where
+    Ctrl-C is ignored, or somebody else's (a training's, which saves), it stays so.
+    """
 
     def __init__(self) -> None:
         self.names: list[str] = []
         self.since = 0.0  # when the outermost one began
+        self.is_ours = False  # whether Ctrl-C was changed for it
 
     def on_start(self, event: event.Event) -> None:
         function = event.data["dispatcher"].py_func
         if not self.names:
             self.since = time.monotonic()
+            self.is_ours = is_interruptible()
+            if self.is_ours:
+                signal.signal(signal.SIGINT, signal.SIG_DFL)
         self.names.append(f"{function.__module__.rpartition('.')[2]}.{function.__name__}")
 
     def on_end(self, event: event.Event) -> None:
         self.names.pop()
+        if not self.names and self.is_ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def is_interruptible() -> bool:
+    """Whether Ctrl-C is Python's own KeyboardInterrupt, and this the thread that it comes to."""
+    is_main = threading.current_thread() is threading.main_thread()
+    return is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @contextmanager
@@ -95,25 +112,6 @@ def told(plan: Plan) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def ended_at_once() -> Iterator[None]:
-    """Have Ctrl-C end the process at once; Python itself would wait for the compiler, for minutes.
-
-    Nothing is lost by it: numba writes what it has compiled whole or not at all. Where Ctrl-C is
-    ignored, or somebody else's, it stays so.
-    """
-    before = signal.getsignal(signal.SIGINT)
-    is_main = threading.current_thread() is threading.main_thread()
-    if before is not signal.default_int_handler or not is_main:
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def compile_engine(plan: Plan) -> None:
     """Compile the engine as the plan's battles need it, where that takes minutes, and say so.
 
@@ -128,7 +126,7 @@ def compile_engine(plan: Plan) -> None:
     if not on_terminal:
         print(title, file=sys.stderr, flush=True)
     try:
-        with ended_at_once(), watched(Ticker(title) if on_terminal else Show()):
+        with watched(Ticker(title) if on_terminal else Show()):
             env = plan.env.build(min(plan.run.num_envs, PARALLEL_FROM), plan.run.env_threads)
             env.reset(np.zeros(1, dtype=np.uint64))
             env.close()

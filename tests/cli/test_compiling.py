@@ -19,7 +19,6 @@ from marl.cli.compiling import (
     Show,
     Ticker,
     compile_engine,
-    ended_at_once,
     needs_compiling,
     watched,
 )
@@ -82,25 +81,50 @@ def test_a_wrong_map_is_refused_before_compilation_is_told(
 
 BUSY = """
 import ctypes
-from marl.cli.compiling import ended_at_once
-with ended_at_once():
-    print("compiling", flush=True)
-    ctypes.PyDLL(None).sleep(60)  # Python's own handler runs after it, as after the compiler
+from types import SimpleNamespace
+from marl.cli.compiling import Compilation
+event = SimpleNamespace(data={"dispatcher": SimpleNamespace(py_func=main)})
+Compilation().on_start(event)
+print("compiling", flush=True)
+ctypes.PyDLL(None).sleep(60)  # Python's own handler runs after it, as after the compiler
 """
 
 
 def test_ctrl_c_does_not_wait_for_the_compiler():
-    with subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE) as process:
+    code = f"def main(): ...\n{BUSY}"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"compiling\n"
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == -signal.SIGINT
 
 
-def test_ctrl_c_is_as_before_after_the_compilation():
-    with ended_at_once():
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+@pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN, print])
+def test_ctrl_c_is_what_it_was_after_the_compilation(handler):
+    seen = []
+
+    class Noted(Compilation):
+        def on_start(self, event):
+            super().on_start(event)
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    @numba.njit
+    def inner(x):
+        return x + 1
+
+    @numba.njit
+    def outer(x):
+        return inner(x) * 2
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        with event.install_listener(compiling.KIND, Noted()):
+            outer(2)
+        assert signal.getsignal(signal.SIGINT) is handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    changed = signal.SIG_DFL if handler is signal.default_int_handler else handler
+    assert seen == [changed, changed]
 
 
 def test_nothing_is_listened_to_afterwards():
