@@ -81,6 +81,9 @@ def test_only_recipes_bring_concrete_parts_together():
         ("marl.learners", "marl.buffers"),
         ("marl.intrinsic", "marl.learners"),
         ("marl.run.trainer", "marl.learners"),
+        ("marl.run.training_state", "marl.learners"),
+        ("marl.run.training_state", "marl.controllers"),
+        ("marl.run.training_state", "marl.buffers"),
         ("marl.run.trainer", "marl.controllers"),
         ("marl.run.trainer", "marl.buffers"),
     ]
