@@ -17,6 +17,8 @@ from pathlib import Path
 
 from numba import config
 
+from marl.compiled.cachelock import lock_cache
+
 PREFIX = "compiled-"
 DIGITS = 16
 STALE_SECONDS = 3 * 24 * 3600
@@ -60,7 +62,7 @@ def remove_stale(folder: Path) -> None:
 
 
 def use_cache() -> None:
-    """Point numba at the cache folder of the present sources."""
+    """Point numba at the cache folder of the present sources, one process at a time."""
     chosen = getattr(config, "CACHE_DIR", "")  # NUMBA_CACHE_DIR of the environment
     home = PACKAGE / "__pycache__" if os.access(PACKAGE, os.W_OK) else Path.home() / ".cache/marl"
     digest = sources_digest(*(PACKAGE / folder for folder in FOLDERS))
@@ -68,3 +70,4 @@ def use_cache() -> None:
     with suppress(OSError):  # if it can't be written, numba chooses a folder itself
         open_cache(folder)
     setattr(config, "CACHE_DIR", str(folder))  # noqa: B010
+    lock_cache()
