@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from marl.cli.arguments import COMMANDS, TOOLS, Arguments
 from marl.cli.drafts import Draft, fresh, lay_file, recorded, registry
+from marl.cli.misspelt import refuse_misspelt
 from marl.cli.plugins import Plugins
 from marl.config.code import code_named
 from marl.config.files import CODE, COMMAND_LINE, Layers
@@ -52,6 +53,7 @@ def make_plan(arguments: Arguments) -> Plan:
     layers = draft.layers
     layers.values["plugins"] = plugins.names
     _check_run_options(layers)
+    refuse_misspelt(draft, arguments.updates, plugins.names)
 
     from marl.envs.registry import ENVS
     from marl.registry import recipes

@@ -378,6 +378,8 @@ except SystemExit as end:
         (["trian"], 2),
         (["--config=qmx", "--env-config=matrix"], 2),
         ([*GAME, "with", "t_max=soon"], 2),
+        ([*GAME, "with", "t_maxx=2"], 2),
+        ([*GAME, "with", "lerner.lr=2", "sampler.batch_siz=3"], 2),
         ([*GAME, "with", "t_max=1", "t_max=2"], 2),
         (["with", "resume=/nowhere"], 2),
     ],
