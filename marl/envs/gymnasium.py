@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 
 from marl.config.schema import option
 from marl.envs.acting import finite_actions, whole_actions
+from marl.envs.repeat import repeated
 from marl.envs.running import rows_to_start
 from marl.errors import EnvError
-from marl.protocols.environments import Observation, Step, Table
+from marl.protocols.environments import Observation, Step, Table, VecEnv
 from marl.spec import Action, Continuous, Discrete, EnvSpec
 
 Encode = Callable[[object], NDArray[np.float32]]
@@ -40,8 +41,10 @@ class GymnasiumConfig:
     env_id: str = option("CartPole-v1", code=lambda env_id: ":" in env_id)  # module:Name imports it
     # Steps; 0 = the limit that the environment is registered with.
     time_limit: int = option(0, low=0, high=10**6)
+    # Times that each action is taken; the agent's steps, and so t_env, are fewer by that.
+    action_repeat: int = option(1, low=1, high=1000)
 
-    def build(self, num_envs: int, threads: int) -> GymnasiumEnv:
+    def build(self, num_envs: int, threads: int) -> VecEnv:
         first = make(self.env_id, self.time_limit)
         rest = [make(self.env_id, self.time_limit) for _ in range(num_envs - 1)]
         adapter = GymnasiumEnv
@@ -49,7 +52,8 @@ class GymnasiumConfig:
             adapter = GymnasiumGoalEnv
         elif hasattr(first.unwrapped, "P") and hasattr(first.unwrapped, "initial_state_distrib"):
             adapter = GymnasiumTableEnv
-        return adapter(f"gymnasium/{self.env_id}", [first, *rest])
+        env = adapter(f"gymnasium/{self.env_id}", [first, *rest], limit_of(first))
+        return repeated(env, self.action_repeat)
 
 
 def make(env_id: str, time_limit: int) -> gymnasium.Env:
@@ -72,16 +76,21 @@ def make(env_id: str, time_limit: int) -> gymnasium.Env:
     return env
 
 
+def limit_of(env: gymnasium.Env) -> int:
+    """The steps after which an environment of `make` is cut off."""
+    assert env.spec is not None
+    assert env.spec.max_episode_steps is not None
+    return int(env.spec.max_episode_steps)
+
+
 class GymnasiumEnv:
     """E copies of one gymnasium environment behind the VecEnv promise."""
 
-    def __init__(self, name: str, envs: list[gymnasium.Env]) -> None:
+    def __init__(self, name: str, envs: list[gymnasium.Env], limit: int) -> None:
+        """limit: most steps of an episode, which the environments keep themselves."""
         first = envs[0]
         action, self._decode = decoder(name, first.action_space)
         obs_dim, self._encode = self._encoder(name, first.observation_space)
-        assert first.spec is not None
-        assert first.spec.max_episode_steps is not None
-        limit = first.spec.max_episode_steps
         self.num_envs = len(envs)
         self.spec = EnvSpec(name, 1, action, obs_dim, obs_dim, limit)
         self._envs = envs
@@ -147,8 +156,8 @@ class GymnasiumGoalEnv(GymnasiumEnv):
     lie within rounding of a threshold.
     """
 
-    def __init__(self, name: str, envs: list[gymnasium.Env]) -> None:
-        super().__init__(name, envs)
+    def __init__(self, name: str, envs: list[gymnasium.Env], limit: int) -> None:
+        super().__init__(name, envs, limit)
         self._task: Any = envs[0].unwrapped
         if not hasattr(self._task, "compute_reward"):
             raise EnvError(f"{name}: has goals but no compute_reward(achieved, desired, info)")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from marl.config.kinds import is_again, refuse_ignored
+from marl.envs.dmc import DmcConfig
+from marl.envs.fetch import FetchConfig
 from marl.envs.goals import BitFlipConfig, PointGoalConfig
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
@@ -20,6 +22,8 @@ ENVS: dict[str, type[EnvConfig]] = {
     "point_goal": PointGoalConfig,
     "bit_flip": BitFlipConfig,
     "gymnasium": GymnasiumConfig,
+    "dmc": DmcConfig,
+    "fetch": FetchConfig,
     "pettingzoo": PettingZooConfig,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from marl.engine.smacv2.generation import CapabilityConfig
 from marl.engine.smacv2.start_positions import SurroundedAndReflect
 from marl.engine.smacv2.traits import Mask, PerAgentUniform
 from marl.envs import contract
+from marl.envs.dmc import DmcConfig
+from marl.envs.fetch import FetchConfig
 from marl.envs.goals import BitFlipConfig, PointGoalConfig
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
@@ -71,6 +74,7 @@ BUILDS: dict[str, Build] = {
     "cartpole": GymnasiumConfig(time_limit=15).build,
     "taxi": GymnasiumConfig("Taxi-v4", time_limit=12).build,
     "pendulum": GymnasiumConfig("Pendulum-v1", time_limit=10).build,
+    "pendulum_repeated": GymnasiumConfig("Pendulum-v1", time_limit=11, action_repeat=3).build,
     "gymnasium_goals": GymnasiumConfig(LINE).build,
     "pettingzoo_two_step": pettingzoo_two_step,
     "pettingzoo_cut_short": pettingzoo_cut_short,
@@ -79,6 +83,11 @@ BUILDS: dict[str, Build] = {
     "smacv2": SMACV2.build,
     "game": game_of_fakes,
 }
+
+if find_spec("dm_control") and find_spec("gymnasium_robotics"):  # else missing: see test_dmc.py
+    BUILDS["dmc"] = DmcConfig("cartpole-swingup", time_limit=7, action_repeat=2).build
+    BUILDS["fetch"] = FetchConfig("Push", time_limit=5).build
+    BUILDS["hopper"] = GymnasiumConfig("Hopper-v5", time_limit=9).build
 
 every_env = pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS)
 # The game draws its own random numbers, and says so.
@@ -173,6 +182,8 @@ def test_some_goals_are_met_and_some_are_not(name: str):
         "point_goal",
         "bit_flip",
         "gymnasium",
+        "dmc",
+        "fetch",
         "pettingzoo",
     ],
 )
