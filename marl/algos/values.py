@@ -13,7 +13,7 @@ from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy
 from marl.controllers.shared import SharedController
 from marl.errors import ConfigError
 from marl.learners.q import QLearner, QLearnerConfig
-from marl.nets.agents import AgentConfig, RnnConfig
+from marl.nets.dueling import ValueAgentConfig, ValueRnnConfig
 from marl.nets.mixers import IndependentConfig, MixerConfig
 from marl.spec import Discrete, EnvSpec
 
@@ -22,7 +22,7 @@ from marl.spec import Discrete, EnvSpec
 class ValueRecipeConfig(ReplayRecipeConfig):
     """Shared by IQL, VDN, QMIX, LAGMA and DQN; PyMARL's SMAC values are the defaults."""
 
-    agent: AgentConfig = RnnConfig()
+    agent: ValueAgentConfig = ValueRnnConfig()
     mixer: MixerConfig = IndependentConfig()
     learner: QLearnerConfig = QLearnerConfig()
     epsilon: EpsilonConfig = EpsilonConfig()

@@ -31,7 +31,7 @@ from marl.buffers.samplers import SliceSamplerConfig
 from marl.controllers.exploration import EpsilonConfig
 from marl.learners.optimizers import AdamConfig
 from marl.learners.q import QLearnerConfig
-from marl.nets.agents import AgentConfig, MlpConfig
+from marl.nets.dueling import ValueAgentConfig, ValueMlpConfig
 from marl.runners.kinds import UpdatesConfig
 from marl.runners.updates import ReplayUpdatesConfig
 from marl.single_agent.one_agent import check_one_agent
@@ -42,7 +42,9 @@ from marl.spec import EnvSpec
 class DqnConfig(IqlConfig):
     """Deep Q-learning; CleanRL's classic-control values are the defaults."""
 
-    agent: AgentConfig = MlpConfig(hidden_dims=(120, 84), agent_id=False, last_action=False)
+    agent: ValueAgentConfig = ValueMlpConfig(
+        hidden_dims=(120, 84), agent_id=False, last_action=False
+    )
     learner: QLearnerConfig = QLearnerConfig(
         optimizer=AdamConfig(lr=0.00025, eps=0.00000001),
         target_update_interval=50,
