@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import torch
 
@@ -17,7 +18,8 @@ from marl.log.summary import Summary
 from marl.nets.threads import set_learner_threads
 from marl.protocols.acting import Behaviour, Stopped
 from marl.protocols.collecting import Rollout
-from marl.protocols.experience import FromFile
+from marl.protocols.experience import FromFile, Samples
+from marl.protocols.learning import Weighing
 from marl.protocols.loop import MetricSink, Progress, State
 from marl.run import checkpoint
 from marl.run.counters import Counters
@@ -244,9 +246,17 @@ class Trainer:
                 metrics = self.agent.learner.update(here, progress)
             self.meter.add(metrics)
             self.watch.update(metrics, samples, progress)
+            self._give_feedback(samples)
             count.update += 1
             self.owed.popleft()
             self.saved_at = None
+
+    def _give_feedback(self, samples: Samples) -> None:
+        """Tell a sampler that asks for it how wrong the learner was."""
+        learner = self.agent.learner
+        if self.agent.feedback is not None and isinstance(learner, Weighing):
+            with self.stopwatch.measure("replay"):
+                self.agent.feedback.learnt(samples, learner.row_errors)
 
     def _evaluate(self, log: Log) -> bool:
         """Test the greedy policy, unless that was just done; whether it was tested."""
@@ -288,10 +298,17 @@ class Trainer:
             parts = {"learner": self.agent.learner.state_dict(), "train": self._state()}
             if self.run.save_replay_buffer:
                 parts["replay"] = self.agent.buffer.state_dict()
+            if self.agent.feedback is not None and self._keeps_experience:
+                parts["sampler"] = self.agent.feedback.state_dict()
             models = self.folder / checkpoint.MODELS
             checkpoint.save(models / str(self.counters.t_env), parts)
             checkpoint.prune(models)
         self.saved_at = self.counters.t_env
+
+    @property
+    def _keeps_experience(self) -> bool:
+        """Whether a run that goes on has its experience again."""
+        return self.run.save_replay_buffer or self.dataset is not None
 
     def _state(self) -> State:
         return {
@@ -317,6 +334,9 @@ class Trainer:
         checkpoint.load_into(self._load_runner, train["runner"], "running episodes")
         if "replay" in parts:
             checkpoint.load_into(agent.buffer.load_state_dict, parts["replay"], "replay")
+        if "sampler" in parts and agent.feedback is not None:
+            load = partial(agent.feedback.load_state_dict, buffer=agent.buffer)
+            checkpoint.load_into(load, parts["sampler"], "priorities")
 
     def _load_train(self, train: State) -> None:
         """What is the loop's own."""
