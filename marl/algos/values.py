@@ -12,12 +12,18 @@ from marl.algos.agent import Agent
 from marl.algos.replay import ReplayRecipeConfig
 from marl.buffers.prioritised import PrioritisedSamplerConfig
 from marl.buffers.samplers import SliceSamplerConfig
+from marl.controllers.constrained import ConstrainedGreedy
 from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy
 from marl.controllers.shared import SharedController
 from marl.errors import ConfigError
 from marl.intrinsic.none import NoBonusConfig
+from marl.learners.constrained import (
+    ConstrainedQLearner,
+    ConstraintConfig,
+    NoConstraintConfig,
+)
 from marl.learners.q import QLearner, QLearnerConfig
-from marl.nets.dueling import ValueAgentConfig, ValueRnnConfig
+from marl.nets.dueling import ValueAgentConfig, ValueRnnConfig, without_dueling
 from marl.nets.mixers import IndependentConfig, MixerConfig
 from marl.spec import Discrete, EnvSpec
 
@@ -32,6 +38,7 @@ class ValueRecipeConfig(ReplayRecipeConfig):
     mixer: MixerConfig = IndependentConfig()
     learner: QLearnerConfig = QLearnerConfig()
     epsilon: EpsilonConfig = EpsilonConfig()
+    constraint: ConstraintConfig = NoConstraintConfig()
 
     def check(self, spec: EnvSpec) -> None:
         """ConfigError where this recipe and that environment don't go together."""
@@ -92,8 +99,16 @@ class ValueRecipeConfig(ReplayRecipeConfig):
         mixer = self.mixer.build(spec).to(device)
         check_mixer(mixer, self.mixer.kind, spec, device)
         bonus = self.bonus.build(spec, self.learner.gamma, device)
-        actor = EpsilonGreedy(controller, self.epsilon)
-        learner = QLearner(controller, mixer, bonus, self.learner)
+        if isinstance(self.constraint, NoConstraintConfig):
+            actor = EpsilonGreedy(controller, self.epsilon)
+            learner = QLearner(controller, mixer, bonus, self.learner)
+            return self.assemble(spec, actor, learner, bonus)
+        imitation = SharedController(spec, without_dueling(self.agent)).to(device)
+        threshold = self.constraint.threshold
+        actor = ConstrainedGreedy(controller, imitation, self.epsilon, threshold)
+        learner = ConstrainedQLearner(
+            controller, imitation, mixer, bonus, self.learner, self.constraint
+        )
         return self.assemble(spec, actor, learner, bonus)
 
 

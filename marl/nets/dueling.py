@@ -10,7 +10,7 @@ memory, which both share.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
@@ -86,3 +86,8 @@ class ValueMlpConfig(MlpConfig):
 
 
 ValueAgentConfig = ValueRnnConfig | ValueMlpConfig
+
+
+def without_dueling(config: ValueAgentConfig) -> ValueAgentConfig:
+    """The same network with plain outputs: for what is no value, V cancels out."""
+    return replace(config, dueling=False) if config.dueling else config

@@ -10,8 +10,8 @@ Differs from the paper:
 - double Q (van Hasselt et al. 2016, arXiv:1509.06461); `learner.double_q=False` is the paper's max.
 - a perceptron on vectors (120 and 84 units, as in CleanRL's classic control) instead of a
   convolutional network on stacked frames, so no frame skip, no reward clipping, no life loss.
-- Adam instead of RMSProp; the squared error is not clipped to a linear one (no Huber), the
-  norm of the gradient is clipped instead.
+- Adam instead of RMSProp; the squared error is not clipped to a linear one unless
+  `learner.loss=huber`, the norm of the gradient is clipped instead.
 - whole episodes are collected before the updates that their steps are due, so the policy is
   constant within an episode; the ratio of updates to environment steps is kept.
 - an episode cut off by a time limit bootstraps from its last observation.
