@@ -27,6 +27,9 @@ from marl.single_agent.actor_critic.sac import SacConfig
 from marl.single_agent.actor_critic.td3 import Td3Config
 from marl.single_agent.offline.bc import BcConfig
 from marl.single_agent.offline.bcq_discrete import DiscreteBcqConfig
+from marl.single_agent.offline.bcq import BcqConfig
+from marl.single_agent.offline.bear import BearConfig
+from marl.single_agent.offline.td3_bc import Td3BcConfig
 from marl.single_agent.planning.value_iteration import ValueIterationConfig
 from marl.single_agent.policy_gradient.ppo import PpoConfig
 from marl.single_agent.value.dqn import DqnConfig
@@ -46,6 +49,9 @@ LEARNERS: dict[str, type[RecipeConfig]] = {
     "td3": Td3Config,
     "sac": SacConfig,
     "iqrl": IqrlConfig,
+    "td3_bc": Td3BcConfig,
+    "bcq": BcqConfig,
+    "bear": BearConfig,
     "ppo": PpoConfig,
     "bcq_discrete": DiscreteBcqConfig,
     "bc": BcConfig,
