@@ -67,7 +67,11 @@ class Behaviour:
         """Actions like the data's before tanh, obs [B,T,A,O] -> [N,B,T,A,D]."""
         shape = (count, *obs.shape[:-1], self.vae.latent_dim)
         latent = torch.randn(shape, generator=rng).to(obs.device)
-        return self.vae.decode(obs, latent.clamp(-self.config.latent_clip, self.config.latent_clip))
+        latent = latent.clamp(-self.config.latent_clip, self.config.latent_clip)
+        if obs.device.type != "cpu":
+            return self.vae.decode(obs, latent)
+        # one after the other, so that what is between the layers stays in the CPU's cache
+        return torch.stack([self.vae.decode(obs, each) for each in latent])
 
     def state_dict(self) -> State:
         return {"vae": self.vae.state_dict(), "optimizer": self.optimizer.state_dict()}

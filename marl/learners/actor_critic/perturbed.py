@@ -63,7 +63,7 @@ class PerturbedImprovement:
         """Best of the moved actions by the soft-clipped target critics, [B,T,A]."""
         obs = batch.obs[:, AFTER]
         actions = self.target_perturbation(obs, self._data(obs, self.config.next_samples, rng))
-        values = critics.values(batch, AFTER, actions)  # [K,N,B,T,A]
+        values = critics.values_of_each(batch, AFTER, actions)  # [K,N,B,T,A]
         return soft_clipped(values, self.config.soft_clip).amax(0)
 
     def improve(

@@ -131,7 +131,7 @@ class SupportImprovement:
         shape = (self.config.next_samples, *gauss.mean.shape)
         noise = torch.randn(shape, generator=rng).to(gauss.mean.device)
         actions = self.policy.squash(gauss.draw(noise))  # [N,B,T,A,D]
-        values = critics.values(batch, AFTER, actions)  # [K,N,B,T,A]
+        values = critics.values_of_each(batch, AFTER, actions)  # [K,N,B,T,A]
         return soft_clipped(values, self.config.soft_clip).amax(0)
 
     def improve(
@@ -172,7 +172,7 @@ class SupportImprovement:
         apart = config.divergence.measure(data, own, gauss)
         if progress.update < config.warm_up:
             return gauss, noise, apart, 0.0
-        values = critics.values(batch, BEFORE, self.policy.squash(own)).mean(1)  # [K,B,T,A]
+        values = critics.values_of_each(batch, BEFORE, self.policy.squash(own)).mean(1)  # [K,B,T,A]
         return gauss, noise, apart, self.worth(values)
 
     def worth(self, values: Tensor) -> Tensor:

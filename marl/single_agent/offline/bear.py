@@ -7,7 +7,7 @@
     acting: of 10 draws the one that Q_1 thinks best
 
 Differs from the paper and its code:
-- The values are those of d3rlpy's runs on D4RL (Seno and Imai 2022): networks of 256-256, batches of
+- The values are d3rlpy's of its runs on D4RL (Seno and Imai 2022): networks of 256-256, batches of
   256 (400-300 and 100), Adam at 1e-4 for the actor, 3e-4 for critics and model (1e-3), a laplacian
   kernel of sigma 20 (the authors advise 10, or gaussian with 20), 4 draws of either side (5).
   d3rlpy acts by the best of 100 draws and takes targets from the policy itself; here 10 and its
