@@ -1,4 +1,4 @@
-"""Distances between sets of actions: known values, slow formulas, gradients where sets are equal."""
+"""Distances between sets of actions: known values, slow formulas, gradients of equal sets."""
 
 from __future__ import annotations
 
@@ -29,9 +29,7 @@ def by_pairs(kernel: str, sigma: float, xs: list[list[float]], ys: list[list[flo
                 total += math.exp(-size / (2 * sigma))
         return total / (len(left) * len(right))
 
-    return math.sqrt(
-        mean_kernel(xs, xs) + mean_kernel(ys, ys) - 2 * mean_kernel(xs, ys) + 1e-6
-    )
+    return math.sqrt(mean_kernel(xs, xs) + mean_kernel(ys, ys) - 2 * mean_kernel(xs, ys) + 1e-6)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -69,9 +67,7 @@ def test_it_is_the_definition_pair_by_pair_for_each_state_by_itself(kernel):
     for row in range(6):
         for agent in range(2):
             own = [side[:, row, agent].double().tolist() for side in (xs, ys)]
-            assert found[row, agent].item() == pytest.approx(
-                by_pairs(kernel, 3.0, *own), abs=1e-6
-            )
+            assert found[row, agent].item() == pytest.approx(by_pairs(kernel, 3.0, *own), abs=1e-6)
 
 
 def test_a_squared_width_is_a_kernel_of_that_sigma():

@@ -215,7 +215,7 @@ def test_a_fixed_dual_variable_stays_and_is_no_parameter():
 
 
 def test_a_dual_variable_beyond_its_bounds_is_refused():
-    with pytest.raises(ValueError, match="dual: log 1e-05 is -11.5 and not within"):
+    with pytest.raises(ValueError, match=r"dual: log 1e-05 is -11\.5 and not within"):
         SupportConfig(dual=1e-5)
 
 

@@ -1,8 +1,8 @@
-"""The line-world: data that mostly goes the wrong way, where matching it fails and support does not.
+"""The line-world: data that mostly goes the wrong way; to match it fails, its support leads on.
 
 Kumar et al. 2019 (arXiv:1906.00949), section 4: between start and goal the data's policy takes the
 wrong action with probability 0.9. Here actions are numbers: those above 0 go right and the others
-left, and one beyond 1 in size, of which the data has none, falls off the line for good.
+left, and one beyond 1.5 in size, where there is no data, falls off the line for good.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ADAM = AdamConfig(lr=0.001, eps=1e-8)
 def moved(place: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
     """Where the actions lead, and whether they fall, [N] each."""
     after = torch.where(action > 0, place + 1, (place - 1).clamp(min=0))
-    return after, action.abs() > 1
+    return after, action.abs() > 1.5
 
 
 def shown(place: Tensor) -> Tensor:
@@ -50,7 +50,7 @@ def shown(place: Tensor) -> Tensor:
 
 
 def data(count: int) -> EpisodeBatch:
-    """Steps from all places alike; wrong ones to the left, all between a quarter and half a range."""
+    """Steps from all places alike; the wrong ones go left, and all are of 0.5 to 1 in size."""
     rng = torch.Generator().manual_seed(0)
     place = torch.randint(GOAL, (count,), generator=rng)
     size = 0.5 + 0.5 * torch.rand(count, generator=rng)
@@ -96,7 +96,7 @@ def test_matching_the_data_never_reaches_the_goal(policy):
     recipe = BcConfig(
         agent=NET, policy=policy, learner=CloningConfig(optimizer=ADAM), sampler=SAMPLER
     )
-    assert walk(taught(recipe, 1000)) == [0] * (SPEC.episode_limit + 1)
+    assert walk(taught(recipe, 400)) == [0] * (SPEC.episode_limit + 1)
 
 
 def bear(divergence: MmdConfig) -> BearConfig:
@@ -107,7 +107,7 @@ def bear(divergence: MmdConfig) -> BearConfig:
         sampler=SAMPLER,
         learner=SupportConfig(
             gamma=0.9,
-            warm_up=500,
+            warm_up=300,
             divergence=divergence,
             actor_optimizer=ADAM,
             critic_optimizer=ADAM,
@@ -118,11 +118,11 @@ def bear(divergence: MmdConfig) -> BearConfig:
 
 
 def test_keeping_to_the_datas_support_finds_the_way():
-    agent = taught(bear(MmdConfig(sigma=1.0, threshold=0.75)), 2500)
+    agent = taught(bear(MmdConfig(kernel="gaussian", sigma=1.0, threshold=0.7)), 1500)
     assert walk(agent) == [*range(GOAL + 1)]
 
 
 def test_without_a_constraint_the_actor_goes_where_no_data_is():
     recipe = Td3Config(agent=NET, critic=CriticConfig(hidden_dims=(64, 64)), sampler=SAMPLER)
     recipe = replace(recipe, learner=replace(recipe.learner, gamma=0.9))
-    assert walk(taught(recipe, 2500))[-1] == -1
+    assert walk(taught(recipe, 1500))[-1] == -1

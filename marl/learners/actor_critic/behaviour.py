@@ -13,6 +13,7 @@ from marl.learners.actor_critic.improvement import BEFORE
 from marl.learners.actor_critic.learner import CriticLearnerConfig
 from marl.learners.optimizers import AdamConfig, OptimizerConfig
 from marl.learners.targets import masked_mean
+from marl.nets.critics import cached_parts
 from marl.nets.optimizing import load_optimizer
 from marl.nets.vae import BehaviourVae
 from marl.protocols.loop import Metrics, State
@@ -68,10 +69,7 @@ class Behaviour:
         shape = (count, *obs.shape[:-1], self.vae.latent_dim)
         latent = torch.randn(shape, generator=rng).to(obs.device)
         latent = latent.clamp(-self.config.latent_clip, self.config.latent_clip)
-        if obs.device.type != "cpu":
-            return self.vae.decode(obs, latent)
-        # one after the other, so that what is between the layers stays in the CPU's cache
-        return torch.stack([self.vae.decode(obs, each) for each in latent])
+        return torch.cat([self.vae.decode(obs, part) for part in cached_parts(latent)])
 
     def state_dict(self) -> State:
         return {"vae": self.vae.state_dict(), "optimizer": self.optimizer.state_dict()}
