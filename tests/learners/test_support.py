@@ -26,6 +26,7 @@ from marl.nets.vae import VaeConfig
 from marl.protocols.acting import ObservationTensors
 from marl.protocols.experience import BATCH
 from marl.protocols.loop import Progress
+from marl.single_agent.offline.bcq import BcqConfig
 from marl.single_agent.offline.bear import BearConfig
 from marl.spec import Continuous, EnvSpec
 
@@ -280,3 +281,25 @@ def test_of_the_candidates_the_first_critic_picks_the_best():
         values = torch.stack([agent.learner.critics(obs, each)[0] for each in offered])
         chosen = agent.learner.critics(obs, acted.actions)[0]
         torch.testing.assert_close(chosen, values.amax(0))
+
+
+@pytest.mark.parametrize("recipe", [BearConfig, BcqConfig])
+def test_a_greedy_actor_comes_back_with_the_learners_state(recipe):
+    agents = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        agents.append(recipe(vae=VaeConfig(hidden_dims=(8,))).build(TEAM, CPU))
+    obs = torch.randn(6, 3, 4)
+    shown = ObservationTensors(obs, torch.zeros(6, 4), None)
+
+    def actions() -> list[Tensor]:
+        return [
+            agent.actor.act(
+                shown, agent.actor.initial_carry(6), Progress(), torch.Generator(), greedy=True
+            ).actions
+            for agent in agents
+        ]
+
+    assert not torch.equal(*actions())
+    agents[1].learner.load_state_dict(agents[0].learner.state_dict())
+    assert torch.equal(*actions())

@@ -69,6 +69,10 @@ ONLINE = {  # what is meant for learning offline, on what it collects itself
 }
 STEPS = {"rollout.kind": "steps", "buffer.kind": "transitions", "buffer.steps": 1000}
 
+# Offline recipes, from what they collect by themselves.
+COLLECTED = {**STEPS, "updates.kind": "replay", "updates.per_episode": 0, "updates.per_step": 0.1}
+SMALL_MODEL = {"vae.hidden_dims": "[16]", "sampler.batch_size": 32}
+
 
 def plan_for(folder: Path, config: str, env: str, **settings) -> Plan:
     """A parsed plan, whose run folder comes below `folder`."""
@@ -126,6 +130,14 @@ def assert_same(one, two):
         ("mappo", "sc2", {"map": "3m", "learner.epochs": 2}),
         ("ippo", "sc2", {"map": "3m", "learner.epochs": 2}),
         ("td3", "gymnasium", CONTINUOUS),
+        ("td3_bc", "gymnasium", {**CONTINUOUS, **COLLECTED}),
+        ("bc", "gymnasium", {"env_id": "Pendulum-v1", **COLLECTED}),
+        ("bcq", "gymnasium", {"env_id": "Pendulum-v1", **COLLECTED, **SMALL_MODEL}),
+        (
+            "bear",
+            "gymnasium",
+            {"env_id": "Pendulum-v1", **COLLECTED, **SMALL_MODEL, "learner.warm_up": 50},
+        ),
         ("ddpg", "point_goal", {**OFF_POLICY, **HINDSIGHT}),
         ("dqn", "bit_flip", {"sampler.start": 50, **HINDSIGHT}),
         ("iql", "two_step", {"updates.per_episode": 0.25}),
