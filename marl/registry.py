@@ -26,8 +26,8 @@ from marl.single_agent.actor_critic.iqrl import IqrlConfig
 from marl.single_agent.actor_critic.sac import SacConfig
 from marl.single_agent.actor_critic.td3 import Td3Config
 from marl.single_agent.offline.bc import BcConfig
-from marl.single_agent.offline.bcq_discrete import DiscreteBcqConfig
 from marl.single_agent.offline.bcq import BcqConfig
+from marl.single_agent.offline.bcq_discrete import DiscreteBcqConfig
 from marl.single_agent.offline.bear import BearConfig
 from marl.single_agent.offline.td3_bc import Td3BcConfig
 from marl.single_agent.planning.value_iteration import ValueIterationConfig

@@ -85,7 +85,8 @@ class CandidateActor:
         """actions [B,A,D] within the bounds."""
         obs = observation.obs
         proposed, hidden = self.proposals.propose(obs, carry, None if greedy else rng)
-        best = self.critics(obs.expand(*proposed.shape[:-1], -1), proposed)[0].argmax(0)  # [B,A]
+        values = self.critics(obs.expand(*proposed.shape[:-1], -1), proposed, [0])[0]
+        best = values.argmax(0)  # [B,A]
         picks = best[None, ..., None].expand(1, *proposed.shape[1:])
         actions = proposed.gather(0, picks)[0]
         return Acted(actions, self.proposals.next_carry(hidden, actions), {})

@@ -4,7 +4,8 @@
 
 error is the policy's own measure of how far it is from the data's action: of a stochastic policy
 the negative log-probability, which for discrete actions is the cross-entropy over the available
-ones. Agents without a choice are left out: they would make the loss small and teach nothing.
+ones; of a deterministic policy the mean square. Agents without a choice are left out: they would
+make the loss small and teach nothing.
 Pomerleau 1989 (ALVINN).
 """
 
@@ -18,13 +19,19 @@ from torch import Tensor, nn
 
 from marl.batch import EpisodeBatch
 from marl.config.schema import option
+from marl.controllers.noise import DeterministicPolicy
 from marl.controllers.policy import StochasticPolicy, has_choice
+from marl.controllers.squashed import SquashedPolicy
 from marl.learners.optimizers import AdamConfig, OptimizerConfig
 from marl.learners.targets import masked_mean
+from marl.nets.critics import BEFORE
 from marl.nets.optimizing import load_optimizer
 from marl.nets.threads import shared
 from marl.protocols.experience import BATCH, Samples
 from marl.protocols.loop import Metrics, Progress, State
+
+# Actions count as this far within a bound, in half-ranges: on it no number before tanh is finite.
+EDGE = 1e-3
 
 Errors = Callable[[EpisodeBatch], Tensor]  # of a batch's actions, [B,T,A], whatever in the padding
 
@@ -40,6 +47,26 @@ class CloningConfig:
 def unlikelihood(policy: StochasticPolicy) -> Errors:
     """How unlikely a policy finds the data's actions, in nats."""
     return lambda batch: -policy.evaluate(batch)[0]
+
+
+def squares(policy: DeterministicPolicy) -> Errors:
+    """How far a policy's actions are from the data's: mean square over D, in half-ranges."""
+
+    def errors(batch: EpisodeBatch) -> Tensor:
+        apart = policy.in_halves(policy.actions(batch, BEFORE)) - policy.in_halves(batch.actions)
+        return apart.square().mean(-1)
+
+    return errors
+
+
+def squashed_unlikelihood(policy: SquashedPolicy) -> Errors:
+    """How unlikely a squashed policy finds the data's actions, in nats of half-ranges."""
+
+    def errors(batch: EpisodeBatch) -> Tensor:
+        actions = policy.in_halves(batch.actions).clamp(EDGE - 1.0, 1.0 - EDGE)
+        return -policy.at(batch, BEFORE).log_prob(torch.atanh(actions))
+
+    return errors
 
 
 class CloningLearner:

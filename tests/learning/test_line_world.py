@@ -17,7 +17,7 @@ from marl.algos.agent import Agent, RecipeConfig
 from marl.batch import EpisodeBatch, layout_of
 from marl.buffers.samplers import SliceSamplerConfig
 from marl.learners.actor_critic.support import MmdConfig, SupportConfig
-from marl.learners.cloning_continuous import CloningConfig
+from marl.learners.cloning import CloningConfig
 from marl.learners.optimizers import AdamConfig
 from marl.nets.agents import MlpConfig
 from marl.nets.critics import CriticConfig
@@ -91,7 +91,7 @@ def walk(agent: Agent) -> list[int]:
     return places
 
 
-@pytest.mark.parametrize("policy", ["deterministic", "gaussian"])
+@pytest.mark.parametrize("policy", ["deterministic", "squashed", "stochastic"])
 def test_matching_the_data_never_reaches_the_goal(policy):
     recipe = BcConfig(
         agent=NET, policy=policy, learner=CloningConfig(optimizer=ADAM), sampler=SAMPLER

@@ -79,7 +79,7 @@ class PerturbedImprovement:
         """What the perturbation's parameters descend."""
         obs = batch.obs[:, BEFORE]
         actions = self.perturbation(obs, self._data(obs, 1, rng)[0])
-        return -masked_mean(critics.values(batch, BEFORE, actions)[0], batch.filled)
+        return -masked_mean(critics.values(batch, BEFORE, actions, [0])[0], batch.filled)
 
     def follow(self, tau: float) -> None:
         soft_update(self.target_perturbation.parameters(), self.policy_parameters, tau)

@@ -38,7 +38,7 @@ from marl.buffers.samplers import SliceSamplerConfig
 from marl.controllers.candidates import CandidateActor, CandidatePolicy, CandidatesConfig
 from marl.learners.actor_critic.improvement import Improvement
 from marl.learners.actor_critic.support import SupportConfig, SupportImprovement
-from marl.nets.critics import QEnsemble
+from marl.nets.critics import CriticConfig, QEnsemble
 from marl.nets.vae import VaeConfig
 from marl.protocols.acting import Actor
 from marl.spec import EnvSpec
@@ -48,6 +48,7 @@ from marl.spec import EnvSpec
 class BearConfig(ActorCriticRecipeConfig):
     """Bootstrapping error accumulation reduction."""
 
+    critic: CriticConfig = CriticConfig()
     learner: SupportConfig = SupportConfig()
     vae: VaeConfig = VaeConfig()
     acting: CandidatesConfig = CandidatesConfig()

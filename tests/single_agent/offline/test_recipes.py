@@ -84,7 +84,7 @@ def data(tmp_path_factory) -> Path:
         ("bcq", MODEL),
         ("td3_bc", {}),
         ("bc", {}),
-        ("bc", {"policy": "gaussian"}),
+        ("bc", {"policy": "squashed"}),
         ("td3", {**OFFLINE}),
         ("sac", {**OFFLINE}),
     ],
