@@ -25,6 +25,11 @@ from marl.single_agent.actor_critic.ddpg import DdpgConfig
 from marl.single_agent.actor_critic.iqrl import IqrlConfig
 from marl.single_agent.actor_critic.sac import SacConfig
 from marl.single_agent.actor_critic.td3 import Td3Config
+from marl.single_agent.offline.bc import BcConfig
+from marl.single_agent.offline.bcq import BcqConfig
+from marl.single_agent.offline.bcq_discrete import DiscreteBcqConfig
+from marl.single_agent.offline.bear import BearConfig
+from marl.single_agent.offline.td3_bc import Td3BcConfig
 from marl.single_agent.planning.value_iteration import ValueIterationConfig
 from marl.single_agent.policy_gradient.ppo import PpoConfig
 from marl.single_agent.value.dqn import DqnConfig
@@ -44,7 +49,12 @@ LEARNERS: dict[str, type[RecipeConfig]] = {
     "td3": Td3Config,
     "sac": SacConfig,
     "iqrl": IqrlConfig,
+    "td3_bc": Td3BcConfig,
+    "bcq": BcqConfig,
+    "bear": BearConfig,
     "ppo": PpoConfig,
+    "bcq_discrete": DiscreteBcqConfig,
+    "bc": BcConfig,
 }
 # Recipes that play by a script or a plan.
 PLAYERS: dict[str, type[PlayerConfig]] = {

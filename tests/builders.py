@@ -20,6 +20,7 @@ ONE_AGENT = replace(SMALL, name="test/one", n_agents=1)
 VECTORS = replace(
     ONE_AGENT, name="test/vectors", action=Continuous(low=(-2.0, 0.0), high=(2.0, 0.5))
 )
+TEAM_OF_VECTORS = replace(VECTORS, name="test/vector_team", n_agents=3)
 STALKERS = EnvSpec("test/3s_vs_5z", 3, Discrete(11), 48, 68, 250, reports_win=True)
 
 

@@ -18,7 +18,7 @@ from marl.errors import ConfigError
 from marl.learners.actor_critic.improvement import Improvement
 from marl.learners.actor_critic.learner import ActorCriticLearner, CriticLearnerConfig
 from marl.nets.agents import AgentConfig, MlpConfig
-from marl.nets.critics import CriticConfig
+from marl.nets.critics import CriticConfig, QEnsemble
 from marl.nets.team_critics import AnyCriticConfig
 from marl.protocols.acting import Actor
 from marl.runners.kinds import RolloutConfig, UpdatesConfig
@@ -84,14 +84,21 @@ class ActorCriticRecipeConfig(ReplayRecipeConfig):
         self.check(spec)
         encoder = self.encoder.build(spec, device)
         seen = replace(spec, obs_dim=encoder.width)
-        improvement, actor = self.policy(seen, device)
-        critics = self.critic.build(seen).to(device)
+        improvement, actor, critics = self.parts(seen, device)
         bonus = self.bonus.build(spec, self.learner.gamma, device)
         seed = int(torch.randint(2**62, ()))
         learner = ActorCriticLearner(encoder, critics, improvement, bonus, self.learner, seed)
         if not isinstance(self.encoder, RawConfig):
             actor = EncodedActor(encoder, actor)
         return self.assemble(spec, actor, learner, bonus)
+
+    def parts(self, spec: EnvSpec, device: torch.device) -> tuple[Improvement, Actor, QEnsemble]:
+        """How the policy learns, who acts by it, and the critics.
+
+        spec: with the encoded observations. An actor that asks the critics overrides this.
+        """
+        improvement, actor = self.policy(spec, device)
+        return improvement, actor, self.critic.build(spec).to(device)
 
     def policy(self, spec: EnvSpec, device: torch.device) -> tuple[Improvement, Actor]:
         """How the policy learns, and who acts by it. spec: with the encoded observations."""

@@ -13,7 +13,7 @@ from marl.batch import Layout
 from marl.protocols.acting import Actor
 from marl.protocols.collecting import Runner, Schedule
 from marl.protocols.environments import VecEnv
-from marl.protocols.experience import Buffer, Sampler
+from marl.protocols.experience import Buffer, Feedback, Sampler
 from marl.protocols.learning import Learner
 from marl.runners.stopwatch import Stopwatch
 from marl.spec import EnvSpec
@@ -58,6 +58,7 @@ class Agent:
     schedule: Schedule
     rollout: RunnerConfig
     needed: Needed = Needed()
+    feedback: Feedback | None = None  # the sampler, or the one within it, that hears of errors
     bonus_parameters: Sequence[nn.Parameter] = ()  # what the bonus trains beside the learner
 
     def waiting(self) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from marl.algos.agent import Agent, Needed
 from marl.batch import layout_of
 from marl.buffers.episodes import BufferConfig
 from marl.buffers.kinds import ReplayConfig, SamplerConfig
+from marl.buffers.prioritised import PrioritisedSamplerConfig
 from marl.buffers.samplers import EpisodeSamplerConfig, NamedSamplers
+from marl.errors import ConfigError
 from marl.intrinsic.config import BonusConfig
 from marl.intrinsic.none import NoBonusConfig
 from marl.protocols.acting import Actor
-from marl.protocols.experience import BATCH, Sampler
+from marl.protocols.experience import BATCH, Feedback, Sampler
 from marl.protocols.learning import IntrinsicReward, Learner, SamplingBonus, TrainedBonus
 from marl.runners.episodes import EpisodeRolloutConfig
 from marl.runners.kinds import RolloutConfig, UpdatesConfig
@@ -26,6 +29,8 @@ OFFLINE = {"rollout": "offline", "updates": "offline", "buffer": "dataset"}
 @dataclass(frozen=True)
 class ReplayRecipeConfig:
     """Learning from a replay, collected on the way or there already."""
+
+    weighs_rows: ClassVar[bool] = False  # its learner is Weighing
 
     bonus: BonusConfig = NoBonusConfig()
     rollout: RolloutConfig = EpisodeRolloutConfig()
@@ -50,6 +55,11 @@ class ReplayRecipeConfig:
         sampler, kinds = self.sampler, f"not {self.rollout.kind} and {self.buffer.kind}"
         whole = self.rollout.whole_episodes and self.buffer.whole_episodes
         sampler.check(spec, whole, kinds)
+        if isinstance(sampler, PrioritisedSamplerConfig) and not self.weighs_rows:
+            raise ConfigError(
+                "sampler.kind: prioritised needs a learner that weighs its errors, as value "
+                "learning does (iql, vdn, qmix, dqn ...); use sampler.kind=slices"
+            )
         self.buffer.check(spec, sampler.episodes_needed, sampler.steps_needed)
         self.bonus.check(spec, whole and sampler.whole_episodes)
 
@@ -58,6 +68,7 @@ class ReplayRecipeConfig:
     ) -> Agent:
         """The agent of an actor and a learner, with the replay that they need."""
         sampler: Sampler = self.sampler.build(spec)
+        feedback = sampler if isinstance(sampler, Feedback) else None
         if isinstance(bonus, SamplingBonus):
             sampler = NamedSamplers({BATCH: sampler, **bonus.samplers})
         layout = layout_of(spec, (*actor.columns, *bonus.columns, *sampler.columns))
@@ -69,6 +80,7 @@ class ReplayRecipeConfig:
             sampler=sampler,
             schedule=self.updates.build(),
             rollout=self.rollout,
+            feedback=feedback,
             needed=Needed(self.sampler.episodes_needed, self.sampler.steps_needed),
             bonus_parameters=bonus.parameters if isinstance(bonus, TrainedBonus) else (),
         )

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
 
 from marl.algos.agent import Agent
 from marl.algos.replay import ReplayRecipeConfig
+from marl.buffers.prioritised import PrioritisedSamplerConfig
+from marl.buffers.samplers import SliceSamplerConfig
+from marl.controllers.constrained import ConstrainedGreedy
 from marl.controllers.exploration import EpsilonConfig, EpsilonGreedy
 from marl.controllers.shared import SharedController
 from marl.errors import ConfigError
+from marl.intrinsic.none import NoBonusConfig
+from marl.learners.constrained import (
+    ConstrainedQLearner,
+    ConstraintConfig,
+    NoConstraintConfig,
+)
 from marl.learners.q import QLearner, QLearnerConfig
-from marl.nets.agents import AgentConfig, RnnConfig
+from marl.nets.dueling import ValueAgentConfig, ValueRnnConfig, without_dueling
 from marl.nets.mixers import IndependentConfig, MixerConfig
 from marl.spec import Discrete, EnvSpec
 
@@ -22,10 +32,13 @@ from marl.spec import Discrete, EnvSpec
 class ValueRecipeConfig(ReplayRecipeConfig):
     """Shared by IQL, VDN, QMIX, LAGMA and DQN; PyMARL's SMAC values are the defaults."""
 
-    agent: AgentConfig = RnnConfig()
+    weighs_rows: ClassVar[bool] = True
+
+    agent: ValueAgentConfig = ValueRnnConfig()
     mixer: MixerConfig = IndependentConfig()
     learner: QLearnerConfig = QLearnerConfig()
     epsilon: EpsilonConfig = EpsilonConfig()
+    constraint: ConstraintConfig = NoConstraintConfig()
 
     def check(self, spec: EnvSpec) -> None:
         """ConfigError where this recipe and that environment don't go together."""
@@ -42,7 +55,30 @@ class ValueRecipeConfig(ReplayRecipeConfig):
             )
         if self.learner.td_lambda > 0.0 and self.sampler.single_steps:
             raise ConfigError("learner.td_lambda: single steps have no later ones; set it to 0")
+        if self.learner.n_step > 1:
+            self.check_n_step()
         super().check(spec)
+
+    def check_n_step(self) -> None:
+        """ConfigError where rows are no slices of so many steps, or a part asks for single ones."""
+        n_step = self.learner.n_step
+        sampler, length = self.sampler, 0
+        if isinstance(sampler, SliceSamplerConfig | PrioritisedSamplerConfig):
+            length = 0 if sampler.whole_episodes else sampler.length
+        if length < n_step:
+            raise ConfigError(
+                f"sampler.length: learner.n_step={n_step} needs sampler.kind=slices (or "
+                f"prioritised) with slices of {n_step} steps at least; set sampler.length={n_step}"
+            )
+        if self.agent.kind == "rnn":
+            raise ConfigError(
+                f"learner.n_step: {n_step} steps are folded into one, of which agent.kind=rnn "
+                "can't remember those before; use agent.kind=mlp, or learner.td_lambda"
+            )
+        if self.bonus.kind != NoBonusConfig.kind:
+            raise ConfigError(
+                f"learner.n_step: bonus.kind={self.bonus.kind} pays single steps; set it to 1"
+            )
 
     def remark(self, spec: EnvSpec) -> str:
         """What a mixer and a bonus mean where there is one agent, which needs neither."""
@@ -63,8 +99,16 @@ class ValueRecipeConfig(ReplayRecipeConfig):
         mixer = self.mixer.build(spec).to(device)
         check_mixer(mixer, self.mixer.kind, spec, device)
         bonus = self.bonus.build(spec, self.learner.gamma, device)
-        actor = EpsilonGreedy(controller, self.epsilon)
-        learner = QLearner(controller, mixer, bonus, self.learner)
+        if isinstance(self.constraint, NoConstraintConfig):
+            actor = EpsilonGreedy(controller, self.epsilon)
+            learner = QLearner(controller, mixer, bonus, self.learner)
+            return self.assemble(spec, actor, learner, bonus)
+        imitation = SharedController(spec, without_dueling(self.agent)).to(device)
+        threshold = self.constraint.threshold
+        actor = ConstrainedGreedy(controller, imitation, self.epsilon, threshold)
+        learner = ConstrainedQLearner(
+            controller, imitation, mixer, bonus, self.learner, self.constraint
+        )
         return self.assemble(spec, actor, learner, bonus)
 
 

@@ -100,6 +100,14 @@ class Dataset:
         """Steps in all rows together."""
         return self.held.steps
 
+    @property
+    def steps_gone(self) -> int:
+        return self.held.steps_gone
+
+    @property
+    def rows_gone(self) -> int:
+        return self.held.rows_gone
+
     def __len__(self) -> int:
         return len(self.held)
 

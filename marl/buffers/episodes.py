@@ -96,6 +96,7 @@ class EpisodeBuffer:
         self.oldest = 0  # place of the oldest episode
         self.count = 0  # episodes held
         self.steps = 0  # steps held
+        self.rows_gone = self.steps_gone = 0
 
     def __len__(self) -> int:
         return self.count
@@ -119,6 +120,8 @@ class EpisodeBuffer:
         return f"buffer.episodes={min(episodes, self.capacity)}"
 
     def clear(self) -> None:
+        self.rows_gone += self.count
+        self.steps_gone += self.steps
         self.oldest = self.count = self.steps = 0
         self.ring.clear()
 
@@ -139,7 +142,10 @@ class EpisodeBuffer:
 
     def _drop_oldest(self) -> None:
         self.ring.drop_oldest()
-        self.steps -= int(self.row_lengths[self.oldest])
+        length = int(self.row_lengths[self.oldest])
+        self.steps -= length
+        self.steps_gone += length
+        self.rows_gone += 1
         self.oldest = (self.oldest + 1) % self.capacity
         self.count -= 1
 

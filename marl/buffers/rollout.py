@@ -17,11 +17,14 @@ class RolloutBuffer:
         self.layout = layout
         self.held: list[EpisodeBatch] = []  # one row each, without padding
         self.steps = 0
+        self.rows_gone = self.steps_gone = 0
 
     def __len__(self) -> int:
         return len(self.held)
 
     def clear(self) -> None:
+        self.rows_gone += len(self.held)
+        self.steps_gone += self.steps
         self.held.clear()
         self.steps = 0
 

@@ -63,9 +63,14 @@ class TransitionBuffer:
         self.storage = EpisodeBatch.empty(layout, steps, 1)
         self.oldest = 0  # place of the oldest step
         self.steps = 0  # steps held
+        self.steps_gone = 0
 
     def __len__(self) -> int:
         return self.steps
+
+    @property
+    def rows_gone(self) -> int:
+        return self.steps_gone
 
     @property
     def nbytes(self) -> int:
@@ -81,6 +86,7 @@ class TransitionBuffer:
         return f"buffer.steps={min(size // self.row_bytes, self.capacity)}"
 
     def clear(self) -> None:
+        self.steps_gone += self.steps
         self.oldest = self.steps = 0
 
     def add(self, batch: EpisodeBatch) -> None:
@@ -94,6 +100,7 @@ class TransitionBuffer:
         dropped = max(0, self.steps + newest.size - self.capacity)
         self.oldest = (self.oldest + dropped) % self.capacity
         self.steps += newest.size - dropped
+        self.steps_gone += dropped + steps.size - newest.size
 
     def episodes(self, rows: Tensor) -> EpisodeBatch:
         """Copies of single steps, [B,1,...]."""

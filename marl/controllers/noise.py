@@ -12,24 +12,18 @@ from marl.batch import Column, EpisodeBatch
 from marl.config.schema import option
 from marl.controllers.shared import ALL, SharedController
 from marl.nets.agents import AgentConfig
+from marl.nets.bounded import Bounded
 from marl.protocols.acting import Acted, Carry, ObservationTensors
 from marl.protocols.loop import Progress
-from marl.spec import Continuous, EnvSpec
+from marl.spec import EnvSpec
 
 
-class DeterministicPolicy(SharedController):
+class DeterministicPolicy(SharedController, Bounded):
     """One action for each observation: tanh of the outputs, scaled to the bounds."""
 
-    action_bias: Tensor  # [D], the middle between the bounds
-    action_scale: Tensor  # [D], half the width between the bounds
-
     def __init__(self, spec: EnvSpec, config: AgentConfig, outputs_per_action: int = 1) -> None:
-        assert isinstance(spec.action, Continuous)  # the recipe is for continuous actions
-        super().__init__(spec, config, outputs=spec.action.dim * outputs_per_action)
-        self.action_dim = spec.action.dim
-        low, high = torch.tensor(spec.action.low), torch.tensor(spec.action.high)
-        self.register_buffer("action_bias", (high + low) / 2)
-        self.register_buffer("action_scale", (high - low) / 2)
+        super().__init__(spec, config, outputs=spec.action_width * outputs_per_action)
+        self.keep_bounds(spec)
 
     def actions(self, batch: EpisodeBatch, slots: slice = ALL) -> Tensor:
         """The policy's actions at the slots, [B,T',A,D]."""
@@ -38,15 +32,6 @@ class DeterministicPolicy(SharedController):
     def scale_to_bounds(self, outputs: Tensor) -> Tensor:
         """Outputs of the network to actions within the bounds, [...,D]."""
         return self.squash(outputs)
-
-    def squash(self, numbers: Tensor) -> Tensor:
-        """Any numbers [...,D] to actions within the bounds."""
-        return self.action_bias + self.action_scale * torch.tanh(numbers)
-
-    def clip(self, actions: Tensor) -> Tensor:
-        """The nearest actions within the bounds, [...,D]."""
-        bias, scale = self.action_bias, self.action_scale
-        return actions.clamp(bias - scale, bias + scale)
 
 
 def uniform_actions(

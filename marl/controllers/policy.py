@@ -40,11 +40,11 @@ class StochasticPolicy(SharedController):
 class StochasticActor:
     """Draws from a policy; asked greedily it takes the likeliest action."""
 
-    def __init__(self, policy: StochasticPolicy) -> None:
+    def __init__(self, policy: StochasticPolicy, keeps: bool = True) -> None:
+        """keeps: whether an action's log-probability is kept, which on-policy learning needs."""
         self.policy = policy
-        self.columns: tuple[Column, ...] = (
-            Column(LOG_PROB, "step", (policy.n_agents,), torch.float32),
-        )
+        column = Column(LOG_PROB, "step", (policy.n_agents,), torch.float32)
+        self.columns: tuple[Column, ...] = (column,) if keeps else ()
 
     def initial_carry(self, batch: int) -> Carry:
         return self.policy.initial_carry(batch)
@@ -64,7 +64,9 @@ class StochasticActor:
             actions = distribution.mode(outputs, avail)
         else:
             actions = distribution.sample(outputs, avail, rng)
-        extras = {LOG_PROB: distribution.log_prob(outputs, avail, actions)}
+        extras = {}
+        if self.columns:
+            extras[LOG_PROB] = distribution.log_prob(outputs, avail, actions)
         return Acted(actions, self.policy.next_carry(hidden, actions), extras)
 
     def metrics(self, progress: Progress) -> dict[str, float]:

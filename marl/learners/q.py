@@ -2,8 +2,11 @@
 
     y = reward + bonus + gamma * (1 - terminated) * bootstrap
     bootstrap = mix_target(Q_target(s', argmax_a Q(s', a)), s')          (double Q)
-    loss = mean over real steps of (mix(Q(s, a), s) - y)^2
+    loss = mean over real steps of weight * (mix(Q(s, a), s) - y)^2
 With td_lambda > 0 y is TD(lambda)'s: part of the bootstrap gives way to the next step's own y.
+With n_step > 1 y has the rewards of n steps, and the bootstrap of the slot after them. loss=huber:
+x^2 / 2 up to huber_delta and a line beyond in the place of x^2. weight is 1, or what a prioritised
+sampler says of the row.
 
 IQL, VDN, QMIX differ in the mixer, LAGMA in the bonus, DQN in the number of agents (one).
 Sources: PyMARL's QLearner (Samvelyan et al. 2019, arXiv:1902.04043); double Q-learning
@@ -23,11 +26,13 @@ from marl.batch import EpisodeBatch
 from marl.config.schema import option
 from marl.controllers.exploration import greedy_actions
 from marl.controllers.shared import Reading, SharedController
+from marl.learners.n_step import discount_of, first_transitions
 from marl.learners.optimizers import OptimizerConfig, RmspropConfig
-from marl.learners.targets import lambda_targets, masked_mean, taken
+from marl.learners.targets import huber, lambda_targets, masked_mean, row_means, taken
 from marl.nets.optimizing import load_optimizer
+from marl.nets.packed import Steps
 from marl.nets.threads import shared
-from marl.protocols.experience import BATCH, Samples
+from marl.protocols.experience import BATCH, WEIGHT, Samples
 from marl.protocols.learning import AssessableBonus, Channels, ExplainableBonus, IntrinsicReward
 from marl.protocols.loop import Metrics, Progress, State
 from marl.returns import returns_of
@@ -39,11 +44,27 @@ class QLearnerConfig:
 
     gamma: float = option(0.99, low=0.0, high=1.0)
     td_lambda: float = option(0.0, low=0.0, high=1.0)  # share of what later steps found; 0: none
+    n_step: int = option(1, low=1, high=1000)  # steps whose rewards count before the next value
+    loss: Literal["squared", "huber"] = "squared"  # of a TD error
+    huber_delta: float = option(1.0, above=0.0)  # size of an error from which on it is a line
     double_q: bool = True  # choose the next action with the online network
     optimizer: OptimizerConfig = RmspropConfig()
     grad_norm_clip: float = option(10.0, above=0.0)
     target_update_interval: int = option(200, low=1)
     target_update_unit: Literal["episodes", "updates"] = "episodes"
+
+    def __post_init__(self) -> None:
+        if self.n_step > 1 and self.td_lambda > 0.0:
+            raise ValueError(
+                "td_lambda: it mixes returns of all numbers of steps, and learner.n_step="
+                f"{self.n_step} fixes one; set td_lambda=0 or n_step=1"
+            )
+        if self.huber_delta != 1.0 and self.loss != "huber":
+            raise ValueError("huber_delta: it shapes learner.loss=huber alone; set that too")
+
+    def penalties(self, errors: Tensor) -> Tensor:
+        """The loss of each error."""
+        return errors.square() if self.loss == "squared" else huber(errors, self.huber_delta)
 
 
 class QLearner:
@@ -65,10 +86,11 @@ class QLearner:
         self.parameters = [*controller.parameters(), *mixer.parameters()]
         self.optimizer = config.optimizer.build(self.parameters)
         self.last_target_update = 0
+        self.row_errors = torch.zeros(0)  # of the last batch with weights, [B]
 
     def update(self, samples: Samples, progress: Progress) -> Metrics:
         """One gradient step. Returns PyMARL's metrics, and those of the bonus."""
-        loss, metrics = self.loss(samples[BATCH], progress)
+        loss, metrics = self.loss(self.transitions(samples[BATCH]), progress)
         self.optimizer.zero_grad()
         loss.backward()
         clip = self.config.grad_norm_clip
@@ -77,16 +99,29 @@ class QLearner:
         self._copy_targets_when_due(progress)
         return {"loss": loss.detach(), "grad_norm": grad_norm, **metrics}
 
+    def transitions(self, batch: EpisodeBatch) -> EpisodeBatch:
+        """What it learns from: where n_step > 1, n steps folded into one."""
+        if self.config.n_step == 1:
+            return batch
+        return first_transitions(batch, self.config.n_step, self.config.gamma)
+
     def loss(self, batch: EpisodeBatch, progress: Progress) -> tuple[Tensor, Metrics]:
-        """Mean squared TD error over the real steps, and what it is made of."""
+        """Mean loss of the TD errors over the real steps, and what it is made of.
+
+        batch: as `transitions` makes it.
+        """
         joint, bootstrap = shared(self.estimate_rows, batch, self.parameters)  # [B,T,G] each
         bonus, bonus_metrics = self.bonus(batch, bootstrap, progress)
-        gamma, weight = self.config.gamma, self.config.td_lambda
+        gamma, weight = discount_of(batch, self.config.gamma), self.config.td_lambda
         targets = lambda_targets(
             batch.reward, batch.terminated, batch.filled, bootstrap, gamma, weight, bonus
         )
         error = joint - targets
-        loss = masked_mean(error.square(), batch.filled)
+        penalties = self.config.penalties(error)
+        if WEIGHT in batch.columns:
+            penalties = penalties * batch[WEIGHT][:, None, None]
+            self.row_errors = row_means(error.detach().abs(), batch.filled)
+        loss = masked_mean(penalties, batch.filled)
         with torch.no_grad():
             n_agents = batch.actions.shape[-1]  # PyMARL divides both by it, joint value or not
             metrics = {
@@ -114,9 +149,13 @@ class QLearner:
         with torch.no_grad():
             after = steps.after(self.target_controller.outputs_of(reading))  # [N,A,U]
             chooser = steps.after(values) if self.config.double_q else after
-            actions = greedy_actions(chooser, steps.pack(batch.avail, shift=1))
+            actions = greedy_actions(chooser, self.choosable(batch, steps))
             bootstrap = self.target_mixer(taken(after, actions), steps.pack(batch.state, shift=1))
         return steps.unpack(joint), steps.unpack(bootstrap)
+
+    def choosable(self, batch: EpisodeBatch, steps: Steps) -> Tensor:
+        """The actions that the bootstrap chooses from, after each step, [N,A,U] bool."""
+        return steps.pack(batch.avail, shift=1)
 
     @torch.no_grad()
     def explain(self, batch: EpisodeBatch) -> Channels:

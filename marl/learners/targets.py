@@ -38,7 +38,7 @@ def lambda_targets(
     terminated: Tensor,
     filled: Tensor,
     bootstrap: Tensor,
-    gamma: float,
+    gamma: Tensor | float,
     weight: float,
     bonus: Tensor | float = 0.0,
 ) -> Tensor:
@@ -59,6 +59,22 @@ def lambda_targets(
         beyond = torch.where(filled[:, step + 1], targets[-1] - bootstrap[:, step], 0.0)
         targets.append(one_step[:, step] + weight * discount[:, step] * beyond)
     return torch.stack(targets[::-1], dim=1)
+
+
+def huber(errors: Tensor, delta: float) -> Tensor:
+    """Huber's loss of each error: its half square up to delta, from there on a straight line.
+
+    x^2 / 2 where |x| <= delta, else delta |x| - delta^2 / 2. Half as large as the square, and its
+    gradient x where the square's is 2 x: Adam and RMSProp don't see that factor, clipping does.
+    """
+    size = errors.abs()
+    return torch.where(size <= delta, 0.5 * errors.square(), delta * size - 0.5 * delta**2)
+
+
+def row_means(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean of each row's real steps, [B]. values [B,T,G], mask [B,T,1] bool."""
+    weights = mask.to(values.dtype).expand_as(values)
+    return (values * weights).sum((1, 2)) / weights.sum((1, 2)).clamp(min=1.0)
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:

@@ -77,23 +77,17 @@ class MlpAgent(nn.Module):
 
     recurrent = False
 
-    def __init__(
-        self,
-        input_dim: int,
-        outputs: int,
-        hidden_dims: tuple[int, ...],
-        activation: Activation,
-        layer_norm: bool = False,
-    ) -> None:
+    def __init__(self, layers: nn.Module) -> None:
         super().__init__()
         self.carry_dim = 1
-        self.layers = perceptron(input_dim, hidden_dims, outputs, activation, layer_norm)
+        self.layers = layers
 
     def forward(self, inputs: Tensor, carry: Tensor) -> tuple[Tensor, Tensor]:
         return self.layers(inputs), carry
 
     def unroll(self, inputs: Tensor, sizes: Tensor) -> Tensor:
-        return self.layers(inputs)
+        outputs: Tensor = self.layers(inputs)
+        return outputs
 
 
 @dataclass(frozen=True)
@@ -125,7 +119,8 @@ class MlpConfig(AgentInputs):
     layer_norm: bool = False  # before each activation
 
     def build(self, input_dim: int, outputs: int) -> MlpAgent:
-        return MlpAgent(input_dim, outputs, self.hidden_dims, self.activation, self.layer_norm)
+        layers = perceptron(input_dim, self.hidden_dims, outputs, self.activation, self.layer_norm)
+        return MlpAgent(layers)
 
 
 AgentConfig = RnnConfig | MlpConfig

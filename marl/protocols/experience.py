@@ -14,6 +14,7 @@ from marl.protocols.loop import State
 
 Samples = Mapping[str, EpisodeBatch]  # what one update learns from, by name
 BATCH = "batch"  # the sample's name where there is one
+WEIGHT = "weight"  # column of level `episode`: of a row's errors in the loss, [B] float32
 
 
 class Buffer(Protocol):
@@ -24,6 +25,14 @@ class Buffer(Protocol):
     @property
     def steps(self) -> int:
         """Steps held in all rows together."""
+
+    @property
+    def steps_gone(self) -> int:
+        """Steps that were held and are no more: they made room, or all was cleared."""
+
+    @property
+    def rows_gone(self) -> int:
+        """Rows that were held and are no more."""
 
     def add(self, batch: EpisodeBatch) -> None:
         """Keep every row; the oldest ones go where room is short."""
@@ -95,3 +104,16 @@ class Sampler(Protocol):
     def ready(self, buffer: Buffer) -> bool: ...
 
     def sample(self, buffer: Buffer, rng: torch.Generator) -> Samples: ...
+
+
+@runtime_checkable
+class Feedback(Protocol):
+    """A sampler that draws by what became of earlier samples; `ready` shows it what was added."""
+
+    def learnt(self, samples: Samples, errors: Tensor) -> None:
+        """Hear how wrong the learner was about each row of a sample, [B], before learning."""
+
+    def state_dict(self) -> State: ...
+
+    def load_state_dict(self, state: State, buffer: Buffer) -> None:
+        """Go on as saved, with a buffer that holds again what it held then."""

@@ -80,6 +80,13 @@ class Learner(Protocol):
 
 
 @runtime_checkable
+class Weighing(Protocol):
+    """A learner that weighs the rows of a batch by its column `weight`, where it has one."""
+
+    row_errors: Tensor  # [B], of the last such batch: mean size of each row's errors
+
+
+@runtime_checkable
 class Explainable(Protocol):
     """A learner that can show what it makes of one episode."""
 

@@ -13,7 +13,7 @@ from marl.untrusted.jsontext import read_json
 
 FORMAT = 2  # 1: before parts had seams of their own for rollouts and updates
 MANIFEST = "manifest.json"
-OPTIONAL = frozenset({"replay"})  # large; only the newest checkpoint keeps it
+OPTIONAL = frozenset({"replay", "sampler"})  # large; only the newest checkpoint keeps them
 PART = re.compile(r"[a-z_]+")
 
 

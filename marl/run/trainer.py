@@ -11,6 +11,8 @@ from marl.log.log import Log, open_log
 from marl.log.summary import Summary
 from marl.protocols.acting import Behaviour, Stopped
 from marl.protocols.collecting import Rollout
+from marl.protocols.experience import Samples
+from marl.protocols.learning import Weighing
 from marl.protocols.loop import MetricSink, Progress
 from marl.run.ending import INTERRUPTED
 from marl.run.interrupts import StopRequest
@@ -167,9 +169,17 @@ class Trainer(TrainingState):
                 metrics = self.agent.learner.update(here, progress)
             self.meter.add(metrics)
             self.watch.update(metrics, samples, progress)
+            self._give_feedback(samples)
             count.update += 1
             self.owed.popleft()
             self.saved_at = None
+
+    def _give_feedback(self, samples: Samples) -> None:
+        """Tell a sampler that asks for it how wrong the learner was."""
+        learner = self.agent.learner
+        if self.agent.feedback is not None and isinstance(learner, Weighing):
+            with self.stopwatch.measure("replay"):
+                self.agent.feedback.learnt(samples, learner.row_errors)
 
     def _evaluate(self, log: Log) -> bool:
         """Test the greedy policy, unless that was just done; whether it was tested."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
@@ -97,10 +98,17 @@ class TrainingState:
             parts = {"learner": self.agent.learner.state_dict(), "train": self._state()}
             if self.run.save_replay_buffer:
                 parts["replay"] = self.agent.buffer.state_dict()
+            if self.agent.feedback is not None and self._keeps_experience:
+                parts["sampler"] = self.agent.feedback.state_dict()
             models = self.folder / checkpoint.MODELS
             checkpoint.save(models / str(self.counters.t_env), parts)
             checkpoint.prune(models)
         self.saved_at = self.counters.t_env
+
+    @property
+    def _keeps_experience(self) -> bool:
+        """Whether a run that goes on has its experience again."""
+        return self.run.save_replay_buffer or self.dataset is not None
 
     def _state(self) -> State:
         return {
@@ -126,6 +134,9 @@ class TrainingState:
         checkpoint.load_into(self._load_runner, train["runner"], "running episodes")
         if "replay" in parts:
             checkpoint.load_into(agent.buffer.load_state_dict, parts["replay"], "replay")
+        if "sampler" in parts and agent.feedback is not None:
+            load = partial(agent.feedback.load_state_dict, buffer=agent.buffer)
+            checkpoint.load_into(load, parts["sampler"], "priorities")
 
     def _load_train(self, train: State) -> None:
         """What is the loop's own."""

@@ -25,7 +25,7 @@ from marl.cli.resolve import make_plan
 from marl.config import files as configfiles
 from marl.config.files import ROOT
 from marl.errors import ConfigError, EnvError
-from marl.nets.agents import MlpConfig, RnnConfig
+from marl.nets.dueling import ValueMlpConfig, ValueRnnConfig
 from marl.nets.mixers import VdnMixerConfig
 from marl.run.folder import create_folder, open_folder, read_config, run_folder
 from marl.run.plan import Plan
@@ -262,11 +262,11 @@ def test_the_command_line_wins_over_algorithm_over_environment_over_default(tmp_
 
 def test_another_kind_on_the_command_line_starts_from_its_own_defaults():
     plan = plan_of(*GAME, "with", "agent.kind=mlp", "agent.hidden_dims=[64, 64]")
-    assert plan.recipe.agent == MlpConfig(hidden_dims=(64, 64))
+    assert plan.recipe.agent == ValueMlpConfig(hidden_dims=(64, 64))
     assert plan.sources["agent.kind"] == "command line"
     assert plan.sources["agent.agent_id"] == "default"
     assert plan_of(*GAME, "with", "agent.kind=rnn", "agent.hidden_dim=8").recipe.agent == (
-        RnnConfig(hidden_dim=8)
+        ValueRnnConfig(hidden_dim=8)
     )
     dqn = plan_of("--config=dqn", "--env-config=gymnasium", "with", "sampler.kind=episodes")
     assert dqn.recipe.sampler == EpisodeSamplerConfig()  # 32 episodes, not 128

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from builders import ONE_AGENT, SMALL, VECTORS, NoiseEnv, random_batch
+from builders import ONE_AGENT, SMALL, TEAM_OF_VECTORS, VECTORS, NoiseEnv, random_batch
 
 from marl import seeding
 from marl.algos.agent import Agent
@@ -30,7 +30,7 @@ NUM_ENVS = 16
 FRESH = 100  # collections for one update, which then come again and again
 MOST_ROUNDS = 20_000  # ... until a first update is given up
 LATE = Progress(t_env=10**6, episode=10**5, update=10**5)  # past every warm-up
-SPECS = (SMALL, ONE_AGENT, VECTORS)
+SPECS = (SMALL, ONE_AGENT, VECTORS, TEAM_OF_VECTORS)
 
 
 def suits(name: str, spec: EnvSpec) -> bool:

@@ -52,7 +52,26 @@ HINDSIGHT = {
     "buffer.episodes": 500,
     "sampler.kind": "hindsight",
 }
+PRIORITISED = {"sampler.kind": "prioritised", "sampler.start": 50, "buffer.steps": 1500}
+ALL_FLAGS = {
+    "agent.dueling": True,
+    "learner.n_step": 3,
+    "learner.loss": "huber",
+    "sampler.length": 3,
+    "constraint.kind": "bcq",
+}
+ONLINE = {  # what is meant for learning offline, on what it collects itself
+    "rollout.kind": "episodes",
+    "buffer.kind": "episodes",
+    "updates.kind": "replay",
+    "updates.per_episode": 0.0,
+    "updates.per_step": 0.1,
+}
 STEPS = {"rollout.kind": "steps", "buffer.kind": "transitions", "buffer.steps": 1000}
+
+# Offline recipes, from what they collect by themselves.
+COLLECTED = {**STEPS, "updates.kind": "replay", "updates.per_episode": 0, "updates.per_step": 0.1}
+SMALL_MODEL = {"vae.hidden_dims": "[16]", "sampler.batch_size": 32}
 
 
 def plan_for(folder: Path, config: str, env: str, **settings) -> Plan:
@@ -102,10 +121,23 @@ def assert_same(one, two):
         ("qmix", "sc2", {"map": "2s3z"}),
         ("dqn", "gymnasium", {"sampler.start": 50, "buffer.steps": 1000}),
         ("dqn", "gymnasium", {"sampler.start": 50, **STEPS}),
+        ("dqn", "gymnasium", {**PRIORITISED, **STEPS, "buffer.steps": 300}),
+        ("dqn", "gymnasium", {**PRIORITISED, **ALL_FLAGS}),
+        ("qmix", "two_step", {"sampler.kind": "prioritised", "sampler.of": "episodes"}),
+        ("bcq_discrete", "gymnasium", ONLINE),
+        ("bc", "gymnasium", ONLINE),
         ("ppo", "gymnasium", {"rollout.steps": 20}),
         ("mappo", "sc2", {"map": "3m", "learner.epochs": 2}),
         ("ippo", "sc2", {"map": "3m", "learner.epochs": 2}),
         ("td3", "gymnasium", CONTINUOUS),
+        ("td3_bc", "gymnasium", {**CONTINUOUS, **COLLECTED}),
+        ("bc", "gymnasium", {"env_id": "Pendulum-v1", **COLLECTED}),
+        ("bcq", "gymnasium", {"env_id": "Pendulum-v1", **COLLECTED, **SMALL_MODEL}),
+        (
+            "bear",
+            "gymnasium",
+            {"env_id": "Pendulum-v1", **COLLECTED, **SMALL_MODEL, "learner.warm_up": 50},
+        ),
         ("ddpg", "point_goal", {**OFF_POLICY, **HINDSIGHT}),
         ("dqn", "bit_flip", {"sampler.start": 50, **HINDSIGHT}),
         ("iql", "two_step", {"updates.per_episode": 0.25}),

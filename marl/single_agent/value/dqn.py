@@ -10,8 +10,8 @@ Differs from the paper:
 - double Q (van Hasselt et al. 2016, arXiv:1509.06461); `learner.double_q=False` is the paper's max.
 - a perceptron on vectors (120 and 84 units, as in CleanRL's classic control) instead of a
   convolutional network on stacked frames, so no frame skip, no reward clipping, no life loss.
-- Adam instead of RMSProp; the squared error is not clipped to a linear one (no Huber), the
-  norm of the gradient is clipped instead.
+- Adam instead of RMSProp; the squared error is not clipped to a linear one unless
+  `learner.loss=huber`, the norm of the gradient is clipped instead.
 - whole episodes are collected before the updates that their steps are due, so the policy is
   constant within an episode; the ratio of updates to environment steps is kept.
 - an episode cut off by a time limit bootstraps from its last observation.
@@ -31,7 +31,7 @@ from marl.buffers.samplers import SliceSamplerConfig
 from marl.controllers.exploration import EpsilonConfig
 from marl.learners.optimizers import AdamConfig
 from marl.learners.q import QLearnerConfig
-from marl.nets.agents import AgentConfig, MlpConfig
+from marl.nets.dueling import ValueAgentConfig, ValueMlpConfig
 from marl.runners.kinds import UpdatesConfig
 from marl.runners.updates import ReplayUpdatesConfig
 from marl.single_agent.one_agent import check_one_agent
@@ -42,7 +42,9 @@ from marl.spec import EnvSpec
 class DqnConfig(IqlConfig):
     """Deep Q-learning; CleanRL's classic-control values are the defaults."""
 
-    agent: AgentConfig = MlpConfig(hidden_dims=(120, 84), agent_id=False, last_action=False)
+    agent: ValueAgentConfig = ValueMlpConfig(
+        hidden_dims=(120, 84), agent_id=False, last_action=False
+    )
     learner: QLearnerConfig = QLearnerConfig(
         optimizer=AdamConfig(lr=0.00025, eps=0.00000001),
         target_update_interval=50,

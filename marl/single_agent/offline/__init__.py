@@ -1,0 +1,1 @@
+"""Recipes for learning from experience that is there already."""
