@@ -65,7 +65,8 @@ def huber(errors: Tensor, delta: float) -> Tensor:
     """Huber's loss of each error: its half square up to delta, from there on a straight line.
 
     x^2 / 2 where |x| <= delta, else delta |x| - delta^2 / 2. Half as large as the square, and its
-    gradient x where the square's is 2 x: Adam and RMSProp don't see that factor, clipping does.
+    gradient x where the square's is 2 x. Adam and RMSProp don't see a factor where their eps is
+    small beside the gradients; with a large one, as in configs/algs/dqn.yaml, steps get shorter.
     """
     size = errors.abs()
     return torch.where(size <= delta, 0.5 * errors.square(), delta * size - 0.5 * delta**2)

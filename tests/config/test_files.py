@@ -137,10 +137,18 @@ def test_a_dumped_configuration_reads_back_with_values_and_sources(tmp_path):
     assert read_sources(path.read_text()) == sources
 
 
+def name_dataset(values: dict) -> None:
+    """Name a run to learn from, where there must be one, which the user alone can name."""
+    buffer = values.get("buffer", {})
+    if buffer.get("kind") == "dataset":
+        buffer["path"] = "a_run"
+
+
 @pytest.mark.parametrize("alg", available("config"))
 def test_every_algorithm_file_parses(alg):
     layers = layers_of("sc2", alg)
     recipe, env = layers.values.pop("recipe"), layers.values.pop("env")
+    name_dataset(layers.values)
     split_parse(layers.values, {"run": RunConfig, "env": ENVS[env], "recipe": recipes()[recipe]})
 
 
@@ -159,6 +167,7 @@ def kindless(given: dict, parsed: dict, path: str = "") -> list[str]:
 def test_a_section_that_has_kinds_names_its_own(alg):
     """Or else another kind on the command line would keep what was set for this one."""
     values = layers_of("sc2", alg).values
+    name_dataset(values)
     recipe = recipes()[values["recipe"]]
     given = {key: value for key, value in values.items() if key in field_types(recipe)}
     assert not kindless(given, to_mapping(parse(recipe, given)))
