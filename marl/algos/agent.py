@@ -14,7 +14,7 @@ from marl.protocols.acting import Actor
 from marl.protocols.collecting import Runner, Schedule
 from marl.protocols.environments import VecEnv
 from marl.protocols.experience import Buffer, Sampler
-from marl.protocols.learning import Learner
+from marl.protocols.learning import IntrinsicReward, Learner
 from marl.runners.stopwatch import Stopwatch
 from marl.spec import EnvSpec
 
@@ -58,6 +58,7 @@ class Agent:
     schedule: Schedule
     rollout: RunnerConfig
     needed: Needed = Needed()
+    bonus: IntrinsicReward | None = None  # inside the learner's targets
     bonus_parameters: Sequence[nn.Parameter] = ()  # what the bonus trains beside the learner
 
     def waiting(self) -> str:

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from marl.config.schema import option
 from marl.envs.acting import finite_actions, whole_actions
 from marl.envs.running import rows_to_start
+from marl.envs.skills import with_skills
 from marl.errors import EnvError
-from marl.protocols.environments import Observation, Step, Table
+from marl.protocols.environments import Observation, Step, Table, VecEnv
 from marl.spec import Action, Continuous, Discrete, EnvSpec
 
 Encode = Callable[[object], NDArray[np.float32]]
@@ -40,8 +41,9 @@ class GymnasiumConfig:
     env_id: str = option("CartPole-v1", code=lambda env_id: ":" in env_id)  # module:Name imports it
     # Steps; 0 = the limit that the environment is registered with.
     time_limit: int = option(0, low=0, high=10**6)
+    skills: int = option(0, low=0, high=1024)  # shown as a one-hot, before the goal; 0: none
 
-    def build(self, num_envs: int, threads: int) -> GymnasiumEnv:
+    def build(self, num_envs: int, threads: int) -> VecEnv:
         first = make(self.env_id, self.time_limit)
         rest = [make(self.env_id, self.time_limit) for _ in range(num_envs - 1)]
         adapter = GymnasiumEnv
@@ -49,7 +51,7 @@ class GymnasiumConfig:
             adapter = GymnasiumGoalEnv
         elif hasattr(first.unwrapped, "P") and hasattr(first.unwrapped, "initial_state_distrib"):
             adapter = GymnasiumTableEnv
-        return adapter(f"gymnasium/{self.env_id}", [first, *rest])
+        return with_skills(adapter(f"gymnasium/{self.env_id}", [first, *rest]), self.skills)
 
 
 def make(env_id: str, time_limit: int) -> gymnasium.Env:

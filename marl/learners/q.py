@@ -28,7 +28,13 @@ from marl.learners.targets import lambda_targets, masked_mean, taken
 from marl.nets.optimizing import load_optimizer
 from marl.nets.threads import shared
 from marl.protocols.experience import BATCH, Samples
-from marl.protocols.learning import AssessableBonus, Channels, ExplainableBonus, IntrinsicReward
+from marl.protocols.learning import (
+    AssessableBonus,
+    Channels,
+    ExplainableBonus,
+    IntrinsicReward,
+    SamplingBonus,
+)
 from marl.protocols.loop import Metrics, Progress, State
 from marl.returns import returns_of
 
@@ -68,6 +74,7 @@ class QLearner:
 
     def update(self, samples: Samples, progress: Progress) -> Metrics:
         """One gradient step. Returns PyMARL's metrics, and those of the bonus."""
+        learnt = self.bonus.learn(samples) if isinstance(self.bonus, SamplingBonus) else {}
         loss, metrics = self.loss(samples[BATCH], progress)
         self.optimizer.zero_grad()
         loss.backward()
@@ -75,7 +82,7 @@ class QLearner:
         grad_norm = nn.utils.clip_grad_norm_(self.parameters, clip)
         self.optimizer.step()
         self._copy_targets_when_due(progress)
-        return {"loss": loss.detach(), "grad_norm": grad_norm, **metrics}
+        return {"loss": loss.detach(), "grad_norm": grad_norm, **metrics, **learnt}
 
     def loss(self, batch: EpisodeBatch, progress: Progress) -> tuple[Tensor, Metrics]:
         """Mean squared TD error over the real steps, and what it is made of."""

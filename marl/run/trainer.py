@@ -17,7 +17,7 @@ from marl.log.summary import Summary
 from marl.nets.threads import set_learner_threads
 from marl.protocols.acting import Behaviour, Stopped
 from marl.protocols.collecting import Rollout
-from marl.protocols.experience import FromFile
+from marl.protocols.experience import FromFile, StatefulSampler
 from marl.protocols.loop import MetricSink, Progress, State
 from marl.run import checkpoint
 from marl.run.counters import Counters
@@ -36,6 +36,7 @@ from marl.run.opening import (
 )
 from marl.run.plan import Plan
 from marl.run.policy_tests import PolicyTests
+from marl.run.starting import take_weights
 from marl.run.states import refuse_other_kinds, refuse_unreadable
 from marl.runners.evaluation import statistics
 from marl.runners.stopwatch import Stopwatch
@@ -72,6 +73,7 @@ class Trainer:
             check_memory(plan, self.agent, self.env.spec)
             len(self.agent.buffer)  # reads a dataset, so that it is refused before a folder is made
             buffer = self.agent.buffer
+            self.taken = take_weights(plan, self.agent)
             self.dataset = buffer.file if isinstance(buffer, FromFile) else None
             if self.dataset is not None and not self.agent.sampler.ready(buffer):
                 raise ConfigError(f"buffer.path: {self.dataset.path}: {self.agent.waiting()}")
@@ -108,7 +110,7 @@ class Trainer:
     def introduction(self) -> list[str]:
         """What is about to be trained, and where to; and what should be known about it."""
         parts = self.plan, self.agent, self.env.spec
-        notes = [self.note, note_on_rounds(*parts), *remarks(self.plan, self.env)]
+        notes = [self.note, *self.taken, note_on_rounds(*parts), *remarks(self.plan, self.env)]
         return [
             f"{introduction(*parts, self.device)}; results in {self.folder}",
             *(f"note: {note}" for note in notes if note),
@@ -294,6 +296,7 @@ class Trainer:
         self.saved_at = self.counters.t_env
 
     def _state(self) -> State:
+        sampler = self.agent.sampler
         return {
             "counters": self.counters.state_dict(),
             "schedule": self.agent.schedule.state_dict(),
@@ -301,6 +304,7 @@ class Trainer:
             "exploration_rng": self.exploration_rng.get_state(),
             "sampling_rng": self.sampling_rng.get_state(),
             "owed": list(self.owed),
+            "sampler": sampler.state_dict() if isinstance(sampler, StatefulSampler) else {},
             "meter": self.meter.state_dict(),
             "evaluations": self.tests.results,
             "spec": spec_state(self.env.spec),
@@ -328,6 +332,8 @@ class Trainer:
         self.seeds.following = self.counters.episode
         self.exploration_rng.set_state(train["exploration_rng"])
         self.sampling_rng.set_state(train["sampling_rng"])
+        if isinstance(self.agent.sampler, StatefulSampler) and "sampler" in train:
+            self.agent.sampler.load_state_dict(train["sampler"])
         self.owed = deque(train.get("owed", []))
         self.meter.load_state_dict(train["meter"])
         self.tests.load_results(train["evaluations"])
