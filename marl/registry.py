@@ -12,7 +12,9 @@ from marl.algos.mappo import MappoConfig
 from marl.algos.qmix import QmixConfig
 from marl.algos.vdn import VdnConfig
 from marl.config.kinds import is_again, refuse_ignored
+from marl.encoders import normalised  # noqa: F401  (registers encoder.kind=normalised)
 from marl.errors import ConfigError
+from marl.intrinsic import information_and_skills  # noqa: F401  (registers MUSIC's and DIAYN's)
 from marl.quantizers import fsq_learner  # noqa: F401  (registers bonus.codebook.kind=fsq)
 from marl.scripted.players import (
     FocusFireConfig,
@@ -23,6 +25,7 @@ from marl.scripted.players import (
 )
 from marl.single_agent.actor_critic.ddpg import DdpgConfig
 from marl.single_agent.actor_critic.iqrl import IqrlConfig
+from marl.single_agent.actor_critic.music import MusicConfig, MusicSacConfig
 from marl.single_agent.actor_critic.sac import SacConfig
 from marl.single_agent.actor_critic.td3 import Td3Config
 from marl.single_agent.offline.bc import BcConfig
@@ -49,6 +52,8 @@ LEARNERS: dict[str, type[RecipeConfig]] = {
     "td3": Td3Config,
     "sac": SacConfig,
     "iqrl": IqrlConfig,
+    "music": MusicConfig,
+    "music_sac": MusicSacConfig,
     "td3_bc": Td3BcConfig,
     "bcq": BcqConfig,
     "bear": BearConfig,

@@ -72,7 +72,8 @@ class EnvSpec:
 
     `name` is part of every result: `<environment>-<backend>/<map>`, for example
     `sc2-engine/3s_vs_5z`. `reports_win` says whether episodes end with a `battle_won` outcome.
-    Where episodes have goals, each agent's observation and the state end with the goal's numbers.
+    Where episodes have goals, each agent's observation and the state end with the goal's numbers;
+    where they have skills, the one-hot skill ends them, or stands before the goal.
     """
 
     name: str
@@ -83,16 +84,23 @@ class EnvSpec:
     episode_limit: int  # most steps in one episode
     reports_win: bool = False
     goal_dim: int = 0  # G, 0 where there are no goals
+    skills: int = 0  # that an episode may draw one of, 0 where there are none
     goals: Goals | None = field(default=None, compare=False, repr=False)  # their values
 
     def __post_init__(self) -> None:
         if (self.goal_dim > 0) != (self.goals is not None):
             raise ValueError(f"{self.name}: goal_dim={self.goal_dim} and goals go together")
-        if self.goal_dim > min(self.obs_dim, self.state_dim):
+        if self.goal_dim + self.skills > min(self.obs_dim, self.state_dim):
+            skill = f"a skill of {self.skills} and " if self.skills else ""
             raise ValueError(
                 f"{self.name}: obs of {self.obs_dim} and state of {self.state_dim} numbers can't "
-                f"end with a goal of {self.goal_dim}"
+                f"end with {skill}a goal of {self.goal_dim}"
             )
+
+    @property
+    def own_dim(self) -> int:
+        """Numbers of an observation before skill and goal."""
+        return self.obs_dim - self.goal_dim - self.skills
 
     @property
     def n_actions(self) -> int:
@@ -128,6 +136,8 @@ def spec_from(state: Mapping[str, Any]) -> EnvSpec:
         type(size) is int and 0 < size <= MOST for size in sizes
     ):
         raise ValueError(f"sizes of an environment are not within 1..{MOST}: {sizes}")
+    if type(spec.skills) is not int or not 0 <= spec.skills < spec.obs_dim:
+        raise ValueError(f"{spec.skills} skills of an observation of {spec.obs_dim} numbers")
     if spec.n_agents * (spec.obs_dim + spec.action_width) > MOST:
         raise ValueError(f"{spec.n_agents} agents observe more than {MOST} numbers")
     return spec

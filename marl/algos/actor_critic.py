@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 
@@ -13,6 +14,7 @@ from marl.buffers.samplers import SliceSamplerConfig
 from marl.buffers.transitions import TransitionBufferConfig
 from marl.controllers.encoded import EncodedActor
 from marl.encoders.config import EncoderConfig
+from marl.encoders.hidden_goals import GoalBlindActor, HiddenGoals
 from marl.encoders.raw import RawConfig
 from marl.errors import ConfigError
 from marl.learners.actor_critic.improvement import Improvement
@@ -36,6 +38,8 @@ class ActorCriticRecipeConfig(ReplayRecipeConfig):
     agent: AgentConfig = PERCEPTRON  # the policy's network
     critic: AnyCriticConfig = CriticConfig()
     encoder: EncoderConfig = RawConfig()
+    # Whether policy and critics see goals: always, in tests alone (zeros till then), or never.
+    goals: Literal["shown", "tests", "hidden"] = "shown"
     learner: CriticLearnerConfig = CriticLearnerConfig()
     rollout: RolloutConfig = StepRolloutConfig()
     buffer: ReplayConfig = TransitionBufferConfig()
@@ -45,6 +49,7 @@ class ActorCriticRecipeConfig(ReplayRecipeConfig):
     def check(self, spec: EnvSpec) -> None:
         """ConfigError where the recipe and the environment don't go together."""
         self.check_actions(spec)
+        self.check_goals(spec)
         self.check_slices()
         super().check(spec)
 
@@ -54,6 +59,18 @@ class ActorCriticRecipeConfig(ReplayRecipeConfig):
             raise ConfigError(
                 f"{spec.name} has discrete actions, and this learns continuous ones; "
                 "choose --config=dqn, ppo or a multi-agent recipe"
+            )
+
+    def check_goals(self, spec: EnvSpec) -> None:
+        """ConfigError where goals are to be hidden that aren't there, or are mixed in."""
+        if self.goals != "shown" and not spec.goal_dim:
+            raise ConfigError(
+                f"goals: {self.goals} hides goals, and {spec.name} has none; use goals=shown"
+            )
+        if self.goals != "shown" and not self.encoder.in_place:
+            raise ConfigError(
+                f"goals: {self.goals} needs goals that stay apart, and encoder.kind="
+                f"{self.encoder.kind} mixes them in; use encoder.kind=normalised or raw"
             )
 
     def check_slices(self) -> None:
@@ -83,11 +100,15 @@ class ActorCriticRecipeConfig(ReplayRecipeConfig):
         """All parts, on `device` (the replay stays on the CPU)."""
         self.check(spec)
         encoder = self.encoder.build(spec, device)
+        if self.goals != "shown":
+            encoder = HiddenGoals(encoder, spec)
         seen = replace(spec, obs_dim=encoder.width)
         improvement, actor, critics = self.parts(seen, device)
         bonus = self.bonus.build(spec, self.learner.gamma, device)
         seed = int(torch.randint(2**62, ()))
         learner = ActorCriticLearner(encoder, critics, improvement, bonus, self.learner, seed)
+        if self.goals != "shown":
+            actor = GoalBlindActor(actor, spec, always=self.goals == "hidden")
         if not isinstance(self.encoder, RawConfig):
             actor = EncodedActor(encoder, actor)
         return self.assemble(spec, actor, learner, bonus)

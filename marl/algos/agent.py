@@ -14,7 +14,7 @@ from marl.protocols.acting import Actor
 from marl.protocols.collecting import Runner, Schedule
 from marl.protocols.environments import VecEnv
 from marl.protocols.experience import Buffer, Feedback, Sampler
-from marl.protocols.learning import Learner
+from marl.protocols.learning import IntrinsicReward, Learner
 from marl.runners.stopwatch import Stopwatch
 from marl.spec import EnvSpec
 
@@ -59,6 +59,7 @@ class Agent:
     rollout: RunnerConfig
     needed: Needed = Needed()
     feedback: Feedback | None = None  # the sampler, or the one within it, that hears of errors
+    bonus: IntrinsicReward | None = None  # inside the learner's targets
     bonus_parameters: Sequence[nn.Parameter] = ()  # what the bonus trains beside the learner
 
     def waiting(self) -> str:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from marl.algos.agent import Agent, Needed
 from marl.batch import layout_of
 from marl.buffers.episodes import BufferConfig
+from marl.buffers.informative import Informative, InformativeSamplerConfig
 from marl.buffers.kinds import ReplayConfig, SamplerConfig
 from marl.buffers.prioritised import PrioritisedSamplerConfig
 from marl.buffers.samplers import EpisodeSamplerConfig, NamedSamplers
@@ -16,7 +17,13 @@ from marl.intrinsic.config import BonusConfig
 from marl.intrinsic.none import NoBonusConfig
 from marl.protocols.acting import Actor
 from marl.protocols.experience import BATCH, Feedback, Sampler
-from marl.protocols.learning import IntrinsicReward, Learner, SamplingBonus, TrainedBonus
+from marl.protocols.learning import (
+    IntrinsicReward,
+    Learner,
+    SamplingBonus,
+    ScoringBonus,
+    TrainedBonus,
+)
 from marl.runners.episodes import EpisodeRolloutConfig
 from marl.runners.kinds import RolloutConfig, UpdatesConfig
 from marl.runners.updates import ReplayUpdatesConfig
@@ -62,6 +69,17 @@ class ReplayRecipeConfig:
             )
         self.buffer.check(spec, sampler.episodes_needed, sampler.steps_needed)
         self.bonus.check(spec, whole and sampler.whole_episodes)
+        if self.bonus.samples_episodes and not whole:
+            raise ConfigError(
+                f"bonus.kind: {self.bonus.kind} draws whole episodes, which need "
+                f"rollout.kind=episodes and buffer.kind=episodes, {kinds}"
+            )
+        if isinstance(sampler, InformativeSamplerConfig) and not self.bonus.scores_episodes:
+            raise ConfigError(
+                f"sampler.kind: {sampler.kind} needs a bonus that scores episodes, and "
+                f"bonus.kind={self.bonus.kind} does not; use bonus.kind=mutual_information, with "
+                "bonus.weight=0 where it is to pay nothing"
+            )
 
     def assemble(
         self, spec: EnvSpec, actor: Actor, learner: Learner, bonus: IntrinsicReward
@@ -69,6 +87,8 @@ class ReplayRecipeConfig:
         """The agent of an actor and a learner, with the replay that they need."""
         sampler: Sampler = self.sampler.build(spec)
         feedback = sampler if isinstance(sampler, Feedback) else None
+        if isinstance(sampler, Informative) and isinstance(bonus, ScoringBonus):
+            sampler.score_by(bonus)
         if isinstance(bonus, SamplingBonus):
             sampler = NamedSamplers({BATCH: sampler, **bonus.samplers})
         layout = layout_of(spec, (*actor.columns, *bonus.columns, *sampler.columns))
@@ -82,5 +102,6 @@ class ReplayRecipeConfig:
             rollout=self.rollout,
             feedback=feedback,
             needed=Needed(self.sampler.episodes_needed, self.sampler.steps_needed),
+            bonus=bonus,
             bonus_parameters=bonus.parameters if isinstance(bonus, TrainedBonus) else (),
         )

@@ -11,7 +11,8 @@ import torch
 from marl.batch import Column
 from marl.config.schema import option
 from marl.errors import ConfigError
-from marl.protocols.experience import BATCH, Buffer, Sampler, Samples
+from marl.protocols.experience import BATCH, Buffer, Sampler, Samples, StatefulSampler
+from marl.protocols.loop import State
 from marl.spec import EnvSpec
 
 
@@ -114,6 +115,25 @@ class WholeEpisodes:
         return {BATCH: buffer.episodes(picks)}
 
 
+class EpisodesAnew:
+    """Episodes with replacement, cut to the longest one drawn; there are always enough."""
+
+    columns: tuple[Column, ...] = ()
+
+    def __init__(self, batch_size: int) -> None:
+        self.batch_size = batch_size
+
+    def ready(self, buffer: Buffer) -> bool:
+        return len(buffer) > 0
+
+    def sample(self, buffer: Buffer, rng: torch.Generator) -> Samples:
+        """[B,T,...], B = batch_size."""
+        if not len(buffer):
+            raise ValueError("asked for episodes of an empty replay; wait for a first one")
+        picks = torch.randint(len(buffer), (self.batch_size,), generator=rng)
+        return {BATCH: buffer.episodes(picks)}
+
+
 class Slices:
     """Slices of `length` steps, every stored step equally likely to be the first of one."""
 
@@ -165,3 +185,16 @@ class NamedSamplers:
     def sample(self, buffer: Buffer, rng: torch.Generator) -> Samples:
         """In the order of the names' first mention; each sampler's own batch."""
         return {name: sampler.sample(buffer, rng)[BATCH] for name, sampler in self.samplers.items()}
+
+    def state_dict(self) -> State:
+        """Of those that have one."""
+        return {
+            name: sampler.state_dict()
+            for name, sampler in self.samplers.items()
+            if isinstance(sampler, StatefulSampler)
+        }
+
+    def load_state_dict(self, state: State, buffer: Buffer) -> None:
+        for name, sampler in self.samplers.items():
+            if isinstance(sampler, StatefulSampler):
+                sampler.load_state_dict(state[name], buffer)

@@ -44,10 +44,11 @@ def uniform_actions(
 
 @dataclass(frozen=True)
 class NoiseConfig:
-    """Exploration: uniform actions at first, then Gaussian noise on the policy's."""
+    """Exploration: uniform actions at first, then Gaussian noise on the policy's, or both."""
 
     random_steps: int = option(25_000, low=0)  # environment steps of uniform actions
     std: float = option(0.1, low=0.0)  # of the noise, in halves of the range between the bounds
+    random_share: float = option(0.0, low=0.0, high=1.0)  # of uniform actions, for good
     start_std: float | None = option(None, low=0.0)  # it begins there; null: it is std throughout
     anneal: int = option(0, low=0)  # environment steps in which it goes from start_std to std
 
@@ -92,7 +93,12 @@ class NoisyActor:
             return uniform_actions(policy, actions.shape, rng)
         noise = torch.randn(actions.shape, generator=rng).to(actions.device)
         std = self.noise.std_at(progress.t_env)
-        return policy.clip(actions + std * policy.action_scale * noise)
+        noisy = policy.clip(actions + std * policy.action_scale * noise)
+        if self.noise.random_share == 0.0:
+            return noisy
+        drawn = torch.rand(actions.shape[:-1], generator=rng) < self.noise.random_share  # [B,A]
+        uniform = uniform_actions(policy, actions.shape, rng)
+        return torch.where(drawn.to(actions.device)[..., None], uniform, noisy)
 
     def metrics(self, progress: Progress) -> dict[str, float]:
         """noise: the deviation, where it changes."""

@@ -64,6 +64,15 @@ class SquashedPolicy(DeterministicPolicy):
         """The normal numbers at the slots, [B,T',A,D] each."""
         return self.gauss(self.unroll(batch, slots))
 
+    def draw(
+        self, batch: EpisodeBatch, slots: slice, rng: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Drawn actions at the slots [B,T',A,D], and their log-densities [B,T',A]."""
+        gauss = self.at(batch, slots)
+        noise = torch.randn(gauss.mean.shape, generator=rng).to(gauss.mean.device)
+        numbers = gauss.draw(noise)
+        return self.squash(numbers), gauss.log_prob(numbers)
+
     def scale_to_bounds(self, outputs: Tensor) -> Tensor:
         """Outputs [...,2D] to the mode within the bounds, [...,D]."""
         return self.squash(outputs.chunk(2, dim=-1)[0])

@@ -17,6 +17,7 @@ class EncoderConfig:
     """An encoder's options; `kind` chooses the class."""
 
     kind: ClassVar[str]
+    in_place: ClassVar[bool] = False  # each number stays where it stands in an observation
 
     @property
     def slices(self) -> int:

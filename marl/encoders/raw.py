@@ -21,6 +21,7 @@ class RawConfig(EncoderConfig):
     """Observations as they are."""
 
     kind: ClassVar[str] = "raw"
+    in_place: ClassVar[bool] = True
 
     def build(self, spec: EnvSpec, device: torch.device) -> Raw:
         return Raw(spec.obs_dim)

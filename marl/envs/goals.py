@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from marl.config.schema import option
 from marl.envs.acting import finite_actions, whole_actions
 from marl.envs.running import rows_to_start
-from marl.protocols.environments import Observation, Step
+from marl.envs.skills import with_skills
+from marl.protocols.environments import Observation, Step, VecEnv
 from marl.spec import Action, Continuous, Discrete, EnvSpec
 
 DAMPING = np.float32(0.8)  # share of the velocity that a step keeps
@@ -30,9 +31,10 @@ class PointGoalConfig:
     goal_radius: float = option(0.05, above=0.0)  # distance at which the goal is achieved
     time_limit: int = option(50, low=1, high=10**6)  # steps
     ends_at_goal: bool = False  # False: the point is to stay there until the time is up
+    skills: int = option(0, low=0, high=1024)  # shown as a one-hot before the goal; 0: none
 
-    def build(self, num_envs: int, threads: int) -> PointGoal:
-        return PointGoal(self, num_envs)
+    def build(self, num_envs: int, threads: int) -> VecEnv:
+        return with_skills(PointGoal(self, num_envs), self.skills)
 
 
 @dataclass(frozen=True)
@@ -53,19 +55,29 @@ class BitFlipConfig:
 class GoalTask:
     """E episodes of one agent, in lock-step.
 
-    What the agent observes is its own numbers, which begin with what is achieved, and the goal.
+    What the agent observes is its own numbers, among them what is achieved, and the goal.
     """
 
     def __init__(
-        self, name: str, action: Action, own: int, goal_dim: int, limit: int, num_envs: int
+        self,
+        name: str,
+        action: Action,
+        own: int,
+        goal_dim: int,
+        limit: int,
+        num_envs: int,
+        achieved_at: int = 0,
     ) -> None:
-        """own: numbers of an observation without the goal; limit: steps of an episode."""
+        """own: numbers of an observation without the goal; limit: steps of an episode.
+
+        achieved_at: the first of the own numbers that say what is achieved.
+        """
         size = own + goal_dim
         self.num_envs = num_envs
         self.spec = EnvSpec(name, 1, action, size, size, limit, goal_dim=goal_dim, goals=self)
         self._shown = np.zeros((num_envs, size), dtype=np.float32)  # [E,O]
         self._own, self._goal = self._shown[:, :own], self._shown[:, own:]  # views
-        self._achieved = self._own[:, :goal_dim]
+        self._achieved = self._own[:, achieved_at : achieved_at + goal_dim]
         self._avail: NDArray[np.bool_] | None = None
         if isinstance(action, Discrete):
             self._avail = np.ones((num_envs, 1, action.n), dtype=np.bool_)  # [E,1,U]

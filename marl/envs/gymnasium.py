@@ -23,6 +23,7 @@ from marl.config.schema import option
 from marl.envs.acting import finite_actions, whole_actions
 from marl.envs.repeat import repeated
 from marl.envs.running import rows_to_start
+from marl.envs.skills import with_skills
 from marl.errors import EnvError
 from marl.protocols.environments import Observation, Step, Table, VecEnv
 from marl.spec import Action, Continuous, Discrete, EnvSpec
@@ -43,6 +44,7 @@ class GymnasiumConfig:
     time_limit: int = option(0, low=0, high=10**6)
     # Times that each action is taken; the agent's steps, and so t_env, are fewer by that.
     action_repeat: int = option(1, low=1, high=1000)
+    skills: int = option(0, low=0, high=1024)  # shown as a one-hot, before the goal; 0: none
 
     def build(self, num_envs: int, threads: int) -> VecEnv:
         first = make(self.env_id, self.time_limit)
@@ -53,7 +55,7 @@ class GymnasiumConfig:
         elif hasattr(first.unwrapped, "P") and hasattr(first.unwrapped, "initial_state_distrib"):
             adapter = GymnasiumTableEnv
         env = adapter(f"gymnasium/{self.env_id}", [first, *rest], limit_of(first))
-        return repeated(env, self.action_repeat)
+        return with_skills(repeated(env, self.action_repeat), self.skills)
 
 
 def make(env_id: str, time_limit: int) -> gymnasium.Env:

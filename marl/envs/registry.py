@@ -9,6 +9,7 @@ from marl.envs.goals import BitFlipConfig, PointGoalConfig
 from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
 from marl.envs.pettingzoo import PettingZooConfig
+from marl.envs.pushing import PointPushConfig
 from marl.envs.smac import Sc2Config
 from marl.envs.smacv2 import Smacv2Config
 from marl.errors import ConfigError
@@ -20,6 +21,7 @@ ENVS: dict[str, type[EnvConfig]] = {
     "matrix": MatrixConfig,
     "two_step": TwoStepConfig,
     "point_goal": PointGoalConfig,
+    "point_push": PointPushConfig,
     "bit_flip": BitFlipConfig,
     "gymnasium": GymnasiumConfig,
     "dmc": DmcConfig,

@@ -17,6 +17,8 @@ class BonusConfig:
     """An intrinsic reward's options; `kind` chooses the class."""
 
     kind: ClassVar[str]
+    samples_episodes: ClassVar[bool] = False  # it draws whole episodes of its own from the replay
+    scores_episodes: ClassVar[bool] = False  # it says how much an episode is worth learning from
 
     def check(self, spec: EnvSpec, whole_episodes: bool) -> None:
         """ConfigError where it can't work; whole_episodes: whether batches hold those."""

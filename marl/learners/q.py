@@ -33,7 +33,13 @@ from marl.nets.optimizing import load_optimizer
 from marl.nets.packed import Steps
 from marl.nets.threads import shared
 from marl.protocols.experience import BATCH, WEIGHT, Samples
-from marl.protocols.learning import AssessableBonus, Channels, ExplainableBonus, IntrinsicReward
+from marl.protocols.learning import (
+    AssessableBonus,
+    Channels,
+    ExplainableBonus,
+    IntrinsicReward,
+    SamplingBonus,
+)
 from marl.protocols.loop import Metrics, Progress, State
 from marl.returns import returns_of
 
@@ -90,6 +96,7 @@ class QLearner:
 
     def update(self, samples: Samples, progress: Progress) -> Metrics:
         """One gradient step. Returns PyMARL's metrics, and those of the bonus."""
+        learnt = self.bonus.learn(samples) if isinstance(self.bonus, SamplingBonus) else {}
         loss, metrics = self.loss(self.transitions(samples[BATCH]), progress)
         self.optimizer.zero_grad()
         loss.backward()
@@ -97,7 +104,7 @@ class QLearner:
         grad_norm = nn.utils.clip_grad_norm_(self.parameters, clip)
         self.optimizer.step()
         self._copy_targets_when_due(progress)
-        return {"loss": loss.detach(), "grad_norm": grad_norm, **metrics}
+        return {"loss": loss.detach(), "grad_norm": grad_norm, **metrics, **learnt}
 
     def transitions(self, batch: EpisodeBatch) -> EpisodeBatch:
         """What it learns from: where n_step > 1, n steps folded into one."""

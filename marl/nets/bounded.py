@@ -35,3 +35,7 @@ class Bounded(nn.Module):
     def in_halves(self, actions: Tensor) -> Tensor:
         """Actions [...,D] in half-ranges: -1 at the lower bound, 1 at the upper."""
         return (actions - self.action_bias) / self.action_scale
+
+    def size(self, actions: Tensor) -> Tensor:
+        """Mean square of actions [...,D] in half-ranges from their middle, [...]."""
+        return self.in_halves(actions).square().mean(-1)

@@ -107,13 +107,18 @@ class Sampler(Protocol):
 
 
 @runtime_checkable
-class Feedback(Protocol):
-    """A sampler that draws by what became of earlier samples; `ready` shows it what was added."""
-
-    def learnt(self, samples: Samples, errors: Tensor) -> None:
-        """Hear how wrong the learner was about each row of a sample, [B], before learning."""
+class StatefulSampler(Protocol):
+    """A sampler that remembers something of what it drew from, saved beside the replay."""
 
     def state_dict(self) -> State: ...
 
     def load_state_dict(self, state: State, buffer: Buffer) -> None:
         """Go on as saved, with a buffer that holds again what it held then."""
+
+
+@runtime_checkable
+class Feedback(StatefulSampler, Protocol):
+    """A sampler that draws by what became of earlier samples; `ready` shows it what was added."""
+
+    def learnt(self, samples: Samples, errors: Tensor) -> None:
+        """Hear how wrong the learner was about each row of a sample, [B], before learning."""

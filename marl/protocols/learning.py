@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 from marl.batch import Column, EpisodeBatch
@@ -39,6 +40,33 @@ class SamplingBonus(Protocol):
     samplers: Mapping[str, Sampler]  # its samples by name, beside the learner's batch
 
     def learn(self, samples: Samples) -> Metrics: ...
+
+
+@runtime_checkable
+class ScoringBonus(Protocol):
+    """A bonus that says how much an episode is worth learning from."""
+
+    device: torch.device
+
+    def scores(self, batch: EpisodeBatch) -> Tensor:
+        """Of whole episodes, on the bonus's device, [B] not below 0; nothing is learnt."""
+
+
+@runtime_checkable
+class WarmStart(Protocol):
+    """A learner or a bonus that can begin with the weights of another run's."""
+
+    def start_from(self, state: State) -> bool:
+        """Take the weights of a saved state; whether those of a bonus were there and taken."""
+
+
+@runtime_checkable
+class PretrainedBonus(Protocol):
+    """A bonus that takes its weights from another run, and then keeps them."""
+
+    pretrained: str | None  # run or checkpoint; None: it learns by itself
+
+    def start_from(self, state: State) -> bool: ...
 
 
 class Encoder(Protocol):

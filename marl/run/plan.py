@@ -37,6 +37,8 @@ class RunConfig:
     progress_bar: bool = True  # on a terminal; elsewhere plain lines
     tensorboard: bool = True
     resume: str | None = option(None, path=True)  # train: run folder to go on with
+    # train: run folder or models/<t_env> folder whose weights a new run begins with
+    start_from: str | None = option(None, path=True)
     # evaluate, replay: run folder or models/<t_env> folder
     checkpoint: str | None = option(None, path=True)
     load_step: int = option(0, low=0)  # which checkpoint of a run; 0 = newest, else the nearest

@@ -38,7 +38,7 @@ class Trainer(TrainingState):
     def introduction(self) -> list[str]:
         """What is about to be trained, and where to; and what should be known about it."""
         parts = self.plan, self.agent, self.env.spec
-        notes = [self.note, note_on_rounds(*parts), *remarks(self.plan, self.env)]
+        notes = [self.note, *self.taken, note_on_rounds(*parts), *remarks(self.plan, self.env)]
         return [
             f"{introduction(*parts, self.device)}; results in {self.folder}",
             *(f"note: {note}" for note in notes if note),

@@ -12,7 +12,7 @@ from marl import seeding
 from marl.algos.agent import Timed
 from marl.errors import CheckpointError, ConfigError
 from marl.nets.threads import set_learner_threads
-from marl.protocols.experience import FromFile
+from marl.protocols.experience import FromFile, StatefulSampler
 from marl.protocols.loop import State
 from marl.run import checkpoint
 from marl.run.counters import Counters
@@ -24,6 +24,7 @@ from marl.run.meter import Meter
 from marl.run.opening import check_memory, check_threads
 from marl.run.plan import Plan
 from marl.run.policy_tests import PolicyTests
+from marl.run.starting import take_weights
 from marl.run.states import refuse_other_kinds
 from marl.runners.stopwatch import Stopwatch
 from marl.seeding import EpisodeSeeds
@@ -57,6 +58,7 @@ class TrainingState:
             check_memory(plan, self.agent, self.env.spec)
             len(self.agent.buffer)  # reads a dataset, so that it is refused before a folder is made
             buffer = self.agent.buffer
+            self.taken = take_weights(plan, self.agent)
             self.dataset = buffer.file if isinstance(buffer, FromFile) else None
             if self.dataset is not None and not self.agent.sampler.ready(buffer):
                 raise ConfigError(f"buffer.path: {self.dataset.path}: {self.agent.waiting()}")
@@ -98,8 +100,9 @@ class TrainingState:
             parts = {"learner": self.agent.learner.state_dict(), "train": self._state()}
             if self.run.save_replay_buffer:
                 parts["replay"] = self.agent.buffer.state_dict()
-            if self.agent.feedback is not None and self._keeps_experience:
-                parts["sampler"] = self.agent.feedback.state_dict()
+            sampler = self.agent.sampler
+            if isinstance(sampler, StatefulSampler) and self._keeps_experience:
+                parts["sampler"] = sampler.state_dict()
             models = self.folder / checkpoint.MODELS
             checkpoint.save(models / str(self.counters.t_env), parts)
             checkpoint.prune(models)
@@ -134,8 +137,8 @@ class TrainingState:
         checkpoint.load_into(self._load_runner, train["runner"], "running episodes")
         if "replay" in parts:
             checkpoint.load_into(agent.buffer.load_state_dict, parts["replay"], "replay")
-        if "sampler" in parts and agent.feedback is not None:
-            load = partial(agent.feedback.load_state_dict, buffer=agent.buffer)
+        if "sampler" in parts and isinstance(agent.sampler, StatefulSampler):
+            load = partial(agent.sampler.load_state_dict, buffer=agent.buffer)
             checkpoint.load_into(load, parts["sampler"], "priorities")
 
     def _load_train(self, train: State) -> None:

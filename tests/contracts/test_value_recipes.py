@@ -10,16 +10,21 @@ from builders import ONE_AGENT, SMALL, VECTORS, random_batch
 
 from marl.algos.values import ValueRecipeConfig
 from marl.buffers.samplers import SliceSamplerConfig
+from marl.buffers.transitions import TransitionBufferConfig
 from marl.errors import ConfigError
 from marl.intrinsic.config import BONUSES
 from marl.learners.q import QLearner
+from marl.nets.agents import MlpConfig
 from marl.nets.mixers import MIXERS
-from marl.protocols.experience import BATCH
-from marl.protocols.learning import Explainable
+from marl.protocols.experience import BATCH, Samples
+from marl.protocols.learning import Explainable, SamplingBonus, ScoringBonus
 from marl.protocols.loop import Progress
 from marl.registry import LEARNERS
+from marl.runners.steps import StepRolloutConfig
 from marl.single_agent.value.dqn import DqnConfig
 
+# The own numbers and then the skill of an episode, for bonuses that pay for it.
+SKILLED = replace(SMALL, name="test/skilled", obs_dim=8, skills=2)
 CPU = torch.device("cpu")
 LATE = Progress(t_env=10**6, episode=10**5, update=10**5)  # past every warm-up
 NAMES = [name for name, recipe in LEARNERS.items() if issubclass(recipe, ValueRecipeConfig)]
@@ -47,6 +52,14 @@ def learner_of(recipe: ValueRecipeConfig, spec=SMALL) -> QLearner:
     learner = recipe.build(spec, CPU).learner
     assert isinstance(learner, QLearner)
     return learner
+
+
+def samples_for(learner: QLearner, lengths: list[int]) -> Samples:
+    """What an update learns from: four episodes for the learner and for each part."""
+    bonus = learner.bonus
+    own = bonus.samplers if isinstance(bonus, SamplingBonus) else ()
+    whole = {name: random_batch(SKILLED, 4, seed=1, lengths=[9, 5, 3, 1]) for name in own}
+    return {BATCH: random_batch(SKILLED, 4, lengths=lengths), **whole}
 
 
 @every_case
@@ -91,21 +104,21 @@ def test_continuous_actions_are_refused_with_what_to_choose(name):
 @every_bonus
 @every_mixer
 def test_every_mixer_learns_with_every_bonus(mixer, bonus):
-    learner = learner_of(ValueRecipeConfig(mixer=mixer(), bonus=bonus()))
+    learner = learner_of(ValueRecipeConfig(mixer=mixer(), bonus=bonus()), SKILLED)
     for update in range(2):
-        metrics = learner.update({BATCH: random_batch(SMALL, 4, lengths=[9, 5, 3, 1])}, LATE)
+        metrics = learner.update(samples_for(learner, lengths=[9, 5, 3, 1]), LATE)
         assert all(value.isfinite() for value in metrics.values()), update
 
 
 @every_bonus
 def test_bonus_fits_the_bootstrap_whatever_is_learnt_per_step(bonus):
-    learner = learner_of(ValueRecipeConfig(bonus=bonus()))
-    batch = random_batch(SMALL, 8, lengths=[9, 5] * 4)
-    for width in (1, SMALL.n_agents):
+    learner = learner_of(ValueRecipeConfig(bonus=bonus()), SKILLED)
+    batch = random_batch(SKILLED, 8, lengths=[9, 5] * 4)
+    for width in (1, SKILLED.n_agents):
         bootstrap = torch.randn(8, batch.steps, width)
         paid, metrics = learner.bonus(batch, bootstrap, LATE)
         paid = paid.expand_as(bootstrap)
-        assert (paid >= 0).all()
+        assert paid.isfinite().all()
         assert (paid[~batch.filled[..., 0]] == 0).all()
         assert not paid.requires_grad
         assert all(value.ndim == 0 for value in metrics.values())
@@ -113,7 +126,7 @@ def test_bonus_fits_the_bootstrap_whatever_is_learnt_per_step(bonus):
 
 @every_bonus
 def test_a_bonus_finds_its_columns_in_the_layout(bonus):
-    agent = ValueRecipeConfig(bonus=bonus()).build(SMALL, CPU)
+    agent = ValueRecipeConfig(bonus=bonus()).build(SKILLED, CPU)
     assert isinstance(agent.learner, QLearner)
     for column in agent.learner.bonus.columns:
         assert agent.layout[column.name] == column
@@ -122,15 +135,32 @@ def test_a_bonus_finds_its_columns_in_the_layout(bonus):
 @every_bonus
 def test_a_bonus_that_needs_whole_episodes_says_so(bonus):
     recipe = ValueRecipeConfig(bonus=bonus())
-    recipe.check(SMALL)
+    recipe.check(SKILLED)
     cut = replace(recipe, sampler=SliceSamplerConfig(length=3))
     refusal = ""
     try:
-        cut.check(SMALL)
+        cut.check(SKILLED)
     except ConfigError as error:
         refusal = str(error)
     if refusal:
         assert "whole episodes" in refusal
     else:  # it learns from slices too
-        batch = random_batch(SMALL, 4, lengths=[1] * 4)
-        assert learner_of(cut).update({BATCH: batch}, LATE)["loss"].isfinite()
+        learner = learner_of(cut, SKILLED)
+        assert learner.update(samples_for(learner, lengths=[1] * 4), LATE)["loss"].isfinite()
+
+
+@every_bonus
+def test_a_bonus_that_draws_whole_episodes_says_what_they_need(bonus):
+    steps = ValueRecipeConfig(
+        agent=MlpConfig(last_action=False),
+        bonus=bonus(),
+        rollout=StepRolloutConfig(),
+        buffer=TransitionBufferConfig(),
+        sampler=SliceSamplerConfig(),
+    )
+    if bonus.samples_episodes:
+        with pytest.raises(ConfigError, match="draws whole episodes, which need"):
+            steps.check(SKILLED)
+    learner = learner_of(ValueRecipeConfig(bonus=bonus()), SKILLED).bonus
+    assert isinstance(learner, SamplingBonus) or not bonus.samples_episodes
+    assert isinstance(learner, ScoringBonus) == bonus.scores_episodes

@@ -23,6 +23,7 @@ from marl.envs.gymnasium import GymnasiumConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
 from marl.envs.pettingzoo import ParallelView, PettingZooEnv
 from marl.envs.probing import Build, choose_all, difference, made, seeds_of, shown_by
+from marl.envs.pushing import PointPushConfig
 from marl.envs.registry import ENVS
 from marl.envs.smac import Sc2Config
 from marl.envs.smacv2 import Smacv2Config
@@ -70,9 +71,12 @@ BUILDS: dict[str, Build] = {
     "two_step": TwoStepConfig().build,
     "point_goal": PointGoalConfig(goal_radius=0.3, time_limit=12).build,
     "point_goal_ends": PointGoalConfig(goal_radius=0.5, time_limit=12, ends_at_goal=True).build,
+    "point_push": PointPushConfig(goal_radius=0.6, time_limit=12).build,
+    "point_push_skills": PointPushConfig(goal_radius=0.6, time_limit=12, skills=3).build,
     "bit_flip": BitFlipConfig(bits=3).build,
     "cartpole": GymnasiumConfig(time_limit=15).build,
     "taxi": GymnasiumConfig("Taxi-v4", time_limit=12).build,
+    "cartpole_skills": GymnasiumConfig(time_limit=15, skills=2).build,
     "pendulum": GymnasiumConfig("Pendulum-v1", time_limit=10).build,
     "pendulum_repeated": GymnasiumConfig("Pendulum-v1", time_limit=11, action_repeat=3).build,
     "gymnasium_goals": GymnasiumConfig(LINE).build,
@@ -93,7 +97,14 @@ every_env = pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS)
 # The game draws its own random numbers, and says so.
 SEEDED = {name: build for name, build in BUILDS.items() if name != "game"}
 every_seeded_env = pytest.mark.parametrize("build", SEEDED.values(), ids=SEEDED)
-GOALS = ("point_goal", "point_goal_ends", "bit_flip", "gymnasium_goals")
+GOALS = (
+    "point_goal",
+    "point_goal_ends",
+    "point_push",
+    "point_push_skills",
+    "bit_flip",
+    "gymnasium_goals",
+)
 # Environments are slow to make the first time (the engine compiles), so no deadline.
 quick = settings(
     max_examples=5,

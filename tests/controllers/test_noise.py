@@ -47,3 +47,15 @@ def test_noise_never_leaves_the_bounds():
     actions = act(NoiseConfig(random_steps=0, std=3.0), t_env=0)[:, 0]
     assert (actions >= torch.tensor(BOUNDS.low)).all()
     assert (actions <= torch.tensor(BOUNDS.high)).all()
+
+
+def test_a_share_of_actions_is_uniform_for_good():
+    greedy = act(NoiseConfig(random_steps=0), t_env=10**6, greedy=True)[:, 0]
+    actions = act(NoiseConfig(random_steps=0, std=0.0, random_share=0.3), t_env=10**6)[:, 0]
+    own = (actions == greedy).all(-1)
+    assert abs(own.float().mean() - 0.7) < 0.03
+    uniform = actions[~own]
+    for column, (low, high) in enumerate([(-2.0, 2.0), (0.0, 10.0)]):
+        assert low <= uniform[:, column].min() < low + 0.01 * (high - low)
+        assert high - 0.01 * (high - low) < uniform[:, column].max() <= high
+    assert (act(NoiseConfig(random_share=1.0), t_env=10**6, greedy=True)[:, 0] == greedy).all()

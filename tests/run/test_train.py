@@ -67,6 +67,26 @@ ONLINE = {  # what is meant for learning offline, on what it collects itself
     "updates.per_episode": 0.0,
     "updates.per_step": 0.1,
 }
+MUSIC = {
+    "sampler.start": 100,
+    "sampler.batch_size": 32,
+    "buffer.episodes": 500,
+    "updates.per_step": 0.1,
+    "bonus.agent_state": "[0,2]",
+    "bonus.surrounding_state": "[2,4]",
+    "bonus.batch_size": 4,
+}
+BY_SCORES = {"bonus.weight": 0.0, "sampler.kind": "informative", "learner.reward_weight": 1.0}
+WITH_SKILLS = {
+    "skills": 2,
+    "sampler.start": 100,
+    "sampler.batch_size": 32,
+    "updates.per_step": 0.1,
+    "bonus.kind": "information_and_skills",
+    "bonus.mutual_information.batch_size": 4,
+    "learner.kind": "clipped_entropy",
+    "goals": "tests",
+}
 STEPS = {"rollout.kind": "steps", "buffer.kind": "transitions", "buffer.steps": 1000}
 
 # Offline recipes, from what they collect by themselves.
@@ -140,6 +160,10 @@ def assert_same(one, two):
         ),
         ("ddpg", "point_goal", {**OFF_POLICY, **HINDSIGHT}),
         ("dqn", "bit_flip", {"sampler.start": 50, **HINDSIGHT}),
+        ("sac", "gymnasium", CONTINUOUS),
+        ("music", "point_push", MUSIC),
+        ("music", "point_push", {**MUSIC, **BY_SCORES}),
+        ("music_sac", "point_push", WITH_SKILLS),
         ("iql", "two_step", {"updates.per_episode": 0.25}),
         ("vdn", "two_step", {"updates.per_episode": 0.25}),
     ],

@@ -100,8 +100,7 @@ class DeterministicImprovement:
         else:
             loss = -masked_mean(climbed, filled)
         if config.action_penalty > 0.0:
-            size = policy.in_halves(actions).square().mean(-1)
-            loss = loss + config.action_penalty * masked_mean(size, filled)
+            loss = loss + config.action_penalty * masked_mean(policy.size(actions), filled)
         return loss
 
     def follow(self, tau: float) -> None:

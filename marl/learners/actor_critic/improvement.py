@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -44,3 +44,11 @@ class Improvement(Protocol):
     def state_dict(self) -> State: ...
 
     def load_state_dict(self, state: State) -> None: ...
+
+
+@runtime_checkable
+class PayingImprovement(Protocol):
+    """An improvement whose policy is paid for what it does, inside the critics' target."""
+
+    def pay(self, batch: EpisodeBatch, rng: torch.Generator) -> tuple[Tensor, Metrics]:
+        """Added to the target of each step, [B,T,A], and its metrics; no gradient."""

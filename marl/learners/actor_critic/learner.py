@@ -12,6 +12,7 @@ deterministic (DDPG, TD3), soft (SAC), within the data's support (BEAR), perturb
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from marl.batch import EpisodeBatch
 from marl.config.schema import option
-from marl.learners.actor_critic.improvement import BEFORE, Improvement
+from marl.learners.actor_critic.improvement import BEFORE, Improvement, PayingImprovement
 from marl.learners.n_step import discount_of, first_transitions
 from marl.learners.optimizers import FUSED_ADAM, OptimizerConfig
 from marl.learners.targets import masked_mean, td_targets
@@ -27,7 +28,7 @@ from marl.nets.critics import QEnsemble
 from marl.nets.optimizing import load_optimizer
 from marl.nets.soft_update import soft_update
 from marl.protocols.experience import BATCH, Samples
-from marl.protocols.learning import Encoder, IntrinsicReward, SamplingBonus
+from marl.protocols.learning import Encoder, IntrinsicReward, SamplingBonus, WarmStart
 from marl.protocols.loop import Metrics, Progress, State
 
 
@@ -38,6 +39,8 @@ class CriticLearnerConfig:
     gamma: float = option(0.99, low=0.0, high=1.0)
     n_step: int = option(1, low=1, high=1000)  # steps whose rewards count before the next value
     reward_weight: float = 1.0  # of the environment's reward; 0: the bonus alone
+    # Targets are cut to this size; null: none is. 1 / (1 - gamma) suits rewards within -1..1.
+    target_bound: float | None = option(None, above=0.0)
     tau: float = option(0.005, above=0.0, high=1.0)  # share of the online weights in the targets'
     policy_delay: int = option(2, low=1)  # updates of the critics for each of the actor
     target_delay: int = option(2, low=1)  # updates of the critics for each move of the targets
@@ -78,9 +81,10 @@ class ActorCriticLearner:
         metrics = self.encoder.learn(samples[BATCH])
         if isinstance(self.bonus, SamplingBonus):
             metrics |= self.bonus.learn(samples)
-        batch = self.transitions(samples[BATCH])
+        shown = self.transitions(samples[BATCH])
+        batch = self.encoder.encoded(shown)
         metrics |= self.improvement.prepare(batch, self.rng)
-        loss, found = self.critic_loss(batch, progress)
+        loss, found = self.critic_loss(batch, progress, shown)
         self.critic_optimizer.zero_grad()
         loss.backward(inputs=self.critic_parameters)
         self.critic_optimizer.step()
@@ -95,26 +99,34 @@ class ActorCriticLearner:
         return {"loss": loss.detach(), **self.last_improved, **found, **metrics}
 
     def transitions(self, batch: EpisodeBatch) -> EpisodeBatch:
-        """What the critics learn from: encoded, and n steps folded into one where n > 1."""
+        """What the critics learn from, not yet encoded: n steps folded into one where n > 1."""
         if self.config.n_step > 1 or (self.encoder.slices > 1 and batch.steps > 1):
-            batch = first_transitions(batch, self.config.n_step, self.config.gamma)
-        return self.encoder.encoded(batch)
+            return first_transitions(batch, self.config.n_step, self.config.gamma)
+        return batch
 
-    def critic_loss(self, batch: EpisodeBatch, progress: Progress) -> tuple[Tensor, Metrics]:
+    def critic_loss(
+        self, batch: EpisodeBatch, progress: Progress, shown: EpisodeBatch | None = None
+    ) -> tuple[Tensor, Metrics]:
         """Sum over the critics of the mean squared TD error, and what it is made of.
 
-        batch: as `transitions` makes it.
+        batch: transitions with encoded observations; shown: the same with the environment's, for
+        the bonus (None: there is no encoder).
         """
         actions = self.improvement.vectors(batch.actions)
         values = self.critics.values(batch, BEFORE, actions)  # [K,B,T,G]
         with torch.no_grad():
             bootstrap = self.improvement.next_values(batch, self.target_critics, self.rng)
-        bonus, bonus_metrics = self.bonus(batch, bootstrap, progress)
+        bonus, bonus_metrics = self.bonus(batch if shown is None else shown, bootstrap, progress)
+        if isinstance(self.improvement, PayingImprovement):
+            paid, paid_metrics = self.improvement.pay(batch, self.rng)
+            bonus, bonus_metrics = bonus + paid, bonus_metrics | paid_metrics
         reward = batch.reward
         if self.config.reward_weight != 1.0:
             reward = self.config.reward_weight * reward
         gamma = discount_of(batch, self.config.gamma)
         targets = td_targets(reward, batch.terminated, bootstrap, gamma, bonus)  # [B,T,G]
+        if self.config.target_bound is not None:
+            targets = targets.clamp(-self.config.target_bound, self.config.target_bound)
         errors = values - targets
         loss = masked_mean(errors.square(), batch.filled) * len(errors)
         with torch.no_grad():
@@ -124,6 +136,17 @@ class ActorCriticLearner:
                 "target_mean": masked_mean(targets, batch.filled),
             }
         return loss, {**metrics, **bonus_metrics}
+
+    def start_from(self, state: State) -> bool:
+        """Take the weights of another run's learner, and of its bonus where that is alike.
+
+        Optimisers and what is drawn start afresh. KeyError or another error where it has other
+        networks.
+        """
+        fresh, kept = self.state_dict(), ("bonus", "rng", "last_improved")
+        taken = {name: part for name, part in state.items() if name not in kept}
+        self.load_state_dict({**fresh, **with_optimizers_of(fresh, taken)})
+        return isinstance(self.bonus, WarmStart) and self.bonus.start_from(state["bonus"])
 
     def state_dict(self) -> State:
         return {
@@ -146,3 +169,16 @@ class ActorCriticLearner:
         self.bonus.load_state_dict(state["bonus"])
         self.rng.set_state(state["rng"].cpu())
         self.last_improved = dict(state["last_improved"])
+
+
+def with_optimizers_of(fresh: State, state: State) -> State:
+    """The state with the optimisers of a fresh one, whose names end so."""
+    found: State = {}
+    for name, part in state.items():
+        own = fresh[name]
+        if name.endswith("optimizer"):
+            found[name] = own
+        else:
+            inside = isinstance(part, Mapping) and isinstance(own, Mapping)
+            found[name] = with_optimizers_of(own, part) if inside else part
+    return found

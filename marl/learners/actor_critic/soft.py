@@ -2,6 +2,7 @@
 
     next value = min over the drawn critics of Q_target,k(s', a') - alpha * log pi(a' | s')
     actor loss = mean over real steps of alpha * log pi(a | s) - min_k Q_k(s, a),    a ~ pi(. | s)
+        + action_penalty * mean((a / scale)^2)
     alpha descends -log alpha * (log pi(a | s) + target entropy)
 
 Haarnoja et al. 2018 (arXiv:1812.05905). The target entropy is `entropy` times the number of the
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +35,7 @@ from marl.protocols.loop import Metrics, Progress, State
 class SoftConfig(CriticLearnerConfig):
     """Maximum-entropy learning; CleanRL's values are the defaults."""
 
+    kind: ClassVar[str] = "soft"
     policy_delay: int = option(1, low=1)
     target_delay: int = option(1, low=1)
     critic_optimizer: OptimizerConfig = AdamConfig(lr=0.001, eps=0.00000001, fused=True)
@@ -42,6 +45,7 @@ class SoftConfig(CriticLearnerConfig):
     alpha_optimizer: OptimizerConfig | None = AdamConfig(
         lr=0.001, eps=0.00000001, fused=True
     )  # null: fixed
+    action_penalty: float = option(0.0, low=0.0)  # weight of the actions' squares, in half-ranges
     entropy: float = -1.0  # the target, of each dimension of an action, in nats
 
 
@@ -67,18 +71,9 @@ class SoftImprovement:
     def prepare(self, batch: EpisodeBatch, rng: torch.Generator) -> Metrics:
         return {}
 
-    def _draw(
-        self, batch: EpisodeBatch, slots: slice, rng: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """Actions of the policy [B,T,A,D] and their log-densities [B,T,A]."""
-        gauss = self.policy.at(batch, slots)
-        noise = torch.randn(gauss.mean.shape, generator=rng).to(gauss.mean.device)
-        numbers = gauss.draw(noise)
-        return self.policy.squash(numbers), gauss.log_prob(numbers)
-
     def next_values(self, batch: EpisodeBatch, critics: QEnsemble, rng: torch.Generator) -> Tensor:
         """Least of the drawn critics' values of a drawn action, and its entropy's worth."""
-        actions, log_prob = self._draw(batch, AFTER, rng)
+        actions, log_prob = self.policy.draw(batch, AFTER, rng)
         picked = drawn(self.config.drawn_critics, critics, rng)
         values = critics.values(batch, AFTER, actions, picked)
         return values.amin(0) - self.log_alpha.exp() * log_prob
@@ -104,10 +99,13 @@ class SoftImprovement:
         self, batch: EpisodeBatch, critics: QEnsemble, rng: torch.Generator
     ) -> tuple[Tensor, Tensor]:
         """What the policy's parameters descend, and log-densities of its actions, [B,T,A]."""
-        actions, log_prob = self._draw(batch, BEFORE, rng)
+        actions, log_prob = self.policy.draw(batch, BEFORE, rng)
         values = critics.values(batch, BEFORE, actions).amin(0)  # [B,T,A]
         alpha = self.log_alpha.detach().exp()
-        return masked_mean(alpha * log_prob - values, batch.filled), log_prob
+        descended = alpha * log_prob - values
+        if self.config.action_penalty > 0.0:
+            descended = descended + self.config.action_penalty * self.policy.size(actions)
+        return masked_mean(descended, batch.filled), log_prob
 
     def follow(self, tau: float) -> None:
         """Nothing: targets take the policy itself."""
