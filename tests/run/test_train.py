@@ -46,6 +46,17 @@ OFF_POLICY = {
     "updates.per_step": 0.1,
 }
 CONTINUOUS = {"env_id": "Pendulum-v1", **OFF_POLICY}
+LATENT = {
+    "env_id": "Pendulum-v1",
+    "noise.random_steps": 100,
+    "sampler.start": 100,
+    "sampler.batch_size": 32,
+    "updates.per_step": 0.1,
+    "encoder.groups": 4,
+    "encoder.dynamics_dims": "[16]",
+    "agent.hidden_dims": "[16]",
+    "critic.hidden_dims": "[16]",
+}
 HINDSIGHT = {
     "rollout.kind": "episodes",
     "buffer.kind": "episodes",
@@ -161,6 +172,9 @@ def assert_same(one, two):
         ("ddpg", "point_goal", {**OFF_POLICY, **HINDSIGHT}),
         ("dqn", "bit_flip", {"sampler.start": 50, **HINDSIGHT}),
         ("sac", "gymnasium", CONTINUOUS),
+        ("iqrl", "gymnasium", LATENT),
+        ("maddpg", "sc2", {"map": "3m", "sampler.batch_size": 4}),
+        ("facmac", "two_step", {"updates.per_episode": 0.25, "sampler.batch_size": 4}),
         ("music", "point_push", MUSIC),
         ("music", "point_push", {**MUSIC, **BY_SCORES}),
         ("music_sac", "point_push", WITH_SKILLS),

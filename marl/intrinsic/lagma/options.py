@@ -30,9 +30,11 @@ class LagmaOptions(BonusConfig):
     update_interval: int = option(40, low=1)  # episodes between entries into the return windows
     window: int = option(100, low=1, high=100_000)  # m, returns kept per code
     # stored: under the codes of their time, as published; reencoded: the newest K m states with
-    # their returns, given codes anew whenever returns enter.
-    windows: Literal["stored", "reencoded"] = "stored"
-    max_age: int | None = option(None, low=0)  # episodes; older ones' returns do not enter
+    # their returns, given codes anew whenever returns enter. The default and max_age's are better
+    # than what is published with separate intervals (docs/results.md).
+    windows: Literal["stored", "reencoded"] = "reencoded"
+    # Episodes; older ones' returns do not enter. Published: null, which is any age.
+    max_age: int | None = option(1000, low=0)
     min_returns: int = option(1, low=1)  # returns in its window without which a code does not pay
     spread: float = option(0.0, low=0.0)  # C_q is the mean less so many standard deviations
     # What C_q is compared with: the state's own Q, or the mean Q of the batch's states of its code,

@@ -246,7 +246,7 @@ CHANGES: list[dict] = [  # of the options that `small_bonus` sets
     {"pay_on_resample": False},
     {"pay_on_terminal": True},
     {"warmup": 4},
-    {"windows": "reencoded"},
+    {"windows": "stored"},
     {"max_age": 1},
     {"min_returns": 7},
     {"spread": 0.5},
