@@ -13,7 +13,7 @@ from marl.errors import ConfigError
 EXAMPLE = {"config": "lagma", "env-config": "sc2"}
 COMMANDS = ("train", "evaluate", "replay", "bench", "print_config")
 # Commands without --config and --env-config: only `with` may follow (marl/cli/main.py).
-TOOLS = ("doctor", "watch", "reproduce", "plot")
+TOOLS = ("doctor", "watch", "reproduce", "plot", "collect")
 USAGE = (
     "python run.py [train|evaluate|replay|bench|print_config] "
     "--config=NAME --env-config=NAME [with key=value ...]"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from marl.config.kinds import is_again, refuse_ignored
 from marl.envs.goals import BitFlipConfig, PointGoalConfig
 from marl.envs.gymnasium import GymnasiumConfig
+from marl.envs.line_world import LineWorldConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
 from marl.envs.pettingzoo import PettingZooConfig
 from marl.envs.smac import Sc2Config
@@ -19,6 +20,7 @@ ENVS: dict[str, type[EnvConfig]] = {
     "two_step": TwoStepConfig,
     "point_goal": PointGoalConfig,
     "bit_flip": BitFlipConfig,
+    "line_world": LineWorldConfig,
     "gymnasium": GymnasiumConfig,
     "pettingzoo": PettingZooConfig,
 }
