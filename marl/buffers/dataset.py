@@ -70,8 +70,11 @@ class DatasetConfig:
                 "now, or a run whose newest checkpoint kept its replay (save_replay_buffer=True)"
             )
         file = max(found, key=lambda path: path.stat().st_mtime)
+        state = load_tensors(file)
+        if state == {}:
+            raise ConfigError(f"buffer.path: {folder} learnt offline, so it kept no replay itself")
         try:
-            buffer = _restored(layout, spec, load_tensors(file))
+            buffer = _restored(layout, spec, state)
         except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
             raise ConfigError(f"buffer.path: {file} does not fit {spec.name}: {error}") from error
         with open_regular(file) as bytes_of_it:

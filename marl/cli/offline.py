@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from marl.config.files import Layers
-from marl.config.schema import flatten
+from marl.config.schema import field_types, flatten
 from marl.datasets.manifest import read_manifest
-from marl.errors import ConfigError
+from marl.errors import ConfigError, nearest_or_all
 
 NAME = "offline"  # of the file in configs/envs/
 KEY = "dataset"
@@ -32,6 +32,23 @@ class OfflineLayers:
             )
         self.env = dict(env)
         self.source = f"dataset {self.folder}"
+        self._refuse_further_keys()
+
+    def _refuse_further_keys(self) -> None:
+        """ConfigError for what is no setting of the environment: a dataset decides nothing else."""
+        from marl.envs.registry import ENVS
+
+        name = str(self.env["env"])
+        if name not in ENVS:
+            raise ConfigError(
+                f"{KEY}: {self.folder} is of an environment {name[:40]!r}, which is not known "
+                f"here; {nearest_or_all(name, ENVS)}"
+            )
+        further = sorted(self.env.keys() - {"env", *field_types(ENVS[name])})
+        if further:
+            raise ConfigError(
+                f"{KEY}: {self.folder} sets {further[0][:40]!r}, which is no setting of {name}"
+            )
 
     def lay_env(self, layers: Layers) -> None:
         """The environment's settings, in place of its file."""

@@ -17,6 +17,7 @@ from marl.engine.smacv2.traits import Mask, PerAgentUniform
 from marl.envs import contract
 from marl.envs.goals import BitFlipConfig, PointGoalConfig
 from marl.envs.gymnasium import GymnasiumConfig
+from marl.envs.line_world import LineWorldConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
 from marl.envs.pettingzoo import ParallelView, PettingZooEnv
 from marl.envs.probing import Build, choose_all, difference, made, seeds_of, shown_by
@@ -68,6 +69,10 @@ BUILDS: dict[str, Build] = {
     "point_goal": PointGoalConfig(goal_radius=0.3, time_limit=12).build,
     "point_goal_ends": PointGoalConfig(goal_radius=0.5, time_limit=12, ends_at_goal=True).build,
     "bit_flip": BitFlipConfig(bits=3).build,
+    "line_world": LineWorldConfig(line_length=3, time_limit=9).build,
+    "line_world_discrete": LineWorldConfig(
+        line_length=3, moves="discrete", begins="anywhere", time_limit=9
+    ).build,
     "cartpole": GymnasiumConfig(time_limit=15).build,
     "taxi": GymnasiumConfig("Taxi-v4", time_limit=12).build,
     "pendulum": GymnasiumConfig("Pendulum-v1", time_limit=10).build,
