@@ -233,4 +233,9 @@ def _report(out: Path, name: str, writer: DatasetWriter, references: References)
         + (f", won {counts['won_mean']:.3g}" if "won_mean" in counts else "")
         + (f", normalised score {score:.1f}" if score is not None else "")
     )
+    random, expert = references.random, references.expert
+    if random is not None and expert is not None and expert <= random:
+        print(
+            f"note: the expert's return {expert:.4g} is not above {random:.4g}, so nothing is scored"
+        )
     print(f"python run.py --config=<recipe> --env-config=offline with dataset={out}")

@@ -23,8 +23,11 @@ class References:
     expert: float | None = None
 
     def score(self, mean_return: float) -> float | None:
-        """100 for the expert's return and 0 for the random policy's; None where one is missing."""
-        if self.random is None or self.expert is None or self.random == self.expert:
+        """100 for the expert's return and 0 for the random policy's.
+
+        None where one is missing, and where the expert's is not above the other.
+        """
+        if self.random is None or self.expert is None or self.expert <= self.random:
             return None
         return 100.0 * (mean_return - self.random) / (self.expert - self.random)
 

@@ -76,7 +76,9 @@ class Numbers:
     def vectors(self, values: NDArray[Any]) -> NDArray[Any]:
         """values [N,*shape] -> [N,width]; a number of a Discrete space becomes a one-hot."""
         if self.n:
-            return np.eye(self.n, dtype=np.float32)[self.indices(values)]
+            one_hots = np.zeros((len(values), self.n), dtype=np.float32)
+            one_hots[np.arange(len(values)), self.indices(values)] = 1.0
+            return one_hots
         return values.reshape(len(values), -1)
 
     def indices(self, values: NDArray[Any]) -> NDArray[np.int64]:

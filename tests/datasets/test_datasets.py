@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +20,7 @@ from marl.datasets.files import DATA, MANIFEST, METADATA
 from marl.datasets.manifest import References, read_manifest
 from marl.datasets.reader import Reader
 from marl.datasets.writer import new_dataset
-from marl.errors import ConfigError, EnvError, UnreadableError
+from marl.errors import ConfigError, EnvError, UnreadableError, UserError
 from marl.spec import Continuous, EnvSpec
 
 h5py = pytest.importorskip("h5py")
@@ -284,3 +285,27 @@ def test_scores_are_0_for_random_and_100_for_the_expert():
     assert References(-10.0, 30.0).score(10.0) == 50.0
     assert References(-10.0, 30.0).score(30.0) == 100.0
     assert References(-10.0, None).score(30.0) is None
+    assert References(-10.0, -11.0).score(30.0) is None
+
+
+def mutated(raw: bytes, seed: int) -> bytes:
+    """The file with some bytes changed, and at times cut off."""
+    rng, data = random.Random(seed), bytearray(raw)
+    for _ in range(rng.choice([1, 2, 8, 64])):
+        data[rng.randrange(len(data))] = rng.choice([0, 255, rng.randrange(256)])
+    return bytes(data[: rng.randrange(len(data))] if rng.random() < 0.2 else data)
+
+
+@pytest.mark.parametrize("count", [100, pytest.param(2000, marks=pytest.mark.slow)])
+def test_mutated_files_are_read_or_refused_and_nothing_else(count, tmp_path):
+    written(tmp_path / "d")
+    forget(tmp_path / "d")
+    path = tmp_path / "d" / DATA
+    raw, refusals = path.read_bytes(), 0
+    for seed in range(count):
+        path.write_bytes(mutated(raw, seed))
+        try:
+            read_all(tmp_path / "d")
+        except UserError:
+            refusals += 1
+    assert 0 < refusals < count
