@@ -235,7 +235,5 @@ def _report(out: Path, name: str, writer: DatasetWriter, references: References)
     )
     random, expert = references.random, references.expert
     if random is not None and expert is not None and expert <= random:
-        print(
-            f"note: the expert's return {expert:.4g} is not above {random:.4g}, so nothing is scored"
-        )
+        print(f"note: the expert's return {expert:.4g} is not above {random:.4g}; no scores")
     print(f"python run.py --config=<recipe> --env-config=offline with dataset={out}")
