@@ -48,6 +48,7 @@ class Work:
     policy: Policy | None  # of the run
     player: Player
     stopping: Callable[[], bool]
+    replay: Episodes | None = None  # of the run
 
 
 def run(updates: Mapping[str, object], env_name: str | None, plan_of: PlanOf, env_of: EnvOf) -> int:
@@ -110,6 +111,9 @@ def _collect(
             out, env.spec, settings, made, references, _gymnasium_spec(env_config)
         ) as writer:
             _write(rows, writer, _steps(config), stopping)
+        if work.replay is not None and work.replay.left_out:
+            count = work.replay.left_out
+            print(f"note: {count} episodes, which the replay does not hold whole, are left out")
         _report(out, env.spec.name, writer, references)
     finally:
         env.close()
@@ -145,8 +149,9 @@ def _source(work: Work) -> tuple[Rows, dict[str, object]]:
         made |= {"run": str(policy.path.resolve()), "t_env": policy.t_env}
         made["config"] = policy.plan.config_name
     if name == "kept":
-        assert config.run is not None
-        return Episodes(replay_of(config.run, spec)).rows(), made
+        assert policy is not None
+        work.replay = Episodes(replay_of(str(policy.path), spec))
+        return work.replay.rows(), made
     if name in OF_A_RUN:
         assert policy is not None
         actor: Actor = policy.agent.actor
