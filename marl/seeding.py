@@ -13,6 +13,7 @@ TRAIN_EPISODES = 0
 TEST_EPISODES = 1
 EXPLORATION = 2
 SAMPLING = 3
+COLLECTED_EPISODES = 4
 
 
 def episode_seeds(seed: int, stream: int, first: int, count: int) -> NDArray[np.uint64]:

@@ -1,4 +1,4 @@
-"""Experience that is there already: the replay of a run's checkpoint, to learn from offline."""
+"""Experience that is there already: a dataset, or the replay of a run's checkpoint."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor
 
@@ -15,6 +15,9 @@ from marl.batch import EpisodeBatch, Layout
 from marl.buffers.episodes import EpisodeBuffer
 from marl.buffers.transitions import TransitionBuffer
 from marl.config.schema import option
+from marl.datasets.files import DATA, MANIFEST, is_dataset, sha256_of
+from marl.datasets.manifest import References, read_manifest
+from marl.datasets.reader import Reader
 from marl.errors import ConfigError
 from marl.protocols.experience import Buffer, DataFile
 from marl.protocols.loop import State
@@ -23,9 +26,17 @@ from marl.untrusted.files import open_regular
 from marl.untrusted.tensors import load_tensors
 
 
+class Found(NamedTuple):
+    """Experience, and where it lies."""
+
+    held: Buffer
+    file: DataFile
+    references: References = References()
+
+
 @dataclass(frozen=True)
 class DatasetConfig:
-    """The replay that a run kept. path: the run's folder, or the models/<t_env> that has it."""
+    """A dataset's folder, or the replay that a run kept: its folder, or the models/<t_env>."""
 
     kind: ClassVar[str] = "dataset"
     whole_episodes: ClassVar[bool] = True  # unless it holds single steps, which is seen later
@@ -33,7 +44,7 @@ class DatasetConfig:
 
     def __post_init__(self) -> None:
         if not self.path:
-            raise ValueError("path: name the folder of a run that kept its replay")
+            raise ValueError("path: name the folder of a dataset, or of a run that kept its replay")
 
     def check(self, spec: EnvSpec, episodes: int, steps: int) -> None:
         """What it holds is known when it is read."""
@@ -44,23 +55,47 @@ class DatasetConfig:
     def build(self, layout: Layout, spec: EnvSpec) -> Dataset:
         return Dataset(layout, partial(self.read, layout, spec))
 
-    def read(self, layout: Layout, spec: EnvSpec) -> tuple[Buffer, DataFile]:
-        """The replay and its file; ConfigError where none is there, or another environment's."""
+    def read(self, layout: Layout, spec: EnvSpec) -> Found:
+        """The experience and its file; ConfigError where none is there, or another environment's.
+
+        UnreadableError where a dataset is damaged.
+        """
         folder = Path(self.path)
+        if is_dataset(folder):
+            return _read_dataset(folder, layout, spec)
         found = [*folder.glob("replay.pt"), *folder.glob("models/*/replay.pt")]
         if not found:
             raise ConfigError(
-                f"buffer.path: {folder} holds no replay.pt; name where it is now, or a run whose "
-                "newest checkpoint kept its replay (save_replay_buffer=True)"
+                f"buffer.path: {folder} is no dataset and holds no replay.pt; name where it is "
+                "now, or a run whose newest checkpoint kept its replay (save_replay_buffer=True)"
             )
         file = max(found, key=lambda path: path.stat().st_mtime)
+        state = load_tensors(file)
+        if state == {}:
+            raise ConfigError(f"buffer.path: {folder} learnt offline, so it kept no replay itself")
         try:
-            buffer = _restored(layout, spec, load_tensors(file))
+            buffer = _restored(layout, spec, state)
         except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
             raise ConfigError(f"buffer.path: {file} does not fit {spec.name}: {error}") from error
         with open_regular(file) as bytes_of_it:
             digest = hashlib.file_digest(bytes_of_it, "sha256").hexdigest()
-        return buffer, DataFile(str(file.resolve()), digest)
+        return Found(buffer, DataFile(str(file.resolve()), digest))
+
+
+def _read_dataset(folder: Path, layout: Layout, spec: EnvSpec) -> Found:
+    """All of a dataset's episodes, packed."""
+    manifest = read_manifest(folder, "buffer.path")
+    digest = sha256_of(folder / DATA)
+    if manifest.sha256 not in (None, digest):
+        raise ConfigError(
+            f"buffer.path: {folder / DATA} is not the file that {MANIFEST} was written for: its "
+            f"SHA-256 is {digest[:16]}..., not {str(manifest.sha256)[:16]}...; fetch it again"
+        )
+    reader = Reader(folder, layout, spec)
+    buffer = EpisodeBuffer(layout, spec.episode_limit, max(1, reader.count))
+    for row in reader.episodes():
+        buffer.add(row)
+    return Found(buffer, DataFile(str((folder / DATA).resolve()), digest), manifest.references)
 
 
 def _restored(layout: Layout, spec: EnvSpec, state: State) -> Buffer:
@@ -77,23 +112,27 @@ def _restored(layout: Layout, spec: EnvSpec, state: State) -> Buffer:
 class Dataset:
     """A buffer that never changes, read when it is first used."""
 
-    def __init__(self, layout: Layout, read: Callable[[], tuple[Buffer, DataFile]]) -> None:
+    def __init__(self, layout: Layout, read: Callable[[], Found]) -> None:
         self.layout = layout
         self._read = read
 
     @cached_property
-    def _found(self) -> tuple[Buffer, DataFile]:
+    def _found(self) -> Found:
         return self._read()
 
     @property
     def held(self) -> Buffer:
-        """The replay."""
-        return self._found[0]
+        """The experience."""
+        return self._found.held
 
     @property
     def file(self) -> DataFile:
         """Where it lies."""
-        return self._found[1]
+        return self._found.file
+
+    def score(self, mean_return: float) -> float | None:
+        """What a mean return is worth by the dataset's references; None where it has none."""
+        return self._found.references.score(mean_return)
 
     @property
     def steps(self) -> int:

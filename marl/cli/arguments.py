@@ -14,7 +14,7 @@ from marl.program import PROGRAM
 EXAMPLE = {"config": "lagma", "env-config": "sc2"}
 COMMANDS = ("train", "evaluate", "replay", "bench", "print_config")
 # Commands without --config and --env-config: only `with` may follow (marl/cli/main.py).
-TOOLS = ("doctor", "watch", "reproduce", "plot")
+TOOLS = ("doctor", "watch", "reproduce", "plot", "collect")
 USAGE = (
     f"{PROGRAM} [train|evaluate|replay|bench|print_config] "
     "--config=NAME --env-config=NAME [with key=value ...]"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from marl.cli.arguments import EXAMPLE, Arguments
+from marl.cli.offline import offline_layers, said_beside
 from marl.cli.plugins import Plugins, listed
 from marl.config.code import Named
 from marl.config.files import (
@@ -38,9 +39,10 @@ class Draft:
     layers: Layers
     config: str
     env_config: str
-    folder: Path | None = None  # of the run that they are of; then every section names its kind
+    folder: Path | None = None  # of the run or dataset that they are of
     before: Mapping[str, str] | None = None  # the sources that this run recorded
     said: Mapping[str, object] = field(default_factory=dict)  # dotted key -> value, by the user
+    offline: bool = False  # the folder is a dataset's, and the run is to learn from it
 
     def refuse_unsaid(self, named: Named) -> None:
         """ConfigError for a program or module that the run's folder names and the user has not."""
@@ -63,10 +65,20 @@ def fresh(arguments: Arguments, plugins: Plugins) -> Draft:
     layers = Layers()
     layers.lay(read(CONFIGS / "default.yaml"), "configs/default.yaml")
     plugins.add(arguments.updates.get("plugins"))  # --config may name what they register
+    updates = dict(arguments.updates)
     lay_file(layers, plugins, "env-config", env_config)
+    offline = offline_layers(env_config, updates)
+    if offline is not None:
+        offline.lay_env(layers)
     lay_file(layers, plugins, "config", config)
-    layers.lay(arguments.updates, COMMAND_LINE)
-    return Draft(layers, Path(config).stem, Path(env_config).stem)
+    if offline is not None:
+        offline.lay_data(layers)
+    layers.lay(updates, COMMAND_LINE)
+    draft = Draft(layers, Path(config).stem, Path(env_config).stem)
+    if offline is not None:  # nothing that it names is started or imported unasked
+        draft.folder, draft.said = offline.folder, said_beside(layers, offline)
+        draft.offline = True
+    return draft
 
 
 def lay_file(layers: Layers, plugins: Plugins, flag: str, name: str) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from marl.cli.arguments import TOOLS, USAGE, Arguments, split
-from marl.cli.resolve import make_plan
+from marl.cli.resolve import make_env_config, make_plan
 from marl.config.files import available
 from marl.errors import ConfigError, SeveralKeysError, UserError, one_line
 from marl.program import PROGRAM
@@ -64,8 +65,9 @@ def main(argv: Sequence[str], execute: Callable[[Plan, Mapping[str, object]], No
 
 def run_tool(arguments: Arguments) -> int:
     """Run a command of TOOLS; returns the exit code."""
-    for flag, name in {"config": arguments.config, "env-config": arguments.env_config}.items():
-        if name is not None:
+    named = {"config": arguments.config, "env-config": arguments.env_config}
+    for flag, name in named.items():
+        if name is not None and (arguments.command, flag) != ("collect", "env-config"):
             raise ConfigError(f"--{flag}={name}: {arguments.command} takes no configuration")
     if arguments.command == "doctor":
         from marl.doctor import command as doctor
@@ -79,16 +81,20 @@ def run_tool(arguments: Arguments) -> int:
         from marl.plots import command as plots
 
         return plots.run(arguments.updates, recorded)
+    if arguments.command == "collect":
+        from marl.collect import command as collect
+
+        return collect.run(arguments.updates, arguments.env_config, recorded, make_env_config)
     from marl.watch import command as watch
 
     return watch.run(arguments.updates)
 
 
-def recorded(folder: str) -> Plan:
-    """The plan to play what the run in that folder learnt, on the CPU."""
+def recorded(folder: str, settings: Mapping[str, object] = MappingProxyType({})) -> Plan:
+    """The plan to play what the run in that folder learnt, on the CPU; settings: further ones."""
     from marl.cli.compiling import compile_engine
 
-    updates: dict[str, object] = {"checkpoint": folder, "device": "cpu"}
+    updates: dict[str, object] = {"device": "cpu", **settings, "checkpoint": folder}
     plan = make_plan(Arguments("evaluate", None, None, updates, {}))
     compile_engine(plan)
     return plan
@@ -111,6 +117,8 @@ commands
   plot          learning curves of several seeds with intervals, and the statistics that compare
                 algorithms: `plot with runs=smoke` or runs=<results folder> (docs/plots.md);
                 LAGMA's codes, their values and use: `plot with kind=codebook run=<run folder>`
+  collect       make a dataset to learn from offline, of a random policy, of what a run learnt or
+                of its replay: `collect with run=<run folder> out=<folder>` (docs/offline.md)
   doctor        check this machine: list faults, missing packages and what to do;
                 `with install_engine_as_sc2=<folder>` lets the game's clients play on the engine
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from marl.cli.arguments import COMMANDS, TOOLS, Arguments
 from marl.cli.drafts import Draft, fresh, lay_file, recorded, registry
 from marl.cli.misspelt import refuse_misspelt
+from marl.cli.offline import offline_layers, said_beside
 from marl.cli.plugins import Plugins
 from marl.config.code import code_named
 from marl.config.files import CODE, COMMAND_LINE, Layers
@@ -19,6 +20,7 @@ from marl.config.split import split_parse
 from marl.config.values import described
 from marl.errors import ConfigError, nearest_or_all
 from marl.program import PROGRAM
+from marl.run import trust
 from marl.run.folder import read_config, run_folder
 from marl.run.plan import REPLAY_SIZE, Plan, RunConfig
 
@@ -61,6 +63,8 @@ def make_plan(arguments: Arguments) -> Plan:
     known = recipes()
     recipe_name = _registered(layers, "recipe", known, f"--config={draft.config}")
     _check_recipe(arguments, recipe_name)
+    if draft.offline:
+        _check_learns_offline(recipe_name, known[recipe_name])
     env_name = _registered(layers, "env", ENVS, f"--env-config={draft.env_config}")
     if draft.before is None:  # what a run recorded names every kind
         # So that a file or a flag that names another kind drops what was set for the default one.
@@ -138,10 +142,13 @@ def _sources_of_repeated(
 
 def make_env_config(name: str, updates: Mapping[str, object]) -> EnvConfig:
     """The options of an environment alone, as `--env-config=name with ...` would have them."""
-    plugins, layers = Plugins(), Layers()
+    plugins, layers, own = Plugins(), Layers(), dict(updates)
     plugins.add(updates.get("plugins"))
     lay_file(layers, plugins, "env-config", name)
-    layers.lay(updates, COMMAND_LINE)
+    offline = offline_layers(name, own)
+    if offline is not None:
+        offline.lay_env(layers)
+    layers.lay(own, COMMAND_LINE)
     layers.values["plugins"] = plugins.names
     _, known = registry("env-config")
     env_name = _registered(layers, "env", known, f"--env-config={name}")
@@ -149,6 +156,8 @@ def make_env_config(name: str, updates: Mapping[str, object]) -> EnvConfig:
     config: EnvConfig = split_parse(
         settings, {"run": RunConfig, "env": known[env_name]}, layers.sources
     )["env"]
+    if offline is not None:
+        trust.refuse_unsaid(offline.folder, code_named(config), said_beside(layers, offline))
     return config
 
 
@@ -199,6 +208,17 @@ def _check_recipe(arguments: Arguments, recipe: str) -> None:
         raise ConfigError(
             f"checkpoint: {arguments.command} needs one for {flag}: with checkpoint=<run folder>; "
             f"players that need none: {', '.join(PLAYERS)}"
+        )
+
+
+def _check_learns_offline(name: str, recipe: type) -> None:
+    """ConfigError for a recipe that learns from nothing but what it collects itself."""
+    from marl.algos.replay import ReplayRecipeConfig
+
+    if not issubclass(recipe, ReplayRecipeConfig):
+        raise ConfigError(
+            f"--env-config=offline: the recipe {name} keeps no experience to learn from again; "
+            "take one with a replay, for example --config=td3 or dqn"
         )
 
 

@@ -7,6 +7,7 @@ from marl.envs.dmc import DmcConfig
 from marl.envs.fetch import FetchConfig
 from marl.envs.goals import BitFlipConfig, PointGoalConfig
 from marl.envs.gymnasium import GymnasiumConfig
+from marl.envs.line_world import LineWorldConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
 from marl.envs.pettingzoo import PettingZooConfig
 from marl.envs.pushing import PointPushConfig
@@ -23,6 +24,7 @@ ENVS: dict[str, type[EnvConfig]] = {
     "point_goal": PointGoalConfig,
     "point_push": PointPushConfig,
     "bit_flip": BitFlipConfig,
+    "line_world": LineWorldConfig,
     "gymnasium": GymnasiumConfig,
     "dmc": DmcConfig,
     "fetch": FetchConfig,

@@ -96,6 +96,14 @@ class FromFile(Protocol):
     def file(self) -> DataFile: ...
 
 
+@runtime_checkable
+class Scored(Protocol):
+    """A buffer that knows what returns others had where its experience is from."""
+
+    def score(self, mean_return: float) -> float | None:
+        """100 for an expert's return, 0 for a random policy's; None where one is not known."""
+
+
 class Sampler(Protocol):
     """Draws what one update learns from."""
 

@@ -13,6 +13,7 @@ from marl.algos.agent import Agent
 from marl.batch import EpisodeBatch, joined
 from marl.protocols.collecting import Rollout, Runner
 from marl.protocols.environments import VecEnv
+from marl.protocols.experience import Scored
 from marl.protocols.learning import Assessable
 from marl.replay.battles import TraceLog
 from marl.replay.film import Fact
@@ -89,6 +90,7 @@ class PolicyTests:
             with self.stopwatch.measure("saving"):
                 ReplayFolder(folder).add(t_env, traces.traces, pages=1)
         metrics = statistics(rollouts, "test_") | self._assess(played)
+        metrics |= self._score(metrics.get("test_return_mean"))
         self.results.append({"t_env": t_env, "episodes": len(seeds), **metrics})
         return metrics
 
@@ -100,6 +102,14 @@ class PolicyTests:
         with self.stopwatch.measure("evaluation"):
             found = learner.assess(joined(played).to(self.device))
             return {f"test_{name}": float(value) for name, value in found.items()}
+
+    def _score(self, mean_return: float | None) -> dict[str, float]:
+        """The mean return beside those of others, where the experience brings them."""
+        buffer = self.agent.buffer
+        if mean_return is None or not isinstance(buffer, Scored):
+            return {}
+        score = buffer.score(mean_return)
+        return {} if score is None else {"test_normalised_score": score}
 
     def _trace_log(self, t_env: int) -> TraceLog | None:
         """Where a test's battles are traced, if they are to be."""

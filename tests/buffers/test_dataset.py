@@ -73,7 +73,7 @@ def test_a_folder_without_a_replay_is_refused_with_what_to_do(tmp_path):
         ConfigError, match=r"buffer\.path: .* holds no replay\.pt.*save_replay_buffer=True"
     ):
         len(DatasetConfig(str(tmp_path)).build(LAYOUT, SMALL))
-    with pytest.raises(ValueError, match="path: name the folder of a run"):
+    with pytest.raises(ValueError, match="path: name the folder of a dataset"):
         DatasetConfig()
 
 

@@ -20,6 +20,7 @@ from marl.envs.dmc import DmcConfig
 from marl.envs.fetch import FetchConfig
 from marl.envs.goals import BitFlipConfig, PointGoalConfig
 from marl.envs.gymnasium import GymnasiumConfig
+from marl.envs.line_world import LineWorldConfig
 from marl.envs.matrix import MatrixConfig, TwoStepConfig
 from marl.envs.pettingzoo import ParallelView, PettingZooEnv
 from marl.envs.probing import Build, choose_all, difference, made, seeds_of, shown_by
@@ -74,6 +75,10 @@ BUILDS: dict[str, Build] = {
     "point_push": PointPushConfig(goal_radius=0.6, time_limit=12).build,
     "point_push_skills": PointPushConfig(goal_radius=0.6, time_limit=12, skills=3).build,
     "bit_flip": BitFlipConfig(bits=3).build,
+    "line_world": LineWorldConfig(line_length=3, time_limit=9).build,
+    "line_world_discrete": LineWorldConfig(
+        line_length=3, moves="discrete", begins="anywhere", time_limit=9
+    ).build,
     "cartpole": GymnasiumConfig(time_limit=15).build,
     "taxi": GymnasiumConfig("Taxi-v4", time_limit=12).build,
     "cartpole_skills": GymnasiumConfig(time_limit=15, skills=2).build,
