@@ -89,9 +89,13 @@ def make_plan(arguments: Arguments) -> Plan:
     }
     values = {**names, **values}
     if arguments.command == "replay" or parsed["run"].save_replay:
+        from marl.protocols.environments import FilmedConfig
+        from marl.registry import LEARNERS
         from marl.replay.trace import env_of
 
-        env_of(parsed["env"])  # refuses what can't be recorded
+        filmed = recipe_name in LEARNERS and isinstance(parsed["env"], FilmedConfig)
+        if parsed["run"].save_replay or not filmed:
+            env_of(parsed["env"])  # refuses what can't be recorded
     if arguments.command == "train" and parsed["run"].resume is not None:
         _check_unchanged(values, run_folder(parsed["run"].resume, "resume"))
     return Plan(

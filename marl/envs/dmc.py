@@ -21,7 +21,7 @@ from marl.config.schema import option
 from marl.envs.gymnasium import GymnasiumEnv
 from marl.envs.repeat import repeated
 from marl.errors import EnvError, one_line
-from marl.protocols.environments import VecEnv
+from marl.protocols.environments import FilmedEnv, VecEnv
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 NEEDED = "pip install marl-starcraft[single-agent]"
 SHORT = {"cup": "ball_in_cup", "pointmass": "point_mass"}  # domains as papers call them
 UNBOUNDED = 1e10  # what MuJoCo has for no bound
+PICTURE = (240, 320)  # height and width in pixels
 GL, NO_GL = "MUJOCO_GL", "disable"
 
 
@@ -43,6 +44,15 @@ class DmcConfig:
     action_repeat: int = option(1, low=1, high=1000)
 
     def build(self, num_envs: int, threads: int) -> VecEnv:
+        return self._made(num_envs)
+
+    def build_filmed(self) -> FilmedEnv:
+        """One that draws: MUJOCO_GL says with what."""
+        env = self._made(1)
+        assert isinstance(env, FilmedEnv)  # and so is its wrapper
+        return env
+
+    def _made(self, num_envs: int) -> VecEnv:
         domain, task = find_task(self.task)
         name = f"dmc/{domain}-{task}"
         envs: list[gymnasium.Env] = [
@@ -93,6 +103,7 @@ class DmcTask(gymnasium.Env):
         endless = {"time_limit": float("inf")}  # it is counted here, in steps
         self._name, self._limit, self._steps = name, time_limit, 0
         self._env: Any = suite().load(domain, task, task_kwargs=endless)
+        self.metadata = {"render_fps": 1.0 / self._env.control_timestep()}
         bounds = self._env.action_spec()
         if max(np.abs(bounds.minimum).max(), np.abs(bounds.maximum).max()) >= UNBOUNDED:
             raise EnvError(f"{name}: its actions have no bounds; supported are those with bounds")
@@ -119,6 +130,11 @@ class DmcTask(gymnasium.Env):
         terminated = bool(now.last() and now.discount == 0.0)
         truncated = bool(now.last() or self._steps >= self._limit) and not terminated
         return flattened(now.observation), float(now.reward), terminated, truncated, {}
+
+    def render(self) -> NDArray[np.uint8]:
+        height, width = PICTURE
+        pixels: NDArray[np.uint8] = self._env.physics.render(height, width, camera_id=0)
+        return pixels
 
     def _physics_error(self) -> type[Exception]:
         from dm_control.rl.control import PhysicsError

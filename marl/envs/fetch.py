@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl.config.schema import option
-from marl.envs.gymnasium import ACHIEVED, GymnasiumGoalEnv
+from marl.envs.gymnasium import ACHIEVED, GymnasiumGoalEnv, make
 from marl.errors import EnvError, nearest_or_all, one_line
 from marl.protocols.environments import Step
 
@@ -36,23 +36,30 @@ class FetchConfig:
     time_limit: int = option(50, low=1, high=10**6)  # steps
 
     def build(self, num_envs: int, threads: int) -> FetchEnv:
+        return self._made(num_envs)
+
+    def build_filmed(self) -> FetchEnv:
+        return self._made(1, filmed=True)
+
+    def _made(self, num_envs: int, filmed: bool = False) -> FetchEnv:
         task = {name.casefold(): name for name in TASKS}.get(self.task.casefold())
         if task is None:
             raise EnvError(
                 f"task: {self.task!r} is no Fetch task; {nearest_or_all(self.task, TASKS)}"
             )
         dense = "Dense" if self.reward == "dense" else ""
-        envs = [make(f"Fetch{task}{dense}-v4", self.time_limit) for _ in range(num_envs)]
+        name = f"Fetch{task}{dense}-v4"
+        envs = [make_fetch(name, self.time_limit, filmed) for _ in range(num_envs)]
         return FetchEnv(f"fetch/{task}{dense}", envs, self.time_limit, has_object=task != "Reach")
 
 
-def make(env_id: str, time_limit: int) -> gymnasium.Env:
+def make_fetch(env_id: str, time_limit: int, filmed: bool) -> gymnasium.Env:
     """One of gymnasium-robotics' environments; EnvError where it is missing or too old."""
     try:
         with redirect_stderr(StringIO()):  # it tells of environments of other robots
             import gymnasium_robotics
         gymnasium.register_envs(gymnasium_robotics)
-        return gymnasium.make(env_id, max_episode_steps=time_limit, disable_env_checker=True)
+        return make(env_id, time_limit, filmed)
     except (gymnasium.error.Error, ImportError) as error:
         raise EnvError(f"task: {env_id} cannot be made ({one_line(error)}); {NEEDED}") from None
 

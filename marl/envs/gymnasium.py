@@ -24,13 +24,14 @@ from marl.envs.acting import finite_actions, whole_actions
 from marl.envs.repeat import repeated
 from marl.envs.running import rows_to_start
 from marl.envs.skills import with_skills
-from marl.errors import EnvError
-from marl.protocols.environments import Observation, Step, Table, VecEnv
+from marl.errors import EnvError, one_line
+from marl.protocols.environments import FilmedEnv, Observation, Step, Table, VecEnv
 from marl.spec import Action, Continuous, Discrete, EnvSpec
 
 Encode = Callable[[object], NDArray[np.float32]]
 Decode = Callable[[NDArray[Any]], Any]
 
+PICTURES = "rgb_array"  # gymnasium's render mode
 OBSERVED, ACHIEVED, DESIRED = "observation", "achieved_goal", "desired_goal"  # with goals
 
 
@@ -47,25 +48,45 @@ class GymnasiumConfig:
     skills: int = option(0, low=0, high=1024)  # shown as a one-hot, before the goal; 0: none
 
     def build(self, num_envs: int, threads: int) -> VecEnv:
-        first = make(self.env_id, self.time_limit)
-        rest = [make(self.env_id, self.time_limit) for _ in range(num_envs - 1)]
-        adapter = GymnasiumEnv
+        return self._adapted([make(self.env_id, self.time_limit) for _ in range(num_envs)])
+
+    def build_filmed(self) -> FilmedEnv:
+        env = self._adapted([make(self.env_id, self.time_limit, filmed=True)])
+        assert isinstance(env, FilmedEnv)  # and so are its wrappers
+        return env
+
+    def _adapted(self, envs: list[gymnasium.Env]) -> VecEnv:
+        first, adapter = envs[0], GymnasiumEnv
         if isinstance(first.observation_space, spaces.Dict):
             adapter = GymnasiumGoalEnv
         elif hasattr(first.unwrapped, "P") and hasattr(first.unwrapped, "initial_state_distrib"):
             adapter = GymnasiumTableEnv
-        env = adapter(f"gymnasium/{self.env_id}", [first, *rest], limit_of(first))
+        env = adapter(f"gymnasium/{self.env_id}", envs, limit_of(first))
         return with_skills(repeated(env, self.action_repeat), self.skills)
 
 
-def make(env_id: str, time_limit: int) -> gymnasium.Env:
-    """The environment, cut off after `time_limit` steps; refuses what has no limit at all."""
+def make(env_id: str, time_limit: int, filmed: bool = False) -> gymnasium.Env:
+    """The environment, cut off after `time_limit` steps; refuses what has no limit at all.
+
+    filmed: it can be asked for pictures; EnvError where it has none.
+    """
     if env_id not in gymnasium.registry and ":" not in env_id:
         near = get_close_matches(env_id, gymnasium.registry, n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise EnvError(f"env_id: {env_id!r} is not a registered gymnasium environment{hint}")
+    if filmed:  # asked of one that is made without: not every environment takes a render_mode
+        plain = make(env_id, time_limit)
+        modes = plain.metadata.get("render_modes") or ()
+        plain.close()
+        if PICTURES not in modes:
+            raise EnvError(f"env_id: {env_id!r} draws no pictures ({PICTURES})")
     try:
-        env = gymnasium.make(env_id, max_episode_steps=time_limit or None, disable_env_checker=True)
+        env = gymnasium.make(
+            env_id,
+            max_episode_steps=time_limit or None,
+            disable_env_checker=True,
+            **({"render_mode": PICTURES} if filmed else {}),
+        )
     except (gymnasium.error.Error, ImportError) as error:
         reason = " ".join(str(error).split())
         raise EnvError(
@@ -144,6 +165,21 @@ class GymnasiumEnv:
     def outcomes(self) -> dict[str, NDArray[np.float32]]:
         """None: gymnasium knows returns and lengths only."""
         return {}
+
+    @property
+    def pictures_per_second(self) -> float:
+        return float(self._envs[0].metadata.get("render_fps") or 30)
+
+    def picture(self) -> NDArray[np.uint8]:
+        """The first environment as it is now; EnvError in one line where this machine can't."""
+        try:
+            shown: Any = self._envs[0].render()
+        except Exception as error:  # each library of graphics has errors of its own
+            raise EnvError(
+                f"{self.spec.name}: cannot draw here ({type(error).__name__}: {one_line(error)}); "
+                "without a screen MuJoCo needs MUJOCO_GL=egl or MUJOCO_GL=osmesa, and that library"
+            ) from error
+        return np.asarray(shown, dtype=np.uint8)
 
     def close(self) -> None:
         for env in self._envs:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.protocols.environments import Observation, Step, VecEnv
+from marl.errors import EnvError
+from marl.protocols.environments import FilmedEnv, Observation, Step, VecEnv
 from marl.spec import EnvSpec
 
 STREAM = 0x5C111  # keeps what is drawn here apart from what the environment draws of its seed
@@ -68,6 +69,20 @@ class SkilledEnv:
 
     def outcomes(self) -> dict[str, NDArray[np.float32]]:
         return self.env.outcomes()
+
+    @property
+    def _filmed(self) -> FilmedEnv:
+        """What is within, asked for pictures; EnvError where it has none."""
+        if not isinstance(self.env, FilmedEnv):
+            raise EnvError(f"{self.spec.name}: draws no pictures, so no video is made")
+        return self.env
+
+    @property
+    def pictures_per_second(self) -> float:
+        return self._filmed.pictures_per_second
+
+    def picture(self) -> NDArray[np.uint8]:
+        return self._filmed.picture()
 
     def close(self) -> None:
         self.env.close()

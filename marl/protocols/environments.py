@@ -101,6 +101,18 @@ class GoalEnv(Goals, Protocol):
     """
 
 
+@runtime_checkable
+class FilmedEnv(VecEnv, Protocol):
+    """A VecEnv of one environment that can be looked at."""
+
+    @property
+    def pictures_per_second(self) -> float:
+        """Steps in a second of the environment's own time."""
+
+    def picture(self) -> NDArray[np.uint8]:
+        """The environment as it is now, [height,width,3]."""
+
+
 @dataclass(frozen=True)
 class Table:
     """A finite environment written down: X states, J joint actions, each legal in every state.
@@ -132,6 +144,13 @@ class EnvConfig(Protocol):
     kind: ClassVar[str]
 
     def build(self, num_envs: int, threads: int) -> VecEnv: ...
+
+
+@runtime_checkable
+class FilmedConfig(EnvConfig, Protocol):
+    """Options of an environment that can be looked at, for videos of a policy."""
+
+    def build_filmed(self) -> FilmedEnv: ...
 
 
 class Player(Protocol):

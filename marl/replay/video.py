@@ -53,18 +53,24 @@ def save_video(film: Film, path: Path) -> None:
 
 
 def _save_mp4(pictures: Iterator[Any], path: Path) -> None:
+    writer = None
+    for picture in pictures:
+        if writer is None:
+            writer = open_mp4(path, picture.size, FRAMES_PER_SECOND)
+        writer.send(np.asarray(picture).tobytes())
+    if writer is not None:
+        writer.close()
+
+
+def open_mp4(path: Path, size: tuple[int, int], per_second: float) -> Any:
+    """What takes pictures by `send`, each the bytes of an RGB image, and is closed in the end."""
     try:
         import imageio_ffmpeg
     except ImportError:
         raise EnvError("MP4 needs imageio-ffmpeg: pip install marl-starcraft[replays]") from None
-    writer = None
-    for picture in pictures:
-        if writer is None:
-            writer = imageio_ffmpeg.write_frames(str(path), picture.size, fps=FRAMES_PER_SECOND)
-            writer.send(None)
-        writer.send(np.asarray(picture).tobytes())
-    if writer is not None:
-        writer.close()
+    writer = imageio_ffmpeg.write_frames(str(path), size, fps=per_second, macro_block_size=2)
+    writer.send(None)
+    return writer
 
 
 class _Window:

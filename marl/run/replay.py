@@ -2,6 +2,8 @@
 
 python run.py replay with checkpoint=<run> episodes=4
 python run.py replay --config=kite --env-config=sc2 with map=3s_vs_5z episodes=4 video=gif
+
+Of a policy in an environment that draws pictures itself (gymnasium, dmc, fetch) it makes videos.
 """
 
 from __future__ import annotations
@@ -11,12 +13,13 @@ from pathlib import Path
 import torch
 
 from marl.log.console import terminal
-from marl.protocols.environments import VecEnv
+from marl.protocols.environments import FilmedConfig, VecEnv
 from marl.replay.battles import TraceLog, script_traces
 from marl.replay.film import Fact
 from marl.replay.folder import INDEX, ReplayFolder
 from marl.replay.page import result_of
 from marl.replay.trace import Trace
+from marl.run.filming import film_policy
 from marl.run.folder import open_folder
 from marl.run.plan import Plan
 from marl.run.policy import load_policy, play_policy
@@ -28,9 +31,11 @@ def replay(plan: Plan) -> list[Path]:
     """Play `episodes` episodes without exploration; gives the pages of all of them."""
     run = plan.run
     torch.set_num_threads(run.torch_threads)
+    is_script = isinstance(plan.recipe, PlayerConfig)
+    if isinstance(plan.env, FilmedConfig) and not is_script:
+        return film_policy(plan, plan.env)
     env = plan.env.build(min(run.num_envs, run.episodes), run.env_threads)
     try:
-        is_script = isinstance(plan.recipe, PlayerConfig)
         play = _played_by_script if is_script else _played_by_policy
         t_env, traces = play(plan, env)
         folder = ReplayFolder(open_folder(plan, env.spec.name))
