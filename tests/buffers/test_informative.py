@@ -109,12 +109,14 @@ def test_a_saved_one_goes_on_as_the_first():
     two = NamedSamplers({BATCH: sampler_of({1: 9.0, 2: 8.0, 3: 7.0, 4: 0.25})})
     one.samplers[BATCH].bonus.table[4] = 0.25
     one.sample(buffer, torch.Generator())
-    two.load_state_dict(one.state_dict())
+    two.load_state_dict(one.state_dict(), buffer)
     buffer.add(episode(4))
     drawn = [who.sample(buffer, torch.Generator().manual_seed(1))[BATCH] for who in (one, two)]
     assert torch.equal(drawn[0].obs, drawn[1].obs)
     with pytest.raises(ValueError, match="one for each"):
-        one.samplers[BATCH].load_state_dict({"numbers": torch.zeros(2), "scores": torch.zeros(3)})
+        one.samplers[BATCH].load_state_dict(
+            {"numbers": torch.zeros(2), "scores": torch.zeros(3)}, buffer
+        )
 
 
 def test_a_bonus_that_scores_nothing_is_refused_in_one_line():

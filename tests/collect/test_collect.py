@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from marl.__main__ import execute
 from marl.batch import EpisodeBatch, layout_of
 from marl.buffers.episodes import EpisodeBuffer
 from marl.buffers.transitions import TransitionBuffer
@@ -32,7 +32,6 @@ from tests.builders import SMALL, VECTORS, random_batch
 
 h5py = pytest.importorskip("h5py")
 
-EXECUTE = runpy.run_path(str(ROOT / "run.py"), run_name="run")["execute"]
 LINE = ["collect", "--env-config=line_world", "with", "line_length=3", "time_limit=12"]
 QUICK = ["reference_episodes=5", "num_envs=4"]
 TINY = [
@@ -45,7 +44,7 @@ TINY = [
 
 
 def run(*words: object) -> int:
-    return main([str(word) for word in words], EXECUTE)
+    return main([str(word) for word in words], execute)
 
 
 def manifest(folder: Path) -> dict:

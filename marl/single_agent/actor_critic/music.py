@@ -48,6 +48,7 @@ from marl.learners.actor_critic.soft import SoftConfig, SoftImprovement
 from marl.learners.optimizers import AdamConfig
 from marl.nets.agents import AgentConfig, MlpConfig
 from marl.nets.critics import CriticConfig
+from marl.nets.team_critics import AnyCriticConfig
 from marl.protocols.acting import Actor
 from marl.runners.episodes import EpisodeRolloutConfig
 from marl.runners.kinds import RolloutConfig, UpdatesConfig
@@ -69,7 +70,7 @@ class MusicConfig(DdpgConfig):
     """DDPG that is paid for mutual information; the published values are the defaults."""
 
     agent: AgentConfig = POLICY
-    critic: CriticConfig = CriticConfig(count=1, hidden_dims=LAYERS)
+    critic: AnyCriticConfig = CriticConfig(count=1, hidden_dims=LAYERS)
     encoder: EncoderConfig = NormalisedConfig()
     bonus: BonusConfig = MutualInformationConfig()
     learner: DeterministicConfig = DeterministicConfig(
@@ -97,7 +98,7 @@ class MusicSacConfig(ActorCriticRecipeConfig):
     agent: AgentConfig = MlpConfig(
         hidden_dims=(*LAYERS, LAYERS[-1]), agent_id=False, last_action=False
     )
-    critic: CriticConfig = CriticConfig(count=2, hidden_dims=LAYERS)
+    critic: AnyCriticConfig = CriticConfig(count=2, hidden_dims=LAYERS)
     encoder: EncoderConfig = NormalisedConfig()
     bonus: BonusConfig = MutualInformationConfig()
     learner: SoftConfig | ClippedEntropyConfig = SoftConfig(

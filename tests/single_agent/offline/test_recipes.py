@@ -110,7 +110,9 @@ def test_a_run_from_anothers_replay_goes_on_bit_for_bit(tmp_path, data, config, 
 @pytest.mark.parametrize("config", ["bear", "bcq", "td3_bc", "bc"])
 def test_a_run_without_data_is_told_what_to_name(config):
     words = ["train", f"--config={config}", "--env-config=point_goal"]
-    with pytest.raises(ConfigError, match=r"buffer\.path: name the folder of a run that kept"):
+    with pytest.raises(
+        ConfigError, match=r"buffer\.path: name the folder of a dataset, or of a run that kept"
+    ):
         make_plan(split(words))
 
 
