@@ -29,8 +29,8 @@ class BehaviourLearnerConfig(CriticLearnerConfig):
     next_samples: int = option(10, low=1, high=1000)  # actions for it, of which the best counts
     latent_clip: float = option(0.5, above=0.0)  # of the latent noise that actions are made from
     kl_weight: float = option(0.5, low=0.0)  # in the loss of the model of the data's actions
-    actor_optimizer: OptimizerConfig = AdamConfig(lr=0.001, eps=0.00000001)
-    vae_optimizer: OptimizerConfig = AdamConfig(lr=0.001, eps=0.00000001)
+    actor_optimizer: OptimizerConfig = AdamConfig(lr=0.001, eps=0.00000001, fused=True)
+    vae_optimizer: OptimizerConfig = AdamConfig(lr=0.001, eps=0.00000001, fused=True)
 
 
 class Behaviour:

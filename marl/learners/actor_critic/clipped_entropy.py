@@ -12,7 +12,6 @@ targets [B,B]; here each step has its own.
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -22,15 +21,14 @@ from torch import Tensor
 from marl.batch import EpisodeBatch
 from marl.config.schema import option
 from marl.controllers.squashed import SquashedPolicy
+from marl.learners.actor_critic.followed import FollowedPolicy
 from marl.learners.actor_critic.improvement import AFTER, BEFORE
 from marl.learners.actor_critic.learner import CriticLearnerConfig
 from marl.learners.actor_critic.reductions import drawn
 from marl.learners.optimizers import AdamConfig, OptimizerConfig
 from marl.learners.targets import masked_mean
 from marl.nets.critics import QEnsemble
-from marl.nets.optimizing import load_optimizer
-from marl.nets.soft_update import soft_update
-from marl.protocols.loop import Metrics, Progress, State
+from marl.protocols.loop import Metrics, Progress
 
 
 @dataclass(frozen=True)
@@ -51,21 +49,12 @@ class ClippedEntropyConfig(CriticLearnerConfig):
     entropy_scale: float = option(0.02, above=0.0)
 
 
-class ClippedEntropyImprovement:
+class ClippedEntropyImprovement(FollowedPolicy[SquashedPolicy]):
     """Climbs the critics with a squashed Gaussian policy, which is paid for its entropy."""
 
     def __init__(self, policy: SquashedPolicy, config: ClippedEntropyConfig) -> None:
-        self.policy = policy
+        super().__init__(policy, config.actor_optimizer)
         self.config = config
-        self.target_policy = copy.deepcopy(policy).requires_grad_(False)
-        self.parameters = [*policy.parameters()]
-        self.optimizer = config.actor_optimizer.build(self.parameters)
-
-    def vectors(self, actions: Tensor) -> Tensor:
-        return actions
-
-    def prepare(self, batch: EpisodeBatch, rng: torch.Generator) -> Metrics:
-        return {}
 
     @torch.no_grad()
     def pay(self, batch: EpisodeBatch, rng: torch.Generator) -> tuple[Tensor, Metrics]:
@@ -88,9 +77,7 @@ class ClippedEntropyImprovement:
         self, batch: EpisodeBatch, critics: QEnsemble, progress: Progress, rng: torch.Generator
     ) -> Metrics:
         loss = self.loss(batch, critics, rng)
-        self.optimizer.zero_grad()
-        loss.backward(inputs=self.parameters)
-        self.optimizer.step()
+        self.descend(loss)
         return {"actor_loss": loss.detach()}
 
     def loss(self, batch: EpisodeBatch, critics: QEnsemble, rng: torch.Generator) -> Tensor:
@@ -99,18 +86,3 @@ class ClippedEntropyImprovement:
         values = critics.values(batch, BEFORE, actions).amin(0)  # [B,T,A]
         penalty = self.config.action_penalty * self.policy.size(actions)
         return masked_mean(penalty - values, batch.filled)
-
-    def follow(self, tau: float) -> None:
-        soft_update(self.target_policy.parameters(), self.parameters, tau)
-
-    def state_dict(self) -> State:
-        return {
-            "policy": self.policy.state_dict(),
-            "target_policy": self.target_policy.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
-
-    def load_state_dict(self, state: State) -> None:
-        self.policy.load_state_dict(state["policy"])
-        self.target_policy.load_state_dict(state["target_policy"])
-        load_optimizer(self.optimizer, state["optimizer"])

@@ -14,7 +14,6 @@ Gu 2021 (TD3+BC, arXiv:2106.06860), whose alpha is `cloning`.
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,15 +23,14 @@ from torch import Tensor
 from marl.batch import EpisodeBatch
 from marl.config.schema import option
 from marl.controllers.noise import DeterministicPolicy
+from marl.learners.actor_critic.followed import FollowedPolicy
 from marl.learners.actor_critic.improvement import AFTER, BEFORE
 from marl.learners.actor_critic.learner import CriticLearnerConfig
 from marl.learners.actor_critic.reductions import drawn
 from marl.learners.optimizers import FUSED_ADAM, OptimizerConfig
 from marl.learners.targets import masked_mean
 from marl.nets.critics import QEnsemble
-from marl.nets.optimizing import load_optimizer
-from marl.nets.soft_update import soft_update
-from marl.protocols.loop import Metrics, Progress, State
+from marl.protocols.loop import Metrics, Progress
 
 
 @dataclass(frozen=True)
@@ -48,21 +46,12 @@ class DeterministicConfig(CriticLearnerConfig):
     actor_optimizer: OptimizerConfig = FUSED_ADAM
 
 
-class DeterministicImprovement:
+class DeterministicImprovement(FollowedPolicy[DeterministicPolicy]):
     """Climbs the critics with a deterministic policy."""
 
     def __init__(self, policy: DeterministicPolicy, config: DeterministicConfig) -> None:
-        self.policy = policy
+        super().__init__(policy, config.actor_optimizer)
         self.config = config
-        self.target_policy = copy.deepcopy(policy).requires_grad_(False)
-        self.parameters = [*policy.parameters()]
-        self.optimizer = config.actor_optimizer.build(self.parameters)
-
-    def vectors(self, actions: Tensor) -> Tensor:
-        return actions
-
-    def prepare(self, batch: EpisodeBatch, rng: torch.Generator) -> Metrics:
-        return {}
 
     def next_values(self, batch: EpisodeBatch, critics: QEnsemble, rng: torch.Generator) -> Tensor:
         """Least of the drawn critics' values of the target policy's noisy action, [B,T,G]."""
@@ -80,9 +69,7 @@ class DeterministicImprovement:
         self, batch: EpisodeBatch, critics: QEnsemble, progress: Progress, rng: torch.Generator
     ) -> Metrics:
         loss = self.loss(batch, critics, rng)
-        self.optimizer.zero_grad()
-        loss.backward(inputs=self.parameters)
-        self.optimizer.step()
+        self.descend(loss)
         return {"actor_loss": loss.detach()}
 
     def loss(self, batch: EpisodeBatch, critics: QEnsemble, rng: torch.Generator) -> Tensor:
@@ -102,18 +89,3 @@ class DeterministicImprovement:
         if config.action_penalty > 0.0:
             loss = loss + config.action_penalty * masked_mean(policy.size(actions), filled)
         return loss
-
-    def follow(self, tau: float) -> None:
-        soft_update(self.target_policy.parameters(), self.parameters, tau)
-
-    def state_dict(self) -> State:
-        return {
-            "policy": self.policy.state_dict(),
-            "target_policy": self.target_policy.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
-
-    def load_state_dict(self, state: State) -> None:
-        self.policy.load_state_dict(state["policy"])
-        self.target_policy.load_state_dict(state["target_policy"])
-        load_optimizer(self.optimizer, state["optimizer"])

@@ -33,7 +33,7 @@ from marl.protocols.loop import Metrics, Progress, State
 class PerturbedLearnerConfig(BehaviourLearnerConfig):
     """Batch-constrained learning; the authors' values are the defaults."""
 
-    critic_optimizer: OptimizerConfig = AdamConfig(lr=0.001, eps=0.00000001)
+    critic_optimizer: OptimizerConfig = AdamConfig(lr=0.001, eps=0.00000001, fused=True)
 
 
 class PerturbedImprovement:

@@ -10,7 +10,6 @@ Critics see actions as one-hot vectors. Straight-through Gumbel-softmax: Jang et
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +19,7 @@ from torch.nn.functional import one_hot
 from marl.batch import EpisodeBatch
 from marl.config.schema import option
 from marl.controllers.shared import SharedController
+from marl.learners.actor_critic.followed import FollowedPolicy
 from marl.learners.actor_critic.improvement import AFTER, BEFORE
 from marl.learners.actor_critic.learner import CriticLearnerConfig
 from marl.learners.actor_critic.reductions import drawn
@@ -27,9 +27,7 @@ from marl.learners.optimizers import FUSED_ADAM, OptimizerConfig
 from marl.learners.targets import masked_mean
 from marl.nets.critics import QEnsemble
 from marl.nets.distributions import gumbel_noise, log_softmax
-from marl.nets.optimizing import load_optimizer
-from marl.nets.soft_update import soft_update
-from marl.protocols.loop import Metrics, Progress, State
+from marl.protocols.loop import Metrics, Progress
 
 
 @dataclass(frozen=True)
@@ -42,22 +40,16 @@ class RelaxedConfig(CriticLearnerConfig):
     actor_optimizer: OptimizerConfig = FUSED_ADAM
 
 
-class RelaxedImprovement:
+class RelaxedImprovement(FollowedPolicy[SharedController]):
     """Climbs the critics with a policy of discrete actions."""
 
     def __init__(self, policy: SharedController, config: RelaxedConfig) -> None:
-        self.policy = policy
+        super().__init__(policy, config.actor_optimizer)
         self.config = config
-        self.target_policy = copy.deepcopy(policy).requires_grad_(False)
-        self.parameters = [*policy.parameters()]
-        self.optimizer = config.actor_optimizer.build(self.parameters)
 
     def vectors(self, actions: Tensor) -> Tensor:
         """One-hot, [B,T,A,U]."""
         return one_hot(actions, self.policy.outputs).float()
-
-    def prepare(self, batch: EpisodeBatch, rng: torch.Generator) -> Metrics:
-        return {}
 
     def next_values(self, batch: EpisodeBatch, critics: QEnsemble, rng: torch.Generator) -> Tensor:
         """Least of the drawn critics' values of the target policy's likeliest actions, [B,T,G]."""
@@ -70,9 +62,7 @@ class RelaxedImprovement:
         self, batch: EpisodeBatch, critics: QEnsemble, progress: Progress, rng: torch.Generator
     ) -> Metrics:
         loss, metrics = self.loss(batch, critics, rng)
-        self.optimizer.zero_grad()
-        loss.backward(inputs=self.parameters)
-        self.optimizer.step()
+        self.descend(loss)
         return {"actor_loss": loss.detach(), **metrics}
 
     def loss(
@@ -94,18 +84,3 @@ class RelaxedImprovement:
         with torch.no_grad():
             each = -(log_probs.exp() * log_probs.clamp(min=-1e4)).sum(-1)
         return loss, {"entropy": masked_mean(each, batch.filled)}
-
-    def follow(self, tau: float) -> None:
-        soft_update(self.target_policy.parameters(), self.parameters, tau)
-
-    def state_dict(self) -> State:
-        return {
-            "policy": self.policy.state_dict(),
-            "target_policy": self.target_policy.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
-
-    def load_state_dict(self, state: State) -> None:
-        self.policy.load_state_dict(state["policy"])
-        self.target_policy.load_state_dict(state["target_policy"])
-        load_optimizer(self.optimizer, state["optimizer"])

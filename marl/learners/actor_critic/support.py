@@ -14,7 +14,6 @@ Kumar et al. 2019 (BEAR, arXiv:1906.00949).
 
 from __future__ import annotations
 
-import copy
 import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -26,8 +25,8 @@ from marl.batch import EpisodeBatch
 from marl.config.schema import option
 from marl.controllers.squashed import Gauss, SquashedPolicy
 from marl.learners.actor_critic.behaviour import Behaviour, BehaviourLearnerConfig
+from marl.learners.actor_critic.followed import FollowedPolicy
 from marl.learners.actor_critic.improvement import AFTER, BEFORE
-from marl.learners.actor_critic.learner import soft_update
 from marl.learners.actor_critic.reductions import soft_clipped
 from marl.learners.divergences import Kernel, mmd
 from marl.learners.optimizers import AdamConfig, OptimizerConfig
@@ -83,12 +82,14 @@ class SupportConfig(BehaviourLearnerConfig):
     climb: Literal["least", "greatest", "mean"] = "least"  # of the critics, what the actor climbs
     deviation: float = option(0.0, low=0.0)  # weight of the critics' standard deviation
     dual: float = option(1.0, above=0.0)  # weight of the divergence: at first, or for good
-    dual_optimizer: OptimizerConfig | None = AdamConfig(lr=0.001, eps=0.00000001)  # null: fixed
+    dual_optimizer: OptimizerConfig | None = AdamConfig(
+        lr=0.001, eps=0.00000001, fused=True
+    )  # null: fixed
     log_dual_low: float = -5.0
     log_dual_high: float = 10.0
-    critic_optimizer: OptimizerConfig = AdamConfig(lr=0.0003, eps=0.00000001)
-    actor_optimizer: OptimizerConfig = AdamConfig(lr=0.0001, eps=0.00000001)
-    vae_optimizer: OptimizerConfig = AdamConfig(lr=0.0003, eps=0.00000001)
+    critic_optimizer: OptimizerConfig = AdamConfig(lr=0.0003, eps=0.00000001, fused=True)
+    actor_optimizer: OptimizerConfig = AdamConfig(lr=0.0001, eps=0.00000001, fused=True)
+    vae_optimizer: OptimizerConfig = AdamConfig(lr=0.0003, eps=0.00000001, fused=True)
 
     def __post_init__(self) -> None:
         if not self.log_dual_low <= math.log(self.dual) <= self.log_dual_high:
@@ -98,15 +99,13 @@ class SupportConfig(BehaviourLearnerConfig):
             )
 
 
-class SupportImprovement:
+class SupportImprovement(FollowedPolicy[SquashedPolicy]):
     """Climbs the critics with a squashed Gaussian policy that stays near the data's actions."""
 
     def __init__(self, policy: SquashedPolicy, vae: BehaviourVae, config: SupportConfig) -> None:
-        self.policy = policy
+        super().__init__(policy, config.actor_optimizer)
         self.config = config
         self.behaviour = Behaviour(vae, config)
-        self.target_policy = copy.deepcopy(policy).requires_grad_(False)
-        self.policy_parameters = [*policy.parameters()]
         device = policy.action_bias.device
         self.log_dual = nn.Parameter(torch.full((), math.log(config.dual), device=device))
         self.learns_dual = config.dual_optimizer is not None
@@ -115,12 +114,8 @@ class SupportImprovement:
             *self.behaviour.parameters,
             *([self.log_dual] * self.learns_dual),
         ]
-        self.optimizer = config.actor_optimizer.build(self.policy_parameters)
         dual_optimizer = config.dual_optimizer or config.actor_optimizer
         self.dual_optimizer = dual_optimizer.build([self.log_dual])
-
-    def vectors(self, actions: Tensor) -> Tensor:
-        return actions
 
     def prepare(self, batch: EpisodeBatch, rng: torch.Generator) -> Metrics:
         return self.behaviour.learn(batch, rng)
@@ -141,9 +136,7 @@ class SupportImprovement:
         config, filled = self.config, batch.filled
         gauss, noise, apart, worth = self.terms(batch, critics, progress, rng)
         loss = masked_mean(self.log_dual.detach().exp() * apart - worth, filled)
-        self.optimizer.zero_grad()
-        loss.backward(inputs=self.policy_parameters)
-        self.optimizer.step()
+        self.descend(loss)
         distance = masked_mean(apart.detach(), filled)
         if self.learns_dual:
             self.move_dual(distance)
@@ -195,23 +188,16 @@ class SupportImprovement:
         with torch.no_grad():
             self.log_dual.clamp_(self.config.log_dual_low, self.config.log_dual_high)
 
-    def follow(self, tau: float) -> None:
-        soft_update(self.target_policy.parameters(), self.policy_parameters, tau)
-
     def state_dict(self) -> State:
         return {
-            "policy": self.policy.state_dict(),
-            "target_policy": self.target_policy.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            **super().state_dict(),
             "behaviour": self.behaviour.state_dict(),
             "log_dual": self.log_dual.detach(),
             "dual_optimizer": self.dual_optimizer.state_dict(),
         }
 
     def load_state_dict(self, state: State) -> None:
-        self.policy.load_state_dict(state["policy"])
-        self.target_policy.load_state_dict(state["target_policy"])
-        load_optimizer(self.optimizer, state["optimizer"])
+        super().load_state_dict(state)
         self.behaviour.load_state_dict(state["behaviour"])
         with torch.no_grad():
             self.log_dual.copy_(state["log_dual"])
