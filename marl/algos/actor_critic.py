@@ -79,7 +79,11 @@ class ActorCriticRecipeConfig(ReplayRecipeConfig):
         needed = max(n_step, asked)
         length = self.sampler.length if isinstance(self.sampler, SliceSamplerConfig) else 1
         if needed > length:
-            reason = f"learner.n_step={n_step}" if n_step == needed else f"encoder horizon {asked}"
+            reason = (
+                f"learner.n_step={n_step}"
+                if n_step == needed
+                else f"encoder.kind={self.encoder.kind}"
+            )
             raise ConfigError(
                 f"sampler.length: {reason} needs sampler.kind=slices with slices of {needed} steps "
                 f"at least, not {length} (and rollout.kind=episodes, buffer.kind=episodes)"

@@ -71,6 +71,13 @@ def suite() -> ModuleType:
         raise EnvError(
             f"task: dm_control is missing or broken ({one_line(error)}); {NEEDED}"
         ) from None
+    except Exception as error:  # each library of graphics has errors of its own
+        if said is None:
+            raise
+        raise EnvError(
+            f"task: {GL}={said} does not work here ({type(error).__name__}: {one_line(error)}); "
+            f"leave it away, or set {GL}=egl or {GL}=osmesa where that library is there"
+        ) from None
     finally:
         if said is None:
             del os.environ[GL]
