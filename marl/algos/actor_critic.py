@@ -17,6 +17,7 @@ from marl.encoders.config import EncoderConfig
 from marl.encoders.hidden_goals import GoalBlindActor, HiddenGoals
 from marl.encoders.raw import RawConfig
 from marl.errors import ConfigError
+from marl.intrinsic.none import NoBonusConfig
 from marl.learners.actor_critic.improvement import Improvement
 from marl.learners.actor_critic.learner import ActorCriticLearner, CriticLearnerConfig
 from marl.nets.agents import AgentConfig, MlpConfig
@@ -50,6 +51,7 @@ class ActorCriticRecipeConfig(ReplayRecipeConfig):
         """ConfigError where the recipe and the environment don't go together."""
         self.check_actions(spec)
         self.check_goals(spec)
+        self.check_memory()
         self.check_slices()
         super().check(spec)
 
@@ -71,6 +73,26 @@ class ActorCriticRecipeConfig(ReplayRecipeConfig):
             raise ConfigError(
                 f"goals: {self.goals} needs goals that stay apart, and encoder.kind="
                 f"{self.encoder.kind} mixes them in; use encoder.kind=normalised or raw"
+            )
+
+    def check_memory(self) -> None:
+        """ConfigError where what was before a step is asked for, and is not there."""
+        n_step = self.learner.n_step
+        cuts = n_step > 1 or self.encoder.slices > 1
+        if self.agent.kind == "rnn" and (self.sampler.single_steps or cuts):
+            raise ConfigError(
+                "agent.kind: rnn learns from what came before, and single steps or slices "
+                f"(sampler.kind={self.sampler.kind}) have no such thing; use agent.kind=mlp, or "
+                "sampler.kind=episodes with learner.n_step=1 and encoder.kind=raw"
+            )
+        if n_step > 1 and self.agent.last_action:
+            raise ConfigError(
+                "agent.last_action: of n steps folded into one the last action is not kept; set "
+                "it to False, or learner.n_step=1"
+            )
+        if n_step > 1 and self.bonus.kind != NoBonusConfig.kind:
+            raise ConfigError(
+                f"learner.n_step: bonus.kind={self.bonus.kind} pays single steps; set it to 1"
             )
 
     def check_slices(self) -> None:

@@ -20,6 +20,7 @@ from marl.algos.actor_critic import ActorCriticRecipeConfig
 from marl.buffers.episodes import BufferConfig
 from marl.buffers.kinds import ReplayConfig, SamplerConfig
 from marl.buffers.samplers import EpisodeSamplerConfig
+from marl.config.schema import option
 from marl.controllers.drawing import DrawingActor
 from marl.controllers.exploration import EpsilonConfig
 from marl.controllers.noise import DeterministicPolicy, NoiseConfig, NoisyActor
@@ -38,6 +39,8 @@ from marl.runners.kinds import RolloutConfig, UpdatesConfig
 from marl.runners.updates import ReplayUpdatesConfig
 from marl.spec import Continuous, Discrete, EnvSpec
 
+CONTINUOUS_ALONE = ("target_noise", "target_noise_clip", "climb", "action_penalty", "cloning")
+DISCRETE_ALONE = ("temperature", "logit_penalty")  # options of the learner
 ADAM = AdamConfig(lr=0.0005, eps=0.00000001, fused=True)
 
 
@@ -45,12 +48,12 @@ ADAM = AdamConfig(lr=0.0005, eps=0.00000001, fused=True)
 class TeamLearnerConfig(DeterministicConfig):
     """Climbing a team's critic with either kind of actions."""
 
-    policy_delay: int = 1
-    target_delay: int = 1
-    tau: float = 0.01
-    target_noise: float = 0.0  # continuous actions alone, as the other options of TD3
-    temperature: float = 1.0  # discrete actions alone, as logit_penalty
-    logit_penalty: float = 0.001
+    policy_delay: int = option(1, low=1)
+    target_delay: int = option(1, low=1)
+    tau: float = option(0.01, above=0.0, high=1.0)
+    target_noise: float = option(0.0, low=0.0)  # continuous actions alone, as others of TD3's
+    temperature: float = option(1.0, above=0.0)  # discrete actions alone, as logit_penalty
+    logit_penalty: float = option(0.001, low=0.0)
     actor_optimizer: OptimizerConfig = ADAM
     critic_optimizer: OptimizerConfig = ADAM
 
@@ -84,14 +87,17 @@ class MaddpgConfig(ActorCriticRecipeConfig):
     def check(self, spec: EnvSpec) -> None:
         """ConfigError where the recipe and the environment don't go together."""
         super().check(spec)
-        if self.agent.kind == "rnn" and self.sampler.single_steps:
-            raise ConfigError(
-                f"sampler.kind: {self.sampler.kind} gives single steps, and agent.kind=rnn learns "
-                "from what came before; use sampler.kind=episodes, or agent.kind=mlp"
-            )
+        discrete = isinstance(spec.action, Discrete)
+        plain, kind = TeamLearnerConfig(), "discrete" if discrete else "continuous"
+        for name in CONTINUOUS_ALONE if discrete else DISCRETE_ALONE:
+            if getattr(self.learner, name) != getattr(plain, name):
+                raise ConfigError(
+                    f"learner.{name}: {spec.name} has {kind} actions, which it is not for; leave "
+                    f"it at {getattr(plain, name)}"
+                )
 
     def remark(self, spec: EnvSpec) -> str:
-        """What an option means that its actions never ask for."""
+        """What critics of each agent's own mean: there is nothing joint in it."""
         if self.critic.kind == CriticConfig.kind:
             return "critic.kind=own: each agent learns by itself from the team's reward"
         return ""

@@ -75,6 +75,11 @@ class ValueRecipeConfig(ReplayRecipeConfig):
                 f"learner.n_step: {n_step} steps are folded into one, of which agent.kind=rnn "
                 "can't remember those before; use agent.kind=mlp, or learner.td_lambda"
             )
+        if self.agent.last_action:
+            raise ConfigError(
+                "agent.last_action: of n steps folded into one the last action is not kept; set "
+                "it to False, or learner.n_step=1"
+            )
         if self.bonus.kind != NoBonusConfig.kind:
             raise ConfigError(
                 f"learner.n_step: bonus.kind={self.bonus.kind} pays single steps; set it to 1"

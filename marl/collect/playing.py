@@ -17,7 +17,7 @@ from marl.runners.episodes import EpisodeRunner
 from marl.runners.evaluation import evaluation_seeds, play_as, statistics
 from marl.runners.stopwatch import Stopwatch
 from marl.seeding import EpisodeSeeds
-from marl.spec import EnvSpec
+from marl.spec import Action, Continuous, EnvSpec
 
 Rows = Iterator[tuple[EpisodeBatch, NDArray[np.uint64] | None]]  # episodes, and their seeds
 
@@ -33,8 +33,10 @@ class Plain:
 
     columns: tuple[Column, ...] = ()
 
-    def __init__(self, actor: Actor) -> None:
+    def __init__(self, actor: Actor, action: Action) -> None:
+        """action: the environment's, whose bounds its data keep."""
         self.actor = actor
+        self.action = action
 
     def initial_carry(self, batch: int) -> Carry:
         return self.actor.initial_carry(batch)
@@ -47,7 +49,11 @@ class Plain:
         rng: torch.Generator,
         greedy: bool = False,
     ) -> Acted:
-        return self.actor.act(observation, carry, progress, rng, greedy)._replace(extras={})
+        acted = self.actor.act(observation, carry, progress, rng, greedy)
+        actions = acted.actions
+        if isinstance(self.action, Continuous):  # what the environment takes them for
+            actions = torch.from_numpy(self.action.clip(actions.cpu().numpy()))
+        return acted._replace(actions=actions, extras={})
 
     def metrics(self, progress: Progress) -> dict[str, float]:
         return self.actor.metrics(progress)
@@ -67,7 +73,9 @@ class Player:
     def behaviour(self, actor: Actor, t_env: int, greedy: bool) -> Behaviour:
         """The actor as it is asked after so many environment steps of its training."""
         rng = seeding.generator(self.seed, seeding.EXPLORATION)
-        return Behaviour(Plain(actor), Progress(t_env), rng, greedy, stopping=self.stopping)
+        return Behaviour(
+            Plain(actor, self.env.spec.action), Progress(t_env), rng, greedy, stopping=self.stopping
+        )
 
     def rows(self, actor: Actor, t_env: int, greedy: bool) -> Rows:
         """Episodes without end. The batches are views that the next ones overwrite."""

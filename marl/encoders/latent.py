@@ -76,10 +76,10 @@ class LatentDynamics(nn.Module):
 
 
 @torch.no_grad()
-def codes_in_effect(codes: Tensor, n_codes: int) -> Tensor:
-    """Perplexity of the codes' use, 1..n_codes: as many as if all used were used alike."""
-    share = torch.bincount(codes.flatten(), minlength=n_codes) / codes.numel()
-    return torch.exp(-(share * share.clamp(min=1e-12).log()).sum())
+def codes_in_effect(codes: Tensor) -> Tensor:
+    """Perplexity of the codes' use, from 1 on: as many as if all used were used alike."""
+    share = codes.unique(return_counts=True)[1] / codes.numel()
+    return torch.exp(-(share * share.log()).sum())
 
 
 @torch.no_grad()

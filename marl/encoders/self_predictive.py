@@ -20,7 +20,6 @@ orthogonal ones that it asks for are never set).
 from __future__ import annotations
 
 import copy
-import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -90,7 +89,6 @@ class SelfPredictive:
         self.config = config
         self.slices = config.horizon
         rounding = Rounding(config.levels)
-        self.n_codes = math.prod(config.levels)  # of a group
         encoder = LatentEncoder(spec.obs_dim, config.hidden_dims, config.groups, rounding)
         width = self.width = encoder.width
         dims, action_dim = config.dynamics_dims, spec.action_width
@@ -164,9 +162,10 @@ class SelfPredictive:
                 shown = (self.nets["decoder"](latents) - batch.obs[:, step + 1]).square().mean(-1)
                 apart = apart + config.decoder_weight * shown
             loss = loss + config.decay**step / horizon * (kept[:, step] * apart).mean()
-        metrics = {"latent_error": torch.stack(found).mean()}
+        error = (torch.stack(found, dim=1) * kept).mean() / kept.mean().clamp(min=1e-8)
+        metrics = {"latent_error": error}
         if first.codes is not None:
-            metrics["fsq_codes_in_effect"] = codes_in_effect(first.codes, self.n_codes)
+            metrics["fsq_codes_in_effect"] = codes_in_effect(first.codes)
         return loss, metrics
 
     def _vectors(self, batch: EpisodeBatch) -> Tensor:

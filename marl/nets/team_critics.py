@@ -20,6 +20,10 @@ class JointCriticConfig(CriticConfig):
 
     kind: ClassVar[str] = "joint"
 
+    def __post_init__(self) -> None:
+        if self.agent_id:
+            raise ValueError("agent_id: a joint critic sees all agents at once; leave it away")
+
     def build(self, spec: EnvSpec) -> JointCritics:
         return JointCritics(spec, self)
 

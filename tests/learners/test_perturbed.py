@@ -146,5 +146,5 @@ def test_of_the_candidates_the_first_critic_picks_the_best():
 
 
 def test_a_policy_with_a_memory_is_refused():
-    with pytest.raises(ConfigError, match=r"agent: .* set agent.kind=mlp agent.last_action=False"):
+    with pytest.raises(ConfigError, match=r"agent\.kind: rnn learns from what came before"):
         BcqConfig(agent=RnnConfig()).check(SPEC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch.distributions import Normal, TanhTransform, TransformedDistribution
 from marl.batch import EpisodeBatch, layout_of
 from marl.controllers.squashed import Gauss
 from marl.learners.actor_critic.soft import SoftConfig, SoftImprovement
+from marl.nets.team_critics import JointCriticConfig
 from marl.protocols.experience import BATCH
 from marl.protocols.loop import Progress
 from marl.single_agent.actor_critic.sac import SacConfig
@@ -102,3 +104,21 @@ def test_a_fixed_temperature_stays_and_is_no_parameter():
     assert all(one is not learner.improvement.log_alpha for one in learner.parameters)
     learner.update({BATCH: batch}, Progress())
     assert learner.improvement.log_alpha.exp().item() == pytest.approx(0.3)
+
+
+def test_a_team_with_one_value_is_paid_for_the_entropies_of_all():
+    torch.manual_seed(0)
+    team = replace(SPEC, n_agents=3)
+    recipe = SacConfig(critic=JointCriticConfig(count=2, hidden_dims=(8,)))
+    learner = recipe.build(team, CPU).learner
+    improvement = learner.improvement
+    batch = EpisodeBatch.zeros(layout_of(team), 8, 1)
+    batch.filled.fill_(True)
+    rng = torch.Generator()
+    rng.set_state(learner.rng.get_state())
+    actions, log_prob = improvement.policy.draw(batch, slice(1, None), rng)
+    values = learner.target_critics.values(batch, slice(1, None), actions).amin(0)
+    with torch.no_grad():
+        found = improvement.next_values(batch, learner.target_critics, learner.rng)
+    torch.testing.assert_close(found, values - log_prob.sum(-1, keepdim=True))  # alpha is 1
+    assert learner.update({BATCH: batch}, Progress())["loss"].isfinite()

@@ -62,7 +62,7 @@ class ClippedEntropyImprovement(FollowedPolicy[SquashedPolicy]):
         _, log_prob = self.policy.draw(batch, BEFORE, rng)
         clipped = (-self.config.entropy_scale * log_prob).clamp(-1.0, 0.0)
         reward = self.config.entropy_weight * clipped
-        return reward, {
+        return reward, {  # each agent's own; a team's one value is paid their sum
             "entropy": -masked_mean(log_prob, batch.filled),
             "entropy_reward": masked_mean(reward, batch.filled),
         }

@@ -119,12 +119,16 @@ class ActorCriticLearner:
         bonus, bonus_metrics = self.bonus(batch if shown is None else shown, bootstrap, progress)
         if isinstance(self.improvement, PayingImprovement):
             paid, paid_metrics = self.improvement.pay(batch, self.rng)
+            if bootstrap.shape[-1] == 1:  # one value for the team: paid for all agents
+                paid = paid.sum(-1, keepdim=True)
             bonus, bonus_metrics = bonus + paid, bonus_metrics | paid_metrics
         reward = batch.reward
         if self.config.reward_weight != 1.0:
             reward = self.config.reward_weight * reward
         gamma = discount_of(batch, self.config.gamma)
         targets = td_targets(reward, batch.terminated, bootstrap, gamma, bonus)  # [B,T,G]
+        if targets.shape != values.shape[1:]:
+            raise ValueError(f"targets are {tuple(targets.shape)}, values {tuple(values.shape)}")
         if self.config.target_bound is not None:
             targets = targets.clamp(-self.config.target_bound, self.config.target_bound)
         errors = values - targets

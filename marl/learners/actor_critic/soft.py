@@ -3,10 +3,11 @@
     next value = min over the drawn critics of Q_target,k(s', a') - alpha * log pi(a' | s')
     actor loss = mean over real steps of alpha * log pi(a | s) - min_k Q_k(s, a),    a ~ pi(. | s)
         + action_penalty * mean((a / scale)^2)
-    alpha descends -log alpha * (log pi(a | s) + target entropy)
+    alpha descends alpha * (entropy - target entropy)
 
-Haarnoja et al. 2018 (arXiv:1812.05905). The target entropy is `entropy` times the number of the
-action's dimensions, of actions in half-ranges.
+Haarnoja et al. 2018 (arXiv:1812.05905). A team with one value is paid for the entropies of all its
+agents. With n steps folded into one, the entropies between are left out. The target entropy is
+`entropy` times the number of the action's dimensions, of actions in half-ranges.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class SoftImprovement:
         actions, log_prob = self.policy.draw(batch, AFTER, rng)
         picked = drawn(self.config.drawn_critics, critics, rng)
         values = critics.values(batch, AFTER, actions, picked)
-        return values.amin(0) - self.log_alpha.exp() * log_prob
+        return values.amin(0) - self.log_alpha.exp() * as_valued(log_prob, values)
 
     def improve(
         self, batch: EpisodeBatch, critics: QEnsemble, progress: Progress, rng: torch.Generator
@@ -102,9 +103,10 @@ class SoftImprovement:
         actions, log_prob = self.policy.draw(batch, BEFORE, rng)
         values = critics.values(batch, BEFORE, actions).amin(0)  # [B,T,A]
         alpha = self.log_alpha.detach().exp()
-        descended = alpha * log_prob - values
+        descended = alpha * as_valued(log_prob, values) - values
         if self.config.action_penalty > 0.0:
-            descended = descended + self.config.action_penalty * self.policy.size(actions)
+            size = as_valued(self.policy.size(actions), values)
+            descended = descended + self.config.action_penalty * size
         return masked_mean(descended, batch.filled), log_prob
 
     def follow(self, tau: float) -> None:
@@ -124,3 +126,8 @@ class SoftImprovement:
         with torch.no_grad():
             self.log_alpha.copy_(state["log_alpha"])
         load_optimizer(self.alpha_optimizer, state["alpha_optimizer"])
+
+
+def as_valued(each: Tensor, values: Tensor) -> Tensor:
+    """Of each agent [...,A], as the values [...,G] are: their sum where the team has one."""
+    return each.sum(-1, keepdim=True) if values.shape[-1] == 1 else each
