@@ -7,6 +7,7 @@ from torch import Tensor
 
 from marl.batch import Column
 from marl.controllers.exploration import explore
+from marl.controllers.wrapped import WrappedActor
 from marl.envs.line_world import LEFT, RIGHT
 from marl.protocols.acting import Acted, Actor, Carry, ObservationTensors
 from marl.protocols.loop import Progress
@@ -79,22 +80,19 @@ class Contrary(Uniform):
         return Acted(torch.where(wrong, -size, size)[..., None], carry, {})
 
 
-class Disturbed:
+class Disturbed(WrappedActor):
     """Another actor's actions with Gaussian noise, and some of them replaced by any legal ones.
 
     With the greedy actor, random_share=0.3 and noise=0.3 this is how the "imperfect" data of BCQ
     were collected (Fujimoto et al. 2019, arXiv:1812.02900).
     """
 
-    columns: tuple[Column, ...] = ()
-
     def __init__(self, actor: Actor, spec: EnvSpec, random_share: float, noise: float) -> None:
         """noise: deviation, in halves of the range between the bounds; continuous actions alone."""
-        self.actor, self.spec = actor, spec
+        super().__init__(actor)
+        self.columns = ()
+        self.spec = spec
         self.random_share, self.noise = random_share, noise
-
-    def initial_carry(self, batch: int) -> Carry:
-        return self.actor.initial_carry(batch)
 
     def act(
         self,
@@ -120,6 +118,3 @@ class Disturbed:
         if "actions" in after:  # a network that sees its last action sees the one that was taken
             after["actions"] = actions.to(after["actions"].device)
         return Acted(actions, after, {})
-
-    def metrics(self, progress: Progress) -> dict[str, float]:
-        return self.actor.metrics(progress)

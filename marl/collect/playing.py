@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from marl import seeding
 from marl.batch import WON, Column, EpisodeBatch, goal_columns, layout_of
+from marl.controllers.wrapped import WrappedActor
 from marl.protocols.acting import Acted, Actor, Behaviour, Carry, ObservationTensors
 from marl.protocols.environments import VecEnv
 from marl.protocols.loop import Progress
@@ -28,18 +29,14 @@ def kept_columns(spec: EnvSpec) -> tuple[Column, ...]:
     return (*won, *(goal_columns(spec) if spec.goal_dim else ()))
 
 
-class Plain:
+class Plain(WrappedActor):
     """An actor without columns of its own, which a dataset does not keep."""
-
-    columns: tuple[Column, ...] = ()
 
     def __init__(self, actor: Actor, action: Action) -> None:
         """action: the environment's, whose bounds its data keep."""
-        self.actor = actor
+        super().__init__(actor)
+        self.columns = ()
         self.action = action
-
-    def initial_carry(self, batch: int) -> Carry:
-        return self.actor.initial_carry(batch)
 
     def act(
         self,
@@ -54,9 +51,6 @@ class Plain:
         if isinstance(self.action, Continuous):  # what the environment takes them for
             actions = torch.from_numpy(self.action.clip(actions.cpu().numpy()))
         return acted._replace(actions=actions, extras={})
-
-    def metrics(self, progress: Progress) -> dict[str, float]:
-        return self.actor.metrics(progress)
 
 
 class Player:

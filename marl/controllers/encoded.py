@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import torch
 
+from marl.controllers.wrapped import WrappedActor
 from marl.protocols.acting import Acted, Actor, Carry, ObservationTensors
 from marl.protocols.learning import Encoder
 from marl.protocols.loop import Progress
 
 
-class EncodedActor:
+class EncodedActor(WrappedActor):
     """Acts as another actor does on what an encoder makes of the observations."""
 
     def __init__(self, encoder: Encoder, actor: Actor) -> None:
+        super().__init__(actor)
         self.encoder = encoder
-        self.actor = actor
-        self.columns = actor.columns
-
-    def initial_carry(self, batch: int) -> Carry:
-        return self.actor.initial_carry(batch)
 
     def act(
         self,
@@ -30,6 +27,3 @@ class EncodedActor:
     ) -> Acted:
         seen = observation._replace(obs=self.encoder.encode(observation.obs))
         return self.actor.act(seen, carry, progress, rng, greedy)
-
-    def metrics(self, progress: Progress) -> dict[str, float]:
-        return self.actor.metrics(progress)

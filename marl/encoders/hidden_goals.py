@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from marl.batch import EpisodeBatch
+from marl.controllers.wrapped import WrappedActor
 from marl.protocols.acting import Acted, Actor, Carry, ObservationTensors
 from marl.protocols.learning import Encoder
 from marl.protocols.loop import Metrics, Progress, State
@@ -44,18 +45,14 @@ class HiddenGoals:
         self.encoder.load_state_dict(state)
 
 
-class GoalBlindActor:
+class GoalBlindActor(WrappedActor):
     """Acts as another actor does on zeros for the goal, of observations that are encoded."""
 
     def __init__(self, actor: Actor, spec: EnvSpec, always: bool) -> None:
         """always: greedily too, as tests ask."""
+        super().__init__(actor)
         self.always = always
-        self.actor = actor
         self.goal_dim = spec.goal_dim
-        self.columns = actor.columns
-
-    def initial_carry(self, batch: int) -> Carry:
-        return self.actor.initial_carry(batch)
 
     def act(
         self,
@@ -69,9 +66,6 @@ class GoalBlindActor:
             obs = without_goals(observation.obs, self.goal_dim)
             observation = observation._replace(obs=obs)
         return self.actor.act(observation, carry, progress, rng, greedy)
-
-    def metrics(self, progress: Progress) -> dict[str, float]:
-        return self.actor.metrics(progress)
 
 
 def without_goals(obs: Tensor, goal_dim: int) -> Tensor:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from marl.envs.wrapped import WrappedEnv
 from marl.errors import EnvError
-from marl.protocols.environments import FilmedEnv, Observation, Step, VecEnv
+from marl.protocols.environments import Step, VecEnv
 
 
 def repeated(env: VecEnv, times: int) -> VecEnv:
@@ -28,7 +28,7 @@ def repeated(env: VecEnv, times: int) -> VecEnv:
     return ActionRepeat(env, times)
 
 
-class ActionRepeat:
+class ActionRepeat(WrappedEnv):
     """Rewards of the repeated actions are summed; nothing follows the end of an episode.
 
     A step of this environment is a decision of the agent: `spec.episode_limit` and t_env count
@@ -36,15 +36,9 @@ class ActionRepeat:
     """
 
     def __init__(self, env: VecEnv, times: int) -> None:
-        self.env, self.times = env, times
-        self.num_envs = env.num_envs
+        super().__init__(env)
+        self.times = times
         self.spec = replace(env.spec, episode_limit=-(-env.spec.episode_limit // times))
-
-    def reset(self, seeds: NDArray[np.uint64], rows: NDArray[np.int64] | None = None) -> None:
-        self.env.reset(seeds, rows)
-
-    def observe(self) -> Observation:
-        return self.env.observe()
 
     def step(self, actions: NDArray[Any]) -> Step:
         # An environment whose episode is over ignores its action and pays nothing.
@@ -58,22 +52,6 @@ class ActionRepeat:
             truncated |= more.truncated
         return Step(reward, terminated, truncated)
 
-    def outcomes(self) -> dict[str, NDArray[np.float32]]:
-        return self.env.outcomes()
-
-    @property
-    def _filmed(self) -> FilmedEnv:
-        """What is within, asked for pictures; EnvError where it has none."""
-        if not isinstance(self.env, FilmedEnv):
-            raise EnvError(f"{self.spec.name}: draws no pictures, so no video is made")
-        return self.env
-
     @property
     def pictures_per_second(self) -> float:
         return self._filmed.pictures_per_second / self.times
-
-    def picture(self) -> NDArray[np.uint8]:
-        return self._filmed.picture()
-
-    def close(self) -> None:
-        self.env.close()

@@ -7,13 +7,12 @@ anew for each episode, and is paid for what shows which one it was.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.errors import EnvError
-from marl.protocols.environments import FilmedEnv, Observation, Step, VecEnv
+from marl.envs.wrapped import WrappedEnv
+from marl.protocols.environments import Observation, VecEnv
 from marl.spec import EnvSpec
 
 STREAM = 0x5C111  # keeps what is drawn here apart from what the environment draws of its seed
@@ -26,15 +25,14 @@ def with_skills(env: VecEnv, skills: int) -> VecEnv:
     return SkilledGoalEnv(env, skills) if env.spec.goals is not None else SkilledEnv(env, skills)
 
 
-class SkilledEnv:
+class SkilledEnv(WrappedEnv):
     """E environments whose episodes each draw a skill from their seed.
 
     Every agent's observation and the state end with its one-hot, or have it before the goal.
     """
 
     def __init__(self, env: VecEnv, skills: int) -> None:
-        self.env = env
-        self.num_envs = env.num_envs
+        super().__init__(env)
         spec = env.spec
         self.spec: EnvSpec = replace(
             spec,
@@ -63,29 +61,6 @@ class SkilledEnv:
     ) -> NDArray[np.float32]:
         own = numbers.shape[-1] - self.spec.goal_dim
         return np.concatenate([numbers[..., :own], skill, numbers[..., own:]], axis=-1)
-
-    def step(self, actions: NDArray[Any]) -> Step:
-        return self.env.step(actions)
-
-    def outcomes(self) -> dict[str, NDArray[np.float32]]:
-        return self.env.outcomes()
-
-    @property
-    def _filmed(self) -> FilmedEnv:
-        """What is within, asked for pictures; EnvError where it has none."""
-        if not isinstance(self.env, FilmedEnv):
-            raise EnvError(f"{self.spec.name}: draws no pictures, so no video is made")
-        return self.env
-
-    @property
-    def pictures_per_second(self) -> float:
-        return self._filmed.pictures_per_second
-
-    def picture(self) -> NDArray[np.uint8]:
-        return self._filmed.picture()
-
-    def close(self) -> None:
-        self.env.close()
 
 
 class SkilledGoalEnv(SkilledEnv):
