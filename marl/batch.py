@@ -77,6 +77,8 @@ class Layout(Mapping[str, Column]):
         return Layout([*self.values(), *columns])
 
 
+BEFORE, AFTER = slice(0, -1), slice(1, None)  # the slots before and after each step
+
 WON = Column("won", "episode", (), torch.bool)  # ended in a win; for parts that ask for it
 
 

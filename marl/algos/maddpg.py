@@ -45,26 +45,15 @@ ADAM = AdamConfig(lr=0.0005, eps=0.00000001, fused=True)
 
 
 @dataclass(frozen=True)
-class TeamLearnerConfig(DeterministicConfig):
+class TeamLearnerConfig(DeterministicConfig, RelaxedConfig):
     """Climbing a team's critic with either kind of actions."""
 
     policy_delay: int = option(1, low=1)
     target_delay: int = option(1, low=1)
     tau: float = option(0.01, above=0.0, high=1.0)
-    target_noise: float = option(0.0, low=0.0)  # continuous actions alone, as others of TD3's
-    temperature: float = option(1.0, above=0.0)  # discrete actions alone, as logit_penalty
-    logit_penalty: float = option(0.001, low=0.0)
+    target_noise: float = option(0.0, low=0.0)
     actor_optimizer: OptimizerConfig = ADAM
     critic_optimizer: OptimizerConfig = ADAM
-
-    def relaxed(self) -> RelaxedConfig:
-        """Its part for discrete actions."""
-        return RelaxedConfig(
-            temperature=self.temperature,
-            logit_penalty=self.logit_penalty,
-            drawn_critics=self.drawn_critics,
-            actor_optimizer=self.actor_optimizer,
-        )
 
 
 @dataclass(frozen=True)
@@ -109,4 +98,4 @@ class MaddpgConfig(ActorCriticRecipeConfig):
         assert isinstance(spec.action, Discrete)
         logits = SharedController(spec, self.agent).to(device)
         actor = DrawingActor(logits, self.epsilon)
-        return RelaxedImprovement(logits, self.learner.relaxed()), actor
+        return RelaxedImprovement(logits, self.learner), actor

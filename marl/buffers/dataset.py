@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -22,7 +21,6 @@ from marl.errors import ConfigError
 from marl.protocols.experience import Buffer, DataFile
 from marl.protocols.loop import State
 from marl.spec import EnvSpec
-from marl.untrusted.files import open_regular
 from marl.untrusted.tensors import load_tensors
 
 
@@ -77,9 +75,7 @@ class DatasetConfig:
             buffer = _restored(layout, spec, state)
         except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
             raise ConfigError(f"buffer.path: {file} does not fit {spec.name}: {error}") from error
-        with open_regular(file) as bytes_of_it:
-            digest = hashlib.file_digest(bytes_of_it, "sha256").hexdigest()
-        return Found(buffer, DataFile(str(file.resolve()), digest))
+        return Found(buffer, DataFile(str(file.resolve()), sha256_of(file)))
 
 
 def _read_dataset(folder: Path, layout: Layout, spec: EnvSpec) -> Found:

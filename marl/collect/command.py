@@ -135,8 +135,10 @@ def _gymnasium_spec(env_config: EnvConfig) -> str | None:
 
 def _steps(config: CollectConfig) -> int | None:
     """Steps after which nothing is added; None: where the source ends."""
-    if config.folders or config.policy_name == "kept":
-        return None if config.folders else config.steps
+    if config.folders:
+        return None
+    if config.policy_name == "kept":
+        return config.steps
     return config.steps or DEFAULT_STEPS
 
 

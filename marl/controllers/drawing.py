@@ -7,7 +7,7 @@ import torch
 from marl.batch import Column
 from marl.controllers.exploration import EpsilonConfig, explore
 from marl.controllers.shared import SharedController
-from marl.nets.distributions import gumbel_noise, log_softmax
+from marl.nets.distributions import Categorical
 from marl.protocols.acting import Acted, Carry, ObservationTensors
 from marl.protocols.loop import Progress
 
@@ -19,6 +19,7 @@ class DrawingActor:
 
     def __init__(self, policy: SharedController, epsilon: EpsilonConfig) -> None:
         self.policy = policy
+        self.distribution = Categorical(policy.outputs)
         self.epsilon = epsilon
 
     def initial_carry(self, batch: int) -> Carry:
@@ -36,11 +37,10 @@ class DrawingActor:
         obs, _, avail = observation
         assert avail is not None  # the recipe is for discrete actions
         logits, hidden = self.policy.step(obs, carry)
-        log_probs = log_softmax(logits, avail)
         if greedy:
-            actions = log_probs.argmax(-1)
+            actions = self.distribution.mode(logits, avail)
         else:
-            drawn = (log_probs + gumbel_noise(logits, rng)).argmax(-1)
+            drawn = self.distribution.sample(logits, avail, rng)
             actions = explore(drawn, avail, self.epsilon.at(progress.t_env), rng)
         return Acted(actions, self.policy.next_carry(hidden, actions), {})
 

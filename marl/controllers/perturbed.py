@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from marl.config.schema import option
 from marl.controllers.candidates import CandidatesConfig
-from marl.nets.agents import MlpConfig, perceptron
+from marl.nets.agents import MlpConfig, perceptron, with_agent_ids
 from marl.nets.bounded import Bounded
 from marl.nets.vae import BehaviourVae
 from marl.protocols.acting import Carry
@@ -45,10 +45,8 @@ class Perturbation(Bounded):
     def forward(self, obs: Tensor, actions: Tensor) -> Tensor:
         """obs [...,A,O], actions [(N,)...,A,D] -> actions within the bounds, [(N,)...,A,D]."""
         parts = [obs.expand(*actions.shape[:-1], obs.shape[-1]), actions]
-        if self.agent_id:
-            ids = torch.eye(self.n_agents, dtype=obs.dtype, device=obs.device)
-            parts.append(ids.expand(*actions.shape[:-1], self.n_agents))
-        move = torch.tanh(self.net(torch.cat(parts, dim=-1)))
+        joined = with_agent_ids(parts, self.n_agents) if self.agent_id else torch.cat(parts, dim=-1)
+        move = torch.tanh(self.net(joined))
         return self.clip(actions + self.phi * self.action_scale * move)
 
 

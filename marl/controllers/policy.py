@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from marl.batch import Column, EpisodeBatch
+from marl.batch import BEFORE, Column, EpisodeBatch
 from marl.controllers.shared import ALL, SharedController
 from marl.nets.agents import AgentConfig, MlpConfig, make_orthogonal
 from marl.nets.distributions import distribution_of
@@ -30,9 +30,8 @@ class StochasticPolicy(SharedController):
 
     def evaluate(self, batch: EpisodeBatch) -> tuple[Tensor, Tensor]:
         """Log-probability of the actions taken, and the entropy, [B,T,A] each."""
-        steps = slice(0, -1)
-        outputs = self.unroll(batch, steps)
-        avail = batch.avail[:, steps] if isinstance(self.action, Discrete) else None
+        outputs = self.unroll(batch, BEFORE)
+        avail = batch.avail[:, BEFORE] if isinstance(self.action, Discrete) else None
         log_prob = self.distribution.log_prob(outputs, avail, batch.actions)
         return log_prob, self.distribution.entropy(outputs, avail)
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from marl.batch import EpisodeBatch
-from marl.nets.agents import AgentConfig
+from marl.nets.agents import AgentConfig, with_agent_ids
 from marl.nets.packed import Packed
 from marl.protocols.acting import Carry
 from marl.spec import Discrete, EnvSpec
@@ -75,8 +75,7 @@ class SharedController(nn.Module):
             else:
                 parts.append(previous * ~started[..., None, None])
         if self.agent_id:
-            ids = torch.eye(self.n_agents, dtype=obs.dtype, device=obs.device)
-            parts.append(ids.expand(*obs.shape[:-1], self.n_agents))
+            return with_agent_ids(parts, self.n_agents)
         return torch.cat(parts, dim=-1) if len(parts) > 1 else obs
 
     def step(self, obs: Tensor, carry: Carry) -> tuple[Tensor, Tensor]:

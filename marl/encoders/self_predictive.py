@@ -141,18 +141,18 @@ class SelfPredictive:
     def loss(self, batch: EpisodeBatch) -> tuple[Tensor, Metrics]:
         """What the encoder and its heads descend, and what it is made of."""
         config = self.config
-        horizon, actions = config.horizon, self._vectors(batch)
+        horizon, actions = config.horizon, batch.actions  # [B,T,A,D]
         kept = batch.filled[:, :horizon].float()  # [B,H,1], for all agents
         with torch.no_grad():
-            targets = self._compared(self.targets, self.targets["encoder"](batch.obs[:, 1:]))
+            targets = self._compared(
+                self.targets, self.targets["encoder"](batch.obs[:, 1:]).latents
+            )
         first = self.nets["encoder"](batch.obs[:, 0])
         latents, found = first.latents, []  # [B,A,Z]
         loss = latents.new_zeros(())
         for step in range(horizon):
             before, latents = latents, self.nets["dynamics"](latents, actions[:, step])
-            predicted = (
-                latents if "projection" not in self.nets else self.nets["projection"](latents)
-            )
+            predicted = self._compared(self.nets, latents)
             apart = self._apart(predicted, targets[:, step])  # [B,A]
             found.append(apart.detach())
             if "reward" in self.nets:
@@ -168,13 +168,8 @@ class SelfPredictive:
             metrics["fsq_codes_in_effect"] = codes_in_effect(first.codes)
         return loss, metrics
 
-    def _vectors(self, batch: EpisodeBatch) -> Tensor:
-        """The actions as the dynamics take them, [B,T,A,D]."""
-        return batch.actions
-
-    def _compared(self, nets: nn.ModuleDict, rounded: tuple[Tensor, Tensor | None]) -> Tensor:
+    def _compared(self, nets: nn.ModuleDict, latents: Tensor) -> Tensor:
         """Latents as they are compared: projected, where there is a projection."""
-        latents = rounded[0]
         return nets["projection"](latents) if "projection" in nets else latents
 
     def _apart(self, predicted: Tensor, target: Tensor) -> Tensor:

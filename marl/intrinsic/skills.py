@@ -24,7 +24,7 @@ from marl.errors import ConfigError
 from marl.intrinsic.config import BONUSES, BonusConfig
 from marl.intrinsic.parts import Part, check_part, each_or_mean, mean_of_real, part_of
 from marl.nets.agents import perceptron
-from marl.nets.optimizing import load_optimizer
+from marl.nets.optimizing import descend, load_optimizer
 from marl.protocols.experience import BATCH, Sampler, Samples
 from marl.protocols.loop import Metrics, Progress, State
 from marl.spec import EnvSpec
@@ -85,9 +85,7 @@ class SkillBonus:
         batch = samples[BATCH]
         log_q, right = self._log_probs(batch)
         loss = -mean_of_real(log_q, batch.filled)
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
+        descend(loss, self.optimizer)
         share = mean_of_real(right.to(log_q.dtype), batch.filled)
         return {"skill_loss": loss.detach(), "skill_accuracy": share}
 

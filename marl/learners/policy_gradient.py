@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import huber_loss
 
-from marl.batch import EpisodeBatch, single_steps
+from marl.batch import BEFORE, EpisodeBatch, single_steps
 from marl.config.schema import option
 from marl.controllers.policy import LOG_PROB, StateValue, StochasticPolicy, has_choice
 from marl.learners.advantages import gae, normalised
@@ -32,8 +32,6 @@ from marl.nets.optimizing import load_optimizer
 from marl.protocols.experience import BATCH, Samples
 from marl.protocols.learning import Channels
 from marl.protocols.loop import Metrics, Progress, State
-
-STEPS = slice(0, -1)  # the slots before the steps
 
 
 @dataclass(frozen=True)
@@ -108,15 +106,15 @@ class PpoLearner:
         advantage = gae(
             batch.reward, batch.terminated, batch.filled, scaled, config.gamma, config.gae_lambda
         )
-        active = has_choice(batch)[:, STEPS] & batch.filled
-        target = advantage + scaled[:, STEPS]
+        active = has_choice(batch)[:, BEFORE] & batch.filled
+        target = advantage + scaled[:, BEFORE]
         self.value_norm.update(target[active])
         if config.normalise == "collection":
             advantage = normalised(advantage, active)
         return batch.with_steps(
             advantage=advantage,
             target=self.value_norm.normalise(target),
-            old_value=values[:, STEPS],
+            old_value=values[:, BEFORE],
             active=active,
         )
 
@@ -156,7 +154,7 @@ class PpoLearner:
 
     def _value_errors(self, batch: EpisodeBatch) -> Tensor:
         """The value loss of each agent and step, [B,T,A]."""
-        values, target, old = self.critic.values(batch, STEPS), batch["target"], batch["old_value"]
+        values, target, old = self.critic.values(batch, BEFORE), batch["target"], batch["old_value"]
         errors = self._distance(values, target)
         if self.config.value_clip is None:
             return errors

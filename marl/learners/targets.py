@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import huber_loss
 
 from marl.errors import UserError
 
@@ -68,8 +69,7 @@ def huber(errors: Tensor, delta: float) -> Tensor:
     gradient x where the square's is 2 x. Adam and RMSProp don't see a factor where their eps is
     small beside the gradients; with a large one, as in configs/algs/dqn.yaml, steps get shorter.
     """
-    size = errors.abs()
-    return torch.where(size <= delta, 0.5 * errors.square(), delta * size - 0.5 * delta**2)
+    return huber_loss(errors, torch.zeros_like(errors), reduction="none", delta=delta)
 
 
 def row_means(values: Tensor, mask: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
@@ -88,6 +89,12 @@ class MlpAgent(nn.Module):
     def unroll(self, inputs: Tensor, sizes: Tensor) -> Tensor:
         outputs: Tensor = self.layers(inputs)
         return outputs
+
+
+def with_agent_ids(parts: Sequence[Tensor], n_agents: int) -> Tensor:
+    """Parts [...,A,I] of agents' inputs beside each other, and each agent's one-hot number."""
+    ids = torch.eye(n_agents, dtype=parts[0].dtype, device=parts[0].device)
+    return torch.cat([*parts, ids.expand(*parts[0].shape[:-1], n_agents)], dim=-1)
 
 
 @dataclass(frozen=True)

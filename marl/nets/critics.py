@@ -9,12 +9,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from marl.batch import EpisodeBatch
+from marl.batch import BEFORE, EpisodeBatch
 from marl.config.schema import option
-from marl.nets.agents import ACTIVATIONS, Activation
+from marl.nets.agents import ACTIVATIONS, Activation, with_agent_ids
 from marl.spec import EnvSpec
 
-BEFORE = slice(0, -1)  # the slots before each step
 Picked = list[int] | None  # numbers of the networks that are asked; None: all K
 
 
@@ -132,10 +131,8 @@ class QEnsemble(nn.Module):
     def forward(self, obs: Tensor, actions: Tensor, picked: Picked = None) -> Tensor:
         """obs [...,A,O], actions [...,A,D] -> [K,...,A]; picked: of these critics alone."""
         parts = [obs, actions]
-        if self.agent_id:
-            ids = torch.eye(self.n_agents, dtype=obs.dtype, device=obs.device)
-            parts.append(ids.expand(*obs.shape[:-1], self.n_agents))
-        return self.evaluate(torch.cat(parts, dim=-1), picked)
+        joined = with_agent_ids(parts, self.n_agents) if self.agent_id else torch.cat(parts, dim=-1)
+        return self.evaluate(joined, picked)
 
     def evaluate(self, inputs: Tensor, picked: Picked = None) -> Tensor:
         """inputs [...,I] -> [K,...]."""

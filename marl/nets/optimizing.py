@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,6 +14,15 @@ MOMENTS: dict[type[torch.optim.Optimizer], set[str]] = {
     torch.optim.AdamW: {"step", "exp_avg", "exp_avg_sq"},
     torch.optim.RMSprop: {"step", "square_avg"},
 }
+
+
+def descend(
+    loss: Tensor, optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor] | None = None
+) -> None:
+    """One gradient step. parameters: the loss's gradient is worked out for these alone."""
+    optimizer.zero_grad()
+    loss.backward(inputs=parameters)
+    optimizer.step()
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:

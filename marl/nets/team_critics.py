@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from marl.batch import EpisodeBatch
-from marl.nets.critics import BEFORE, CriticConfig, Picked, QEnsemble
+from marl.batch import BEFORE, EpisodeBatch
+from marl.nets.critics import CriticConfig, Picked, QEnsemble
 from marl.nets.mixers import MixerConfig, QmixMixerConfig
 from marl.spec import EnvSpec
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from marl.config.schema import option
-from marl.nets.agents import perceptron
+from marl.nets.agents import perceptron, with_agent_ids
 from marl.nets.bounded import Bounded
 from marl.spec import EnvSpec
 
@@ -70,10 +70,7 @@ class BehaviourVae(Bounded):
     def _joined(self, obs: Tensor, numbers: Tensor) -> Tensor:
         """obs [...,A,O] beside numbers [(N,)...,A,J], and who the agent is."""
         parts = [obs.expand(*numbers.shape[:-1], obs.shape[-1]), numbers]
-        if self.agent_id:
-            ids = torch.eye(self.n_agents, dtype=obs.dtype, device=obs.device)
-            parts.append(ids.expand(*numbers.shape[:-1], self.n_agents))
-        return torch.cat(parts, dim=-1)
+        return with_agent_ids(parts, self.n_agents) if self.agent_id else torch.cat(parts, dim=-1)
 
     def forward(self, obs: Tensor, actions: Tensor, noise: Tensor) -> Reconstruction:
         """obs [...,A,O], actions [...,A,D] in half-ranges, noise [...,A,Z] standard normal."""

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from marl.batch import EpisodeBatch, layout_of
+from marl.batch import AFTER, BEFORE, EpisodeBatch, layout_of
 from marl.errors import UserError
 from marl.learners.actor_critic.clipped_entropy import ClippedEntropyConfig
-from marl.learners.actor_critic.improvement import AFTER, BEFORE, PayingImprovement
+from marl.learners.actor_critic.improvement import PayingImprovement
 from marl.learners.targets import masked_mean, td_targets
 from marl.protocols.experience import BATCH
 from marl.protocols.loop import Progress

@@ -9,7 +9,7 @@ import torch
 
 from marl.algos.facmac import FacmacConfig
 from marl.algos.maddpg import MaddpgConfig, TeamLearnerConfig
-from marl.learners.actor_critic.improvement import BEFORE
+from marl.batch import BEFORE
 from marl.nets.agents import MlpConfig
 from marl.nets.critics import CriticConfig
 from marl.nets.mixers import VdnMixerConfig

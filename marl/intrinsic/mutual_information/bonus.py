@@ -35,7 +35,7 @@ from marl.intrinsic.mutual_information.estimate import (
 )
 from marl.intrinsic.mutual_information.options import MutualInformationOptions
 from marl.intrinsic.parts import each_or_mean, mean_of_real, part_of
-from marl.nets.optimizing import load_optimizer
+from marl.nets.optimizing import descend, load_optimizer
 from marl.protocols.experience import Sampler, Samples
 from marl.protocols.loop import Metrics, Progress, State
 from marl.spec import EnvSpec
@@ -77,9 +77,7 @@ class MutualInformation:
         if self.pretrained is not None:
             return {}
         estimate = self.estimate(samples[EPISODES])
-        self.optimizer.zero_grad()
-        (-estimate).backward()
-        self.optimizer.step()
+        descend(-estimate, self.optimizer)
         return {"mi_estimate": estimate.detach()}
 
     def estimate(self, batch: EpisodeBatch) -> Tensor:

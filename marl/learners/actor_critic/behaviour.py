@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from marl.batch import EpisodeBatch
+from marl.batch import BEFORE, EpisodeBatch
 from marl.config.schema import option
-from marl.learners.actor_critic.improvement import BEFORE
 from marl.learners.actor_critic.learner import CriticLearnerConfig
 from marl.learners.optimizers import AdamConfig, OptimizerConfig
 from marl.learners.targets import masked_mean
 from marl.nets.critics import cached_parts
-from marl.nets.optimizing import load_optimizer
+from marl.nets.optimizing import descend, load_optimizer
 from marl.nets.vae import BehaviourVae
 from marl.protocols.loop import Metrics, State
 
@@ -46,9 +45,7 @@ class Behaviour:
         """One gradient step."""
         squares, divergence = self.losses(batch, rng)
         loss = squares + self.config.kl_weight * divergence
-        self.optimizer.zero_grad()
-        loss.backward(inputs=self.parameters)
-        self.optimizer.step()
+        descend(loss, self.optimizer, self.parameters)
         return {"vae_squares": squares.detach(), "vae_divergence": divergence.detach()}
 
     def losses(self, batch: EpisodeBatch, rng: torch.Generator) -> tuple[Tensor, Tensor]:

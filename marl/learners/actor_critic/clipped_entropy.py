@@ -18,11 +18,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from marl.batch import EpisodeBatch
+from marl.batch import AFTER, BEFORE, EpisodeBatch
 from marl.config.schema import option
 from marl.controllers.squashed import SquashedPolicy
 from marl.learners.actor_critic.followed import FollowedPolicy
-from marl.learners.actor_critic.improvement import AFTER, BEFORE
 from marl.learners.actor_critic.learner import CriticLearnerConfig
 from marl.learners.actor_critic.reductions import drawn
 from marl.learners.optimizers import AdamConfig, OptimizerConfig

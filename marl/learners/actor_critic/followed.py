@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from marl.batch import EpisodeBatch
 from marl.learners.optimizers import OptimizerConfig
-from marl.nets.optimizing import load_optimizer
+from marl.nets.optimizing import descend, load_optimizer
 from marl.nets.soft_update import soft_update
 from marl.protocols.loop import Metrics, State
 
@@ -37,9 +37,7 @@ class FollowedPolicy(Generic[Policy]):
 
     def descend(self, loss: Tensor) -> None:
         """One gradient step of the policy alone."""
-        self.optimizer.zero_grad()
-        loss.backward(inputs=self.policy_parameters)
-        self.optimizer.step()
+        descend(loss, self.optimizer, self.policy_parameters)
 
     def follow(self, tau: float) -> None:
         soft_update(self.target_policy.parameters(), self.policy_parameters, tau)

@@ -9,12 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from marl.batch import EpisodeBatch
-from marl.nets.critics import BEFORE, QEnsemble
+from marl.nets.critics import QEnsemble
 from marl.protocols.loop import Metrics, Progress, State
-
-AFTER = slice(1, None)  # the slots after each step
-
-__all__ = ["AFTER", "BEFORE", "Improvement"]
 
 
 class Improvement(Protocol):

@@ -18,14 +18,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from marl.batch import EpisodeBatch
+from marl.batch import BEFORE, EpisodeBatch
 from marl.config.schema import option
-from marl.learners.actor_critic.improvement import BEFORE, Improvement, PayingImprovement
+from marl.learners.actor_critic.improvement import Improvement, PayingImprovement
 from marl.learners.n_step import discount_of, first_transitions
 from marl.learners.optimizers import FUSED_ADAM, OptimizerConfig
 from marl.learners.targets import masked_mean, td_targets
 from marl.nets.critics import QEnsemble
-from marl.nets.optimizing import load_optimizer
+from marl.nets.optimizing import descend, load_optimizer
 from marl.nets.soft_update import soft_update
 from marl.protocols.experience import BATCH, Samples
 from marl.protocols.learning import Encoder, IntrinsicReward, SamplingBonus, WarmStart
@@ -85,9 +85,7 @@ class ActorCriticLearner:
         batch = self.encoder.encoded(shown)
         metrics |= self.improvement.prepare(batch, self.rng)
         loss, found = self.critic_loss(batch, progress, shown)
-        self.critic_optimizer.zero_grad()
-        loss.backward(inputs=self.critic_parameters)
-        self.critic_optimizer.step()
+        descend(loss, self.critic_optimizer, self.critic_parameters)
         update, config = progress.update + 1, self.config
         improves = update % config.policy_delay == 0
         if improves:

@@ -16,16 +16,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from marl.batch import EpisodeBatch
+from marl.batch import AFTER, BEFORE, EpisodeBatch
 from marl.controllers.perturbed import PerturbedPolicy
 from marl.learners.actor_critic.behaviour import Behaviour, BehaviourLearnerConfig
-from marl.learners.actor_critic.improvement import AFTER, BEFORE
 from marl.learners.actor_critic.learner import soft_update
 from marl.learners.actor_critic.reductions import soft_clipped
 from marl.learners.optimizers import AdamConfig, OptimizerConfig
 from marl.learners.targets import masked_mean
 from marl.nets.critics import QEnsemble
-from marl.nets.optimizing import load_optimizer
+from marl.nets.optimizing import descend, load_optimizer
 from marl.protocols.loop import Metrics, Progress, State
 
 
@@ -70,9 +69,7 @@ class PerturbedImprovement:
         self, batch: EpisodeBatch, critics: QEnsemble, progress: Progress, rng: torch.Generator
     ) -> Metrics:
         loss = self.loss(batch, critics, rng)
-        self.optimizer.zero_grad()
-        loss.backward(inputs=self.policy_parameters)
-        self.optimizer.step()
+        descend(loss, self.optimizer, self.policy_parameters)
         return {"actor_loss": loss.detach()}
 
     def loss(self, batch: EpisodeBatch, critics: QEnsemble, rng: torch.Generator) -> Tensor:

@@ -16,17 +16,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from marl.batch import EpisodeBatch
+from marl.batch import AFTER, BEFORE, EpisodeBatch
 from marl.config.schema import option
 from marl.controllers.shared import SharedController
 from marl.learners.actor_critic.followed import FollowedPolicy
-from marl.learners.actor_critic.improvement import AFTER, BEFORE
 from marl.learners.actor_critic.learner import CriticLearnerConfig
 from marl.learners.actor_critic.reductions import drawn
 from marl.learners.optimizers import FUSED_ADAM, OptimizerConfig
 from marl.learners.targets import masked_mean
 from marl.nets.critics import QEnsemble
-from marl.nets.distributions import gumbel_noise, log_softmax
+from marl.nets.distributions import Categorical, gumbel_noise, log_softmax
 from marl.protocols.loop import Metrics, Progress
 
 
@@ -46,6 +45,7 @@ class RelaxedImprovement(FollowedPolicy[SharedController]):
     def __init__(self, policy: SharedController, config: RelaxedConfig) -> None:
         super().__init__(policy, config.actor_optimizer)
         self.config = config
+        self.distribution = Categorical(policy.outputs)
 
     def vectors(self, actions: Tensor) -> Tensor:
         """One-hot, [B,T,A,U]."""
@@ -54,7 +54,7 @@ class RelaxedImprovement(FollowedPolicy[SharedController]):
     def next_values(self, batch: EpisodeBatch, critics: QEnsemble, rng: torch.Generator) -> Tensor:
         """Least of the drawn critics' values of the target policy's likeliest actions, [B,T,G]."""
         logits = self.target_policy.unroll(batch, AFTER)  # [B,T,A,U]
-        likeliest = log_softmax(logits, batch.avail[:, AFTER]).argmax(-1)
+        likeliest = self.distribution.mode(logits, batch.avail[:, AFTER])
         picked = drawn(self.config.drawn_critics, critics, rng)
         return critics.values(batch, AFTER, self.vectors(likeliest), picked).amin(0)
 
@@ -81,6 +81,5 @@ class RelaxedImprovement(FollowedPolicy[SharedController]):
         size = (logits * avail).square().mean(-1)  # [B,T,A]
         loss = -masked_mean(climbed, batch.filled)
         loss = loss + config.logit_penalty * masked_mean(size, batch.filled)
-        with torch.no_grad():
-            each = -(log_probs.exp() * log_probs.clamp(min=-1e4)).sum(-1)
-        return loss, {"entropy": masked_mean(each, batch.filled)}
+        entropy = self.distribution.entropy(logits.detach(), avail)  # [B,T,A]
+        return loss, {"entropy": masked_mean(entropy, batch.filled)}

@@ -19,16 +19,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from marl.batch import EpisodeBatch
+from marl.batch import AFTER, BEFORE, EpisodeBatch
 from marl.config.schema import option
 from marl.controllers.squashed import SquashedPolicy
-from marl.learners.actor_critic.improvement import AFTER, BEFORE
 from marl.learners.actor_critic.learner import CriticLearnerConfig
 from marl.learners.actor_critic.reductions import drawn
 from marl.learners.optimizers import FUSED_ADAM, AdamConfig, OptimizerConfig
 from marl.learners.targets import masked_mean
 from marl.nets.critics import QEnsemble
-from marl.nets.optimizing import load_optimizer
+from marl.nets.optimizing import descend, load_optimizer
 from marl.protocols.loop import Metrics, Progress, State
 
 
@@ -83,16 +82,12 @@ class SoftImprovement:
         self, batch: EpisodeBatch, critics: QEnsemble, progress: Progress, rng: torch.Generator
     ) -> Metrics:
         loss, log_prob = self.loss(batch, critics, rng)
-        self.optimizer.zero_grad()
-        loss.backward(inputs=self.policy_parameters)
-        self.optimizer.step()
+        descend(loss, self.optimizer, self.policy_parameters)
         entropy = -masked_mean(log_prob.detach(), batch.filled)
         if self.learns_alpha:
             # CleanRL's form: the gradient of alpha itself, not of its logarithm
             alpha_loss = self.log_alpha.exp() * (entropy - self.target_entropy)
-            self.alpha_optimizer.zero_grad()
-            alpha_loss.backward(inputs=[self.log_alpha])
-            self.alpha_optimizer.step()
+            descend(alpha_loss, self.alpha_optimizer, [self.log_alpha])
         alpha = self.log_alpha.detach().exp()
         return {"actor_loss": loss.detach(), "entropy": entropy, "alpha": alpha}
 

@@ -21,18 +21,17 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from marl.batch import EpisodeBatch
+from marl.batch import AFTER, BEFORE, EpisodeBatch
 from marl.config.schema import option
 from marl.controllers.squashed import Gauss, SquashedPolicy
 from marl.learners.actor_critic.behaviour import Behaviour, BehaviourLearnerConfig
 from marl.learners.actor_critic.followed import FollowedPolicy
-from marl.learners.actor_critic.improvement import AFTER, BEFORE
 from marl.learners.actor_critic.reductions import soft_clipped
 from marl.learners.divergences import Kernel, mmd
 from marl.learners.optimizers import AdamConfig, OptimizerConfig
 from marl.learners.targets import masked_mean
 from marl.nets.critics import QEnsemble
-from marl.nets.optimizing import load_optimizer
+from marl.nets.optimizing import descend, load_optimizer
 from marl.nets.vae import BehaviourVae
 from marl.protocols.loop import Metrics, Progress, State
 
@@ -182,9 +181,7 @@ class SupportImprovement(FollowedPolicy[SquashedPolicy]):
     def move_dual(self, distance: Tensor) -> None:
         """Up where the mean divergence, a number, is above the threshold, else down."""
         loss = -self.log_dual.exp() * (distance - self.config.divergence.threshold)
-        self.dual_optimizer.zero_grad()
-        loss.backward(inputs=[self.log_dual])
-        self.dual_optimizer.step()
+        descend(loss, self.dual_optimizer, [self.log_dual])
         with torch.no_grad():
             self.log_dual.clamp_(self.config.log_dual_low, self.config.log_dual_high)
 
