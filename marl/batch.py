@@ -289,3 +289,9 @@ def single_steps(batch: EpisodeBatch) -> EpisodeBatch:
     columns["previous_actions"][inside] = before[inside]
     columns["started"] &= ~inside
     return EpisodeBatch(batch.layout, columns)
+
+
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean of `values` [...,B,T,G] where `mask` [B,T,1] is True; 0 where it is nowhere."""
+    weights = mask.to(values.dtype).expand_as(values)
+    return (values * weights).sum() / weights.sum().clamp(min=1.0)

@@ -34,9 +34,3 @@ def each_or_mean(reward: Tensor, like: Tensor) -> Tensor:
     """
     same = reward.shape[-1] == like.shape[-1]
     return reward if same else reward.mean(-1, keepdim=True)
-
-
-def mean_of_real(values: Tensor, filled: Tensor) -> Tensor:
-    """Mean of values [B,T,A] over the real steps, 0-d; filled [B,T,1]."""
-    real = filled.to(values.dtype).expand_as(values)
-    return (values * real).sum() / real.sum().clamp(min=1.0)

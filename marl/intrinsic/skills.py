@@ -18,11 +18,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from marl.batch import Column, EpisodeBatch
+from marl.batch import Column, EpisodeBatch, masked_mean
 from marl.config.schema import option
 from marl.errors import ConfigError
 from marl.intrinsic.config import BONUSES, BonusConfig
-from marl.intrinsic.parts import Part, check_part, each_or_mean, mean_of_real, part_of
+from marl.intrinsic.parts import Part, check_part, each_or_mean, part_of
 from marl.nets.agents import perceptron
 from marl.nets.optimizing import descend, load_optimizer
 from marl.protocols.experience import BATCH, Sampler, Samples
@@ -84,9 +84,9 @@ class SkillBonus:
         """One step of the classifier."""
         batch = samples[BATCH]
         log_q, right = self._log_probs(batch)
-        loss = -mean_of_real(log_q, batch.filled)
+        loss = -masked_mean(log_q, batch.filled)
         descend(loss, self.optimizer)
-        share = mean_of_real(right.to(log_q.dtype), batch.filled)
+        share = masked_mean(right.to(log_q.dtype), batch.filled)
         return {"skill_loss": loss.detach(), "skill_accuracy": share}
 
     @torch.no_grad()
@@ -97,8 +97,8 @@ class SkillBonus:
         scaled = self.config.scale * self._log_probs(batch)[0]
         reward = self.config.weight * scaled.clamp(-1.0, 0.0) * batch.filled
         return each_or_mean(reward, bootstrap), {
-            "skill_reward": mean_of_real(reward, batch.filled),
-            "skill_clipped": mean_of_real((scaled <= -1.0).to(scaled.dtype), batch.filled),
+            "skill_reward": masked_mean(reward, batch.filled),
+            "skill_clipped": masked_mean((scaled <= -1.0).to(scaled.dtype), batch.filled),
         }
 
     def start_from(self, state: State) -> bool:

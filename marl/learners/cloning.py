@@ -17,13 +17,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from marl.batch import BEFORE, EpisodeBatch
+from marl.batch import BEFORE, EpisodeBatch, masked_mean
 from marl.config.schema import option
 from marl.controllers.noise import DeterministicPolicy
 from marl.controllers.policy import StochasticPolicy, has_choice
 from marl.controllers.squashed import SquashedPolicy
 from marl.learners.optimizers import AdamConfig, OptimizerConfig
-from marl.learners.targets import masked_mean
 from marl.nets.optimizing import load_optimizer
 from marl.nets.threads import shared
 from marl.protocols.experience import BATCH, Samples

@@ -20,13 +20,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from marl.batch import EpisodeBatch
+from marl.batch import EpisodeBatch, masked_mean
 from marl.config.schema import option
 from marl.controllers.constrained import likely
 from marl.controllers.policy import has_choice
 from marl.controllers.shared import SharedController
 from marl.learners.q import QLearner, QLearnerConfig
-from marl.learners.targets import masked_mean
 from marl.nets.distributions import Categorical
 from marl.nets.packed import Steps
 from marl.nets.threads import shared

@@ -21,12 +21,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import huber_loss
 
-from marl.batch import BEFORE, EpisodeBatch, single_steps
+from marl.batch import BEFORE, EpisodeBatch, masked_mean, single_steps
 from marl.config.schema import option
 from marl.controllers.policy import LOG_PROB, StateValue, StochasticPolicy, has_choice
 from marl.learners.advantages import gae, normalised
 from marl.learners.optimizers import AdamConfig, OptimizerConfig
-from marl.learners.targets import masked_mean
 from marl.learners.value_norm import NoValueNorm, ValueNorm
 from marl.nets.optimizing import load_optimizer
 from marl.protocols.experience import BATCH, Samples

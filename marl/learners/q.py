@@ -22,13 +22,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from marl.batch import EpisodeBatch
+from marl.batch import EpisodeBatch, masked_mean
 from marl.config.schema import option
 from marl.controllers.exploration import greedy_actions
 from marl.controllers.shared import Reading, SharedController
 from marl.learners.n_step import discount_of, first_transitions
 from marl.learners.optimizers import OptimizerConfig, RmspropConfig
-from marl.learners.targets import huber, lambda_targets, masked_mean, row_means, taken
+from marl.learners.targets import huber, lambda_targets, row_means, taken
 from marl.nets.optimizing import load_optimizer
 from marl.nets.packed import Steps
 from marl.nets.threads import shared

@@ -76,9 +76,3 @@ def row_means(values: Tensor, mask: Tensor) -> Tensor:
     """Mean of each row's real steps, [B]. values [B,T,G], mask [B,T,1] bool."""
     weights = mask.to(values.dtype).expand_as(values)
     return (values * weights).sum((1, 2)) / weights.sum((1, 2)).clamp(min=1.0)
-
-
-def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean of `values` [...,B,T,G] where `mask` [B,T,1] is True; 0 where it is nowhere."""
-    weights = mask.to(values.dtype).expand_as(values)
-    return (values * weights).sum() / weights.sum().clamp(min=1.0)

@@ -13,14 +13,14 @@ from marl.algos.iql import IqlConfig
 from marl.algos.lagma import LagmaConfig
 from marl.algos.qmix import QmixConfig
 from marl.algos.values import check_mixer
-from marl.batch import WON, EpisodeBatch, layout_of
+from marl.batch import WON, EpisodeBatch, layout_of, masked_mean
 from marl.buffers.episodes import BufferConfig
 from marl.buffers.hindsight import HindsightSamplerConfig
 from marl.buffers.samplers import SliceSamplerConfig
 from marl.buffers.transitions import TransitionBufferConfig
 from marl.envs.goals import BitFlipConfig, PointGoalConfig
 from marl.errors import ConfigError, UserError
-from marl.learners.targets import masked_mean, td_targets
+from marl.learners.targets import td_targets
 from marl.nets.agents import MlpConfig
 from marl.nets.critics import CriticConfig
 from marl.protocols.experience import BATCH

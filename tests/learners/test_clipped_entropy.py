@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from marl.batch import AFTER, BEFORE, EpisodeBatch, layout_of
+from marl.batch import AFTER, BEFORE, EpisodeBatch, layout_of, masked_mean
 from marl.errors import UserError
 from marl.learners.actor_critic.clipped_entropy import ClippedEntropyConfig
 from marl.learners.actor_critic.improvement import PayingImprovement
-from marl.learners.targets import masked_mean, td_targets
+from marl.learners.targets import td_targets
 from marl.protocols.experience import BATCH
 from marl.protocols.loop import Progress
 from marl.single_agent.actor_critic.music import MusicSacConfig

@@ -12,12 +12,12 @@ from torch import tensor
 from marl.algos.iql import IqlConfig
 from marl.algos.lagma import LagmaConfig
 from marl.algos.qmix import QmixConfig
+from marl.batch import masked_mean
 from marl.controllers.constrained import ConstrainedGreedy, likely
 from marl.controllers.exploration import EpsilonConfig
 from marl.controllers.policy import has_choice
 from marl.learners.constrained import LIKELY, BcqConstraintConfig, ConstrainedQLearner
 from marl.learners.q import QLearnerConfig
-from marl.learners.targets import masked_mean
 from marl.nets.dueling import ValueMlpConfig
 from marl.nets.threads import set_learner_threads
 from marl.protocols.acting import ObservationTensors

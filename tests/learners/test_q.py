@@ -15,8 +15,9 @@ from torch import ones, zeros
 from marl.algos.iql import IqlConfig
 from marl.algos.qmix import QmixConfig
 from marl.algos.vdn import VdnConfig
+from marl.batch import masked_mean
 from marl.controllers.exploration import greedy_actions
-from marl.learners.targets import lambda_targets, masked_mean, td_targets
+from marl.learners.targets import lambda_targets, td_targets
 from marl.protocols.experience import BATCH
 from marl.protocols.loop import Progress
 

@@ -24,7 +24,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from marl.batch import Column, EpisodeBatch
+from marl.batch import Column, EpisodeBatch, masked_mean
 from marl.buffers.samplers import EpisodesAnew
 from marl.intrinsic.config import BONUSES
 from marl.intrinsic.mutual_information.estimate import (
@@ -34,7 +34,7 @@ from marl.intrinsic.mutual_information.estimate import (
     two_points,
 )
 from marl.intrinsic.mutual_information.options import MutualInformationOptions
-from marl.intrinsic.parts import each_or_mean, mean_of_real, part_of
+from marl.intrinsic.parts import each_or_mean, part_of
 from marl.nets.optimizing import descend, load_optimizer
 from marl.protocols.experience import Sampler, Samples
 from marl.protocols.loop import Metrics, Progress, State
@@ -125,7 +125,7 @@ class MutualInformation:
             "mi_clipped_low": (scaled <= 0.0).to(scaled.dtype),
             "mi_clipped_high": (scaled >= 1.0).to(scaled.dtype),
         }
-        means = {name: mean_of_real(values, batch.filled) for name, values in metrics.items()}
+        means = {name: masked_mean(values, batch.filled) for name, values in metrics.items()}
         return each_or_mean(reward, bootstrap), means
 
     def scores(self, batch: EpisodeBatch) -> Tensor:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from marl.batch import BEFORE, EpisodeBatch
+from marl.batch import BEFORE, EpisodeBatch, masked_mean
 from marl.config.schema import option
 from marl.learners.actor_critic.learner import CriticLearnerConfig
 from marl.learners.optimizers import AdamConfig, OptimizerConfig
-from marl.learners.targets import masked_mean
 from marl.nets.critics import cached_parts
 from marl.nets.optimizing import descend, load_optimizer
 from marl.nets.vae import BehaviourVae

@@ -18,14 +18,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from marl.batch import AFTER, BEFORE, EpisodeBatch
+from marl.batch import AFTER, BEFORE, EpisodeBatch, masked_mean
 from marl.config.schema import option
 from marl.controllers.squashed import SquashedPolicy
 from marl.learners.actor_critic.followed import FollowedPolicy
 from marl.learners.actor_critic.learner import CriticLearnerConfig
 from marl.learners.actor_critic.reductions import drawn
 from marl.learners.optimizers import AdamConfig, OptimizerConfig
-from marl.learners.targets import masked_mean
 from marl.nets.critics import QEnsemble
 from marl.protocols.loop import Metrics, Progress
 

@@ -20,14 +20,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from marl.batch import AFTER, BEFORE, EpisodeBatch
+from marl.batch import AFTER, BEFORE, EpisodeBatch, masked_mean
 from marl.config.schema import option
 from marl.controllers.noise import DeterministicPolicy
 from marl.learners.actor_critic.followed import FollowedPolicy
 from marl.learners.actor_critic.learner import CriticLearnerConfig
 from marl.learners.actor_critic.reductions import drawn
 from marl.learners.optimizers import FUSED_ADAM, OptimizerConfig
-from marl.learners.targets import masked_mean
 from marl.nets.critics import QEnsemble
 from marl.protocols.loop import Metrics, Progress
 

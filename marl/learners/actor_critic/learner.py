@@ -18,12 +18,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from marl.batch import BEFORE, EpisodeBatch
+from marl.batch import BEFORE, EpisodeBatch, masked_mean
 from marl.config.schema import option
 from marl.learners.actor_critic.improvement import Improvement, PayingImprovement
 from marl.learners.n_step import discount_of, first_transitions
 from marl.learners.optimizers import FUSED_ADAM, OptimizerConfig
-from marl.learners.targets import masked_mean, td_targets
+from marl.learners.targets import td_targets
 from marl.nets.critics import QEnsemble
 from marl.nets.optimizing import descend, load_optimizer
 from marl.nets.soft_update import soft_update

@@ -16,13 +16,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from marl.batch import AFTER, BEFORE, EpisodeBatch
+from marl.batch import AFTER, BEFORE, EpisodeBatch, masked_mean
 from marl.controllers.perturbed import PerturbedPolicy
 from marl.learners.actor_critic.behaviour import Behaviour, BehaviourLearnerConfig
 from marl.learners.actor_critic.learner import soft_update
 from marl.learners.actor_critic.reductions import soft_clipped
 from marl.learners.optimizers import AdamConfig, OptimizerConfig
-from marl.learners.targets import masked_mean
 from marl.nets.critics import QEnsemble
 from marl.nets.optimizing import descend, load_optimizer
 from marl.protocols.loop import Metrics, Progress, State

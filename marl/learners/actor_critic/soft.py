@@ -19,13 +19,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from marl.batch import AFTER, BEFORE, EpisodeBatch
+from marl.batch import AFTER, BEFORE, EpisodeBatch, masked_mean
 from marl.config.schema import option
 from marl.controllers.squashed import SquashedPolicy
 from marl.learners.actor_critic.learner import CriticLearnerConfig
 from marl.learners.actor_critic.reductions import drawn
 from marl.learners.optimizers import FUSED_ADAM, AdamConfig, OptimizerConfig
-from marl.learners.targets import masked_mean
 from marl.nets.critics import QEnsemble
 from marl.nets.optimizing import descend, load_optimizer
 from marl.protocols.loop import Metrics, Progress, State

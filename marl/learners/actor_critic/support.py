@@ -21,7 +21,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from marl.batch import AFTER, BEFORE, EpisodeBatch
+from marl.batch import AFTER, BEFORE, EpisodeBatch, masked_mean
 from marl.config.schema import option
 from marl.controllers.squashed import Gauss, SquashedPolicy
 from marl.learners.actor_critic.behaviour import Behaviour, BehaviourLearnerConfig
@@ -29,7 +29,6 @@ from marl.learners.actor_critic.followed import FollowedPolicy
 from marl.learners.actor_critic.reductions import soft_clipped
 from marl.learners.divergences import Kernel, mmd
 from marl.learners.optimizers import AdamConfig, OptimizerConfig
-from marl.learners.targets import masked_mean
 from marl.nets.critics import QEnsemble
 from marl.nets.optimizing import descend, load_optimizer
 from marl.nets.vae import BehaviourVae
